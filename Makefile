@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+#
+# make                 everything, into build/
+# make check           unit and golden tests: no root, no broker, no kernel
+# make help            the other targets
+#
+# To add a source: one line in the right list below, sorted.  A list line that
+# starts with '#' names a planned file; remove the '#' when the file exists.
+#
+# Variants: CC=clang make BUILD=build/clang
+#           make SANITIZE=address,undefined BUILD=build/asan
+# The Open vSwitch library stays in build/ovs for all of them.
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+
+BUILD ?= build
+V ?= 0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+CPPCHECK ?= cppcheck
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+SANITIZE ?=
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+all:
+
+# ---------------------------------------------------------------------------
+# Sources, one per line, sorted.
+
+# P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
+#CORE_SRCS += agent/config.c
+#CORE_SRCS += agent/metrics.c
+#CORE_SRCS += agent/pacer.c
+#CORE_SRCS += agent/policy_store.c
+#CORE_SRCS += agent/port_status.c
+#CORE_SRCS += agent/report.c
+#CORE_SRCS += agent/zone_alloc.c
+#CORE_SRCS += firewall/backend_memory.c
+#CORE_SRCS += firewall/flow_verdict.c
+#CORE_SRCS += firewall/iptables/ipt_codec.c
+#CORE_SRCS += firewall/member_delta.c
+#CORE_SRCS += firewall/names.c
+#CORE_SRCS += firewall/plan.c
+#CORE_SRCS += firewall/render.c
+#CORE_SRCS += firewall/ruleset.c
+#CORE_SRCS += rpc/message.c
+#CORE_SRCS += rpc/sequence.c
+#CORE_SRCS += rpc/topology.c
+
+# io files: thin, they touch the world.  libsgio.a.
+#IO_SRCS += agent/agent.c
+#IO_SRCS += agent/control.c
+#IO_SRCS += agent/port_watch.c
+#IO_SRCS += firewall/conntrack.c
+#IO_SRCS += firewall/firewall.c
+#IO_SRCS += firewall/iptables/backend_iptables.c
+#IO_SRCS += firewall/iptables/ipt_table.c
+#IO_SRCS += firewall/iptables/kset.c
+#IO_SRCS += firewall/iptables/xtables_lock.c
+#IO_SRCS += rpc/amqp_client.c
+
+# P files of the programs under tools/, so that unit tests can reach them.
+# libsgtools.a.
+#TOOLS_SRCS += tools/output.c
+#TOOLS_SRCS += tools/sg-controller/membership.c
+#TOOLS_SRCS += tools/sg-controller/publish.c
+#TOOLS_SRCS += tools/sg-controller/topology.c
+
+# The programs' own files: main and what only that program has.
+#AGENT_SRCS += agent/main.c
+
+#SGCTL_SRCS += tools/sgctl.c
+
+#CONTROLLER_SRCS += tools/sg-controller/main.c
+
+# Helpers for all kinds of tests.  libsgtest.a; it has a main().
+TESTLIB_SRCS += tests/lib/test.c
+
+# Each file is one program, $(BUILD)/tests/<its name>; names are unique.
+# Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
+# libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
+UNIT_TESTS += tests/unit/test-harness.c
+
+# tests/golden/golden-X.c reads a case on standard input and prints the result;
+# its cases are tests/golden/X/*.in with the expected *.out beside them.
+#GOLDEN_TESTS += tests/golden/golden-message.c
+
+# These link everything and may need a private network namespace or root.
+#CONFORMANCE_TESTS += tests/conformance/test-backend.c
+
+#BENCH_TESTS += tests/bench/bench-apply.c
+
+# Programs that system tests call; they have a main() of their own or use
+# libsgtest.a's.
+#IO_TESTS += tests/system/packet-probe.c
+
+# Files that include Open vSwitch's JSON or IDL headers.  They are compiled
+# with the names of the six symbols that clash with jansson changed, and must
+# never include jansson.h.
+#OVS_JSON_SRCS += agent/port_watch.c
+
+MAN_PAGES +=
+#MAN_PAGES += agent/sg-agent.8
+#MAN_PAGES += agent/sg-agent.yaml.5
+#MAN_PAGES += tools/sg-controller.8
+#MAN_PAGES += tools/sgctl.8
+
+# Other installed files, as source:directory.
+INSTALL_DATA +=
+#INSTALL_DATA += etc/sg-agent.yaml:$(SYSCONFDIR)/sg-agent
+#INSTALL_DATA += etc/sg-agent.service:$(LIBDIR)/systemd/system
+
+# A program exists as soon as its list has a file.
+PROGRAMS := $(if $(AGENT_SRCS),sg-agent) $(if $(SGCTL_SRCS),sgctl) \
+	$(if $(CONTROLLER_SRCS),sg-controller)
+
+# ---------------------------------------------------------------------------
+# Flags
+
+OVS_DIR := build/ovs
+OVS_STAMP := $(OVS_DIR)/sg-stamp
+OVS_LIB := $(OVS_DIR)/lib/.libs/libopenvswitch.a
+# Private Open vSwitch headers want #include <config.h> first; it is Open
+# vSwitch's own.  Its headers are not ours to warn about, hence -isystem.
+OVS_INCLUDES := -isystem $(OVS_DIR)/include -isystem $(OVS_DIR)/lib \
+	-isystem $(OVS_DIR)
+OVS_JSON_FLAGS := -Djson_array=ovs_json_array -Djson_equal=ovs_json_equal \
+	-Djson_integer=ovs_json_integer -Djson_object=ovs_json_object \
+	-Djson_real=ovs_json_real -Djson_string=ovs_json_string
+
+PURE_PKGS := jansson yaml-0.1
+IO_PKGS := librabbitmq libipset libip4tc libip6tc libmnl
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wcast-qual -Wpointer-arith -Wvla -Wimplicit-fallthrough -Wformat=2
+
+HARDENING := -fstack-protector-strong -fstack-clash-protection
+ifneq ($(SANITIZE),)
+SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+HARDENING += -U_FORTIFY_SOURCE
+else ifeq ($(filter -O0,$(CFLAGS)),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+SG_CPPFLAGS := -D_GNU_SOURCE -DSG_VERSION='"$(VERSION)"' -Iinclude -I. \
+	$(OVS_INCLUDES) $(shell $(PKG_CONFIG) --cflags $(PURE_PKGS) $(IO_PKGS))
+SG_CFLAGS := -std=gnu11 -fPIE -pthread -fno-strict-aliasing $(WARNINGS) $(WERROR) $(HARDENING) \
+	$(SANITIZE_FLAGS)
+SG_LDFLAGS := -pie -pthread -Wl,-z,relro -Wl,-z,now -Wl,--as-needed \
+	-Wl,--gc-sections $(SANITIZE_FLAGS)
+
+COMPILE = $(CC) $(SG_CPPFLAGS) $(CPPFLAGS) $(SG_CFLAGS) $(CFLAGS)
+LINK = $(CC) $(SG_CFLAGS) $(CFLAGS) $(SG_LDFLAGS) $(LDFLAGS)
+OVS_LIBS = $(OVS_LIB) $$(cat $(OVS_DIR)/sg-libs)
+PURE_LIBS := $(shell $(PKG_CONFIG) --libs $(PURE_PKGS))
+IO_LIBS := $(shell $(PKG_CONFIG) --libs $(IO_PKGS))
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+endif
+
+# ---------------------------------------------------------------------------
+# Rules
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+test_programs = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
+
+CORE_LIB := $(BUILD)/libsgcore.a
+IO_LIB := $(BUILD)/libsgio.a
+TOOLS_LIB := $(BUILD)/libsgtools.a
+TEST_LIB := $(BUILD)/libsgtest.a
+PURE_ARCHIVES := $(TOOLS_LIB) $(CORE_LIB)
+ALL_ARCHIVES := $(TOOLS_LIB) $(IO_LIB) $(CORE_LIB)
+
+PURE_TEST_SRCS := $(UNIT_TESTS) $(GOLDEN_TESTS)
+IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BENCH_TESTS) $(IO_TESTS)
+PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS))
+IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
+
+SOURCES := $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) $(SGCTL_SRCS) \
+	$(CONTROLLER_SRCS)
+TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(IO_TEST_SRCS)
+ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
+
+.PHONY: all lib programs tests
+all: lib programs tests
+lib: $(ALL_ARCHIVES)
+programs: $(addprefix $(BUILD)/,$(PROGRAMS))
+tests: $(PURE_TEST_PROGRAMS) $(IO_TEST_PROGRAMS)
+
+$(OVS_STAMP): tools/build-ovs
+	$(Q)tools/build-ovs && touch $@
+
+# Rewritten only when the flags change, so that a change rebuilds everything.
+FLAGS_TEXT := $(CC) $(COMPILE) $(LINK)
+.PHONY: force
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(FLAGS_TEXT)) | cmp -s - $@ \
+		|| printf '%s\n' $(call quote,$(FLAGS_TEXT)) > $@
+quote = '$(subst ','\'',$(1))'
+
+$(call objects,$(OVS_JSON_SRCS)): EXTRA_CPPFLAGS := $(OVS_JSON_FLAGS)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags $(OVS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) $(EXTRA_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+define archive
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+endef
+
+# The Makefile is a prerequisite because a file may have left the list.
+$(CORE_LIB): $(call objects,$(CORE_SRCS)) Makefile
+	$(archive)
+$(IO_LIB): $(call objects,$(IO_SRCS)) Makefile
+	$(archive)
+$(TOOLS_LIB): $(call objects,$(TOOLS_SRCS)) Makefile
+	$(archive)
+$(TEST_LIB): $(call objects,$(TESTLIB_SRCS)) Makefile
+	$(archive)
+
+define link
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(1) $(OVS_LIBS)
+endef
+
+$(BUILD)/sg-agent: $(call objects,$(AGENT_SRCS)) $(IO_LIB) $(CORE_LIB) \
+		$(OVS_STAMP)
+	$(call link,$(IO_LIBS) $(PURE_LIBS))
+$(BUILD)/sgctl: $(call objects,$(SGCTL_SRCS)) $(PURE_ARCHIVES) $(OVS_STAMP)
+	$(call link,$(PURE_LIBS))
+$(BUILD)/sg-controller: $(call objects,$(CONTROLLER_SRCS)) $(ALL_ARCHIVES) \
+		$(OVS_STAMP)
+	$(call link,$(IO_LIBS) $(PURE_LIBS))
+
+# One rule per test program, because its source may be in any directory.
+define pure_test
+$(call test_programs,$(1)): $(call objects,$(1)) $(TEST_LIB) $(PURE_ARCHIVES) \
+		$(OVS_STAMP)
+	$$(call link,$$(PURE_LIBS))
+endef
+define io_test
+$(call test_programs,$(1)): $(call objects,$(1)) $(TEST_LIB) $(ALL_ARCHIVES) \
+		$(OVS_STAMP)
+	$$(call link,$$(IO_LIBS) $$(PURE_LIBS))
+endef
+$(foreach test,$(PURE_TEST_SRCS),$(eval $(call pure_test,$(test))))
+$(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
+
+# ---------------------------------------------------------------------------
+# Checks
+
+.PHONY: check check-unit check-golden check-asan check-clang check-conformance \
+	check-system check-layers analyze analyze-gcc update-golden bench
+
+check: check-unit $(if $(GOLDEN_TESTS),check-golden)
+
+check-unit: $(call test_programs,$(UNIT_TESTS))
+	$(Q)tests/lib/run-tests $^
+
+check-golden: $(call test_programs,$(GOLDEN_TESTS))
+	$(Q)tests/golden/run $^
+
+update-golden: $(call test_programs,$(GOLDEN_TESTS))
+	$(Q)tests/golden/run --update $^
+
+# libopenvswitch itself is not instrumented; our code is.
+ASAN_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+	UBSAN_OPTIONS=print_stacktrace=1
+check-asan:
+	$(Q)$(ASAN_ENV) $(MAKE) BUILD=build/asan SANITIZE=address,undefined \
+		CFLAGS="-O1 -g" all check
+
+check-clang:
+	$(Q)$(MAKE) BUILD=build/clang CC=clang all check
+
+# In a user, network and mount namespace of their own.
+check-conformance: $(call test_programs,$(CONFORMANCE_TESTS))
+	$(Q)tests/lib/run-tests --wrap tests/lib/in-netns $^
+
+# Real packets, namespaces and services: root.
+check-system: all
+	$(Q)tests/system/run
+
+check-layers: lib
+	$(Q)tools/check-layers --build $(BUILD)
+
+bench: $(call test_programs,$(BENCH_TESTS))
+	$(Q)tests/lib/run-tests --show --wrap tests/lib/in-netns $^
+
+analyze: $(OVS_STAMP)
+	$(call say,CHECK,cppcheck)
+	@mkdir -p $(BUILD)/cppcheck
+	$(Q)$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --language=c \
+		--enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=tests/cppcheck-suppressions \
+		--cppcheck-build-dir=$(BUILD)/cppcheck -j 2 \
+		-D_GNU_SOURCE -D__GNUC__=12 -DSG_VERSION='""' \
+		--include=tests/lib/cppcheck.h -Iinclude -I. $(ALL_SOURCES)
+
+# Slower, and its reports need a reader: never part of a green light.
+analyze-gcc:
+	$(Q)$(MAKE) BUILD=build/analyzer CC=gcc WERROR= CFLAGS="-O2 -g -fanalyzer" \
+		lib programs
+
+# ---------------------------------------------------------------------------
+
+.PHONY: install clean help print-sources
+install: programs
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/sg-agent $(DESTDIR)$(SBINDIR)/sg-agent
+	$(INSTALL) -m 755 $(BUILD)/sgctl $(DESTDIR)$(BINDIR)/sgctl
+	$(INSTALL) -m 755 $(BUILD)/sg-controller \
+		$(DESTDIR)$(BINDIR)/sg-controller
+	set -e; for page in $(MAN_PAGES); do \
+		section=$${page##*.}; \
+		$(INSTALL) -D -m 644 $$page \
+		    "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; \
+	done
+	set -e; for entry in $(INSTALL_DATA); do \
+		source=$${entry%%:*}; \
+		$(INSTALL) -D -m 644 $$source \
+		    "$(DESTDIR)$${entry#*:}/$${source##*/}"; \
+	done
+
+# Keeps build/ovs: it depends on nothing of ours.
+clean:
+	rm -rf $(addprefix $(BUILD)/,obj tests flags cppcheck check sg-agent \
+		sgctl sg-controller) $(BUILD)/lib*.a
+	rm -rf build/asan build/clang build/analyzer
+
+# For tools/check-layers: "LIST file", one per line.
+print-sources:
+	@$(foreach list,CORE_SRCS IO_SRCS TOOLS_SRCS AGENT_SRCS SGCTL_SRCS \
+		CONTROLLER_SRCS,$(foreach file,$($(list)),echo $(list) $(file);)):
+
+help:
+	@echo 'all                build everything into $$(BUILD) (build)'
+	@echo 'check              unit and golden tests'
+	@echo 'check-asan         the same with address and undefined sanitizers'
+	@echo 'check-clang        build all and run the same tests with clang'
+	@echo 'check-conformance  backends against the kernel, private namespaces'
+	@echo 'check-system       real packets and services (root)'
+	@echo 'check-layers       include edges and forbidden symbols'
+	@echo 'analyze            cppcheck;  analyze-gcc: gcc -fanalyzer'
+	@echo 'update-golden      rewrite golden outputs; review them as a diff'
+	@echo 'bench              measurements against written budgets'
+	@echo 'install            DESTDIR, PREFIX honoured'
+	@echo 'clean              all but build/ovs'
+	@echo 'V=1 shows commands; tools/check runs everything'
+
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(ALL_SOURCES))
