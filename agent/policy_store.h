@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_POLICY_STORE_H
+#define AGENT_POLICY_STORE_H 1
+
+/* What this host knows: its ports, their groups, the members of the remotes.
+ *
+ * Pure.  Owns the struct sg_policy that firewall/ reads.  Two inputs: the
+ * local ports (OVSDB and the kernel) and updates (the controller).  Three
+ * outputs, each collected over a loop turn and taken by the caller: net
+ * member changes (member lane), dirty devices and groups (structure lane),
+ * and what the host needs (bindings, questions).
+ *
+ * Unknown is never empty: an object is taken away only by `deleted` or by an
+ * explicit list of the controller.  Everything is idempotent by revision. */
+
+#include "sg/update.h"
+
+struct policy_store;
+
+struct policy_store_limits {
+    size_t members;             /* Of a group. */
+    size_t rules_per_port;
+    size_t groups;              /* Of the host. */
+    size_t ports;
+};
+
+struct policy_store *policy_store_create(const struct policy_store_limits *);
+void policy_store_destroy(struct policy_store *);
+const struct sg_policy *policy_store_policy(const struct policy_store *);
+
+/* The complete list of ports plugged on this host, with their zones.  Returns
+ * true if anything changed. */
+struct local_port {
+    struct uuid id;
+    struct sg_binding binding;
+};
+bool policy_store_set_local(struct policy_store *,
+                            const struct local_port *, size_t n);
+
+/* A new epoch counts revisions anew: all revisions held become 0 ("in force,
+ * of an older epoch"), so that the next whole object replaces them; nothing
+ * in force changes. */
+void policy_store_new_epoch(struct policy_store *);
+
+/* Applies one update object by object.  Objects this host does not need are
+ * ignored.  Appends to 'ask' (if not NULL) the objects that must be asked for
+ * because a delta did not fit. */
+struct sg_ref_list {
+    struct sg_ref *refs;
+    size_t n, allocated;
+};
+void sg_ref_list_add(struct sg_ref_list *, const struct sg_ref *);
+void sg_ref_list_clear(struct sg_ref_list *);
+bool sg_ref_list_contains(const struct sg_ref_list *, enum sg_kind,
+                          const struct uuid *);
+
+struct policy_store_applied {
+    size_t n_accepted, n_old, n_gap, n_ignored;
+};
+struct policy_store_applied policy_store_update(struct policy_store *,
+                                                const struct sg_update *,
+                                                long long int now,
+                                                struct sg_ref_list *ask);
+
+/* Net member changes since the last take: (group, added, removed) with each
+ * address at most once.  The caller frees with policy_store_changes_free(). */
+struct store_change {
+    struct uuid group;
+    struct sg_prefix_list added, removed;
+    int64_t sent;               /* Oldest publish time among them, or 0. */
+};
+size_t policy_store_take_changes(struct policy_store *,
+                                 struct store_change **);
+void policy_store_changes_free(struct store_change *, size_t n);
+
+/* Structure changes since the last take.  'devices': taps whose port changed
+ * (also those that are gone); 'groups': rule lists that changed. */
+struct store_dirty {
+    char (*devices)[SG_DEVICE_LEN];
+    size_t n_devices;
+    struct uuid *groups;
+    size_t n_groups;
+};
+bool policy_store_take_dirty(struct policy_store *, struct store_dirty *);
+void store_dirty_uninit(struct store_dirty *);
+
+/* Everything the host needs, sorted by kind and id, with the revision held
+ * (0: none, or not of this epoch). */
+void policy_store_needs(const struct policy_store *, struct sg_ref_list *);
+
+/* Does a change of 'hash' (a beacon entry) concern something needed here that
+ * is older than 'revision'?  Then fills '*ref'. */
+bool policy_store_behind(const struct policy_store *, uint64_t hash,
+                         int64_t revision, struct sg_ref *ref);
+
+/* Forgets groups that nothing needs any more since 'linger_ms'.  Returns true
+ * if some went. */
+bool policy_store_expire(struct policy_store *, long long int now,
+                         long long int linger_ms);
+
+#endif /* agent/policy_store.h */

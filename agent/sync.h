@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_SYNC_H
+#define AGENT_SYNC_H 1
+
+/* When to ask the controller, and for what.  Pure: a state machine on a clock
+ * that is handed in; the caller sends what it says.
+ *
+ *            connected                  answer, epoch known
+ *   DOWN ---------------> ASKING ------------------------> CONFIRMING
+ *    ^                      ^  ^                               |  new bindings
+ *    | connection lost      |  | new epoch, resync, reconnect  |  are bound:
+ *    +----------------------+  +---------------- SYNCED <------+  sync `have`
+ *
+ * Order (docs/protocol.md): own queue, bind, consume, `sync`, apply, bind
+ * what the answer made necessary, and once those bindings stand ask again
+ * with `have`, which closes the window between the answer and the binding.
+ * The same for every port or remote that becomes needed later, with `objects`
+ * naming just that.  One `sync` outstanding; timeout 10 s; back-off with
+ * jitter to 60 s; objects answered `unknown` are asked again after 1, 2, 4 ..
+ * 30 s.
+ *
+ * "In sync" means: connected, a complete answer of this epoch is applied, and
+ * everything needed is bound, known and confirmed after its binding stood.
+ * "Stale" means: no beacon for three intervals. */
+
+#include "agent/policy_store.h"
+
+#define SYNC_STATES                             \
+    SYNC_STATE(DOWN, "disconnected")            \
+    SYNC_STATE(ASKING, "asking")                \
+    SYNC_STATE(CONFIRMING, "confirming")        \
+    SYNC_STATE(SYNCED, "synced")
+enum sync_state {
+#define SYNC_STATE(ENUM, NAME) SYNC_##ENUM,
+    SYNC_STATES
+#undef SYNC_STATE
+};
+const char *sync_state_name(enum sync_state);
+
+struct sync;
+struct sync_config {
+    const char *host, *boot;    /* Borrowed for the life of the object. */
+    int timeout_ms;             /* 10,000 */
+    int backoff_min_ms, backoff_max_ms;         /* 200, 60,000 */
+    int beacon_ms;              /* 2,000 */
+    uint32_t seed;              /* Of the jitter. */
+};
+struct sync *sync_create(const struct sync_config *, struct policy_store *);
+void sync_destroy(struct sync *);
+
+/* Events. */
+void sync_connected(struct sync *, long long int now);
+void sync_disconnected(struct sync *, long long int now);
+void sync_bound(struct sync *, const char *exchange, long long int now);
+void sync_unbound(struct sync *, const char *exchange);
+/* An update from a fanout or cast: checks the epoch, applies it to the store
+ * or keeps it, notes gaps.  Takes no ownership. */
+void sync_update(struct sync *, const struct sg_update *, long long int now);
+/* The answer to the call 'msg_id' (decoded), or its failure (update NULL). */
+void sync_answer(struct sync *, const char *msg_id, const struct sg_update *,
+                 const char *failure, long long int now);
+/* The local ports or the needs changed. */
+void sync_needs_changed(struct sync *, long long int now);
+/* Operator's resync: ask for everything, without `have`. */
+void sync_request_full(struct sync *, long long int now);
+
+/* What to do now.  Fills '*request' with a request to send as call 'msg_id'
+ * (32 hex) and returns true, or returns false.  The caller uninits it; if it
+ * could not be sent it calls sync_answer() with a failure. */
+bool sync_run(struct sync *, long long int now, char msg_id[33],
+              struct sg_sync_request *request);
+/* Exchanges to be bound, computed from the needs (with the linger of 60 s),
+ * as a sorted array of malloc'd names; only if it changed since last time. */
+bool sync_take_bindings(struct sync *, long long int now, char ***exchanges,
+                        size_t *n);
+/* When sync_run() wants to be called next (ms, LLONG_MAX: no need). */
+long long int sync_next(const struct sync *);
+
+struct sync_status {
+    enum sync_state state;
+    bool in_sync;
+    bool complete;              /* A complete answer was applied since start;
+                                 * stays true over reconnects. */
+    bool stale;
+    struct sg_epoch epoch;
+    long long int last_beacon;  /* Time, or LLONG_MIN. */
+    int64_t beacon_seq;
+    uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
+    uint64_t full_answers;      /* Complete full answers applied. */
+    size_t n_needed, n_unknown, n_unconfirmed, n_unbound;
+    char last_error[160];
+};
+void sync_get_status(const struct sync *, long long int now,
+                     struct sync_status *);
+
+#endif /* agent/sync.h */

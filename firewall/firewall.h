@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_FIREWALL_H
+#define FIREWALL_FIREWALL_H 1
+
+/* The facade: two lanes from policy to packet filter.
+ *
+ * Member lane: firewall_members() turns the net member changes of one loop
+ * turn into set operations at once.  Its cost depends on the delta alone.
+ *
+ * Structure lane: firewall_apply() renders the policy in full, reads the
+ * tables, plans and applies; the caller paces it.
+ *
+ * The lanes meet in one rule.  While a commit that takes away or narrows a
+ * rule naming set S waits or fails, additions to S wait for it; deletions
+ * never wait.  firewall_hold() says what is about to change: every set that
+ * the installed chains of those ports and groups reach is held until the next
+ * successful firewall_apply().  A held set that has additions waiting is not
+ * edited by that apply: its new content goes into the other slot, the commit
+ * switches the rules.
+ *
+ * Before the first complete answer (firewall_set_complete) nothing is
+ * written: neither lane touches the kernel.
+ *
+ * What a set holds is known while this object filled it or read it since; a
+ * set of doubtful content (found at start, failed batch) is read back before
+ * it is trusted. */
+
+#include "firewall/backend.h"
+#include "firewall/render.h"
+
+struct firewall;
+
+/* Takes ownership of the backend. */
+struct firewall *firewall_create(struct fw_backend *,
+                                 const struct fw_layout *, uint32_t tag);
+void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
+
+/* Reads the kernel for what outlives the agent: conntrack zones that our raw
+ * rules give to bridges, slots of sets.  Calls 'zone' for each.  Call before
+ * the first apply; EAGAIN: lock held, call again. */
+typedef void firewall_zone_cb(const char *bridge, uint16_t zone, void *aux);
+int firewall_recover(struct firewall *, firewall_zone_cb *, void *aux)
+    SG_MUST_USE;
+
+/* From now on writing (and sweeping) is allowed. */
+void firewall_set_complete(struct firewall *);
+bool firewall_is_complete(const struct firewall *);
+
+/* Net change of the members of one group in this turn. */
+struct fw_member_change {
+    struct uuid group;
+    const struct sg_prefix *added, *removed;
+    size_t n_added, n_removed;
+    bool whole_unknown;         /* Content changed in a way not listed here:
+                                 * treat the group's sets as doubtful. */
+};
+/* Returns 0 or the first errno; the failing set is doubtful from then on, and
+ * firewall_needs_apply() is true. */
+int firewall_members(struct firewall *, const struct sg_policy *,
+                     const struct fw_member_change *, size_t n) SG_MUST_USE;
+
+/* The ports on these devices and the rules of these groups are about to
+ * change: hold every set that their installed chains reach. */
+void firewall_hold(struct firewall *,
+                   const char *const *devices, size_t n_devices,
+                   const struct uuid *groups, size_t n_groups);
+
+/* Does something wait for an apply besides what the caller knows (doubtful
+ * sets, failed steps, retired sets)? */
+bool firewall_needs_apply(const struct firewall *);
+
+/* What an apply did, or why it did not.  Kept until the next one. */
+struct fw_result {
+    int error;                  /* 0: the kernel is at 'generation'. */
+    char *error_text;           /* "step, object: text", or NULL. */
+    uint64_t generation;        /* What was tried. */
+    size_t n_steps, n_commits, n_edits, n_added, n_removed;
+    long long int cpu_us;       /* Filled in by the caller. */
+    struct fw_problems problems; /* Of rendering. */
+};
+int firewall_apply(struct firewall *, const struct sg_policy *) SG_MUST_USE;
+const struct fw_result *firewall_result(const struct firewall *);
+uint64_t firewall_applied(const struct firewall *);     /* Generation. */
+
+/* Re-reads everything, sets included, and repairs on the next apply; what
+ * differed is appended to 'text' (one line each).  0 or errno. */
+int firewall_verify(struct firewall *, const struct sg_policy *, struct ds *,
+                    size_t *n_differences) SG_MUST_USE;
+
+/* What an apply would do now with 'policy'; no write.  Caller destroys. */
+int firewall_dry_run(struct firewall *, const struct sg_policy *,
+                     struct fw_plan **) SG_MUST_USE;
+
+/* The installed state with counters (read from the kernel now) in which each
+ * rule's 'origin' is set; caller destroys. */
+int firewall_snapshot(struct firewall *, const struct sg_policy *,
+                      struct fw_ruleset **) SG_MUST_USE;
+
+/* Counters since start. */
+struct fw_stats {
+    uint64_t applies, applies_failed, commits, edits;
+    uint64_t member_batches, members_added, members_removed;
+    uint64_t members_failed, lock_busy, sets_created, sets_destroyed;
+    size_t n_sets, n_held, n_waiting;   /* Now; additions that wait. */
+};
+void firewall_get_stats(const struct firewall *, struct fw_stats *);
+
+#endif /* firewall/firewall.h */

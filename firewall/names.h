@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_NAMES_H
+#define FIREWALL_NAMES_H 1
+
+/* Names of everything we put into the kernel, made in one place.
+ *
+ * Everything of ours is recognisable with no memory of the past: chains and
+ * sets begin with "sg1-" (the digit is the format version), our rules in
+ * built-in chains carry the comment FW_HOOK_COMMENT.  Port chains carry the
+ * device name (unique on a host, at most 15 bytes); group objects carry the
+ * first 8 digits of the id and 12 digits of the SHA-1 of the id, so that ids
+ * with a common beginning stay apart; the renderer still checks for
+ * collisions.
+ *
+ *   sg1-root sg1-br sg1-out sg1-unspec sg1-pre-out sg1-pre-in sg1-pre-out6
+ *   sg1-pre-in6 sg1-z                    fixed
+ *   sg1-br-PREFIX  sg1-z-PREFIX          nodes of the dispatch trees
+ *   sg1-b-DEV sg1-e-DEV sg1-t-DEV        port: bridge, egress, ingress ("to")
+ *   sg1-eg-XXXXXXXX-YYYYYYYYYYYY         group: egress rules
+ *   sg1-in-XXXXXXXX-YYYYYYYYYYYY         group: ingress rules
+ *   sg1-m4a-XXXXXXXX-YYYYYYYYYYYY        set: members, IPv4, slot a (or b)
+ *   sg1-tmp-...                          set being filled, before a swap
+ *
+ * Limits of the kernel: a chain 28 bytes, a set 31, a device 15. */
+
+#include "sg/policy.h"
+
+#define FW_CHAIN_LEN 29         /* With NUL: XT_EXTENSION_MAXNAMELEN. */
+#define FW_SET_LEN 32           /* With NUL: IPSET_MAXNAMELEN. */
+#define FW_PREFIX "sg1-"
+#define FW_HOOK_COMMENT "sg-agent"
+
+enum fw_slot {
+    FW_SLOT_A,
+    FW_SLOT_B,
+};
+
+/* What a name of ours stands for. */
+enum fw_name_kind {
+    FW_NAME_FOREIGN,            /* Not ours. */
+    FW_NAME_FIXED,
+    FW_NAME_TREE,
+    FW_NAME_PORT,
+    FW_NAME_GROUP,
+    FW_NAME_SET,
+    FW_NAME_TMP_SET,
+    FW_NAME_UNKNOWN,            /* Ours by prefix, not made by this version. */
+};
+
+void fw_name_bridge_chain(char name[FW_CHAIN_LEN], const char *device);
+void fw_name_egress_chain(char name[FW_CHAIN_LEN], const char *device);
+void fw_name_ingress_chain(char name[FW_CHAIN_LEN], const char *device);
+void fw_name_group_chain(char name[FW_CHAIN_LEN], enum sg_direction,
+                         const struct uuid *group);
+void fw_name_tree_chain(char name[FW_CHAIN_LEN], const char *root,
+                        const char *prefix);
+void fw_name_set(char name[FW_SET_LEN], enum sg_family, enum fw_slot,
+                 const struct uuid *group);
+void fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n);
+
+enum fw_name_kind fw_chain_kind(const char *name);
+/* For FW_NAME_SET also says which family and slot. */
+enum fw_name_kind fw_set_kind(const char *name, enum sg_family *,
+                              enum fw_slot *);
+/* The same set in the other slot. */
+void fw_name_other_slot(char name[FW_SET_LEN], const char *set);
+/* A device or bridge name we can use in a rule: no '/', blank, control
+ * character, leading '-' or '!', no '+' at the end, 1 to 15 bytes. */
+bool fw_device_name_ok(const char *);
+
+#endif /* firewall/names.h */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_RENDER_H
+#define FIREWALL_RENDER_H 1
+
+/* Policy to ruleset: the semantics of security groups.  Pure.
+ *
+ * See render.c for the numbered list of semantics, docs/rules.md for the
+ * layout and the reason of each rule. */
+
+#include "firewall/ruleset.h"
+
+/* How this host is plugged. */
+struct fw_layout {
+    char bridge_prefix[SG_DEVICE_LEN];  /* "qbr" */
+    char tap_prefix[SG_DEVICE_LEN];     /* "tap" */
+    char uplink_prefix[SG_DEVICE_LEN];  /* "qvb" */
+    bool host_input;            /* Do not close INPUT from a bridge. */
+    bool host_output;           /* Do not close OUTPUT to a bridge. */
+};
+void fw_layout_default(struct fw_layout *);
+
+/* Which slot a group's set has; absent means slot a. */
+struct fw_slots;
+struct fw_slots *fw_slots_create(void);
+void fw_slots_destroy(struct fw_slots *);
+enum fw_slot fw_slots_get(const struct fw_slots *, enum sg_family,
+                          const struct uuid *group);
+void fw_slots_set(struct fw_slots *, enum sg_family,
+                  const struct uuid *group, enum fw_slot);
+
+/* Something that could not be rendered; the rest was. */
+struct fw_problem {
+    struct uuid port;           /* Or zero. */
+    struct uuid group;          /* Or zero. */
+    char *text;
+};
+struct fw_problems {
+    struct fw_problem *p;
+    size_t n, allocated;
+};
+void fw_problems_add(struct fw_problems *, const struct uuid *port,
+                     const struct uuid *group, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void fw_problems_clear(struct fw_problems *);
+
+/* The whole desired ruleset.  Never fails: a port or rule that cannot be
+ * expressed is closed and named in 'problems' (may be NULL). */
+struct fw_ruleset *fw_render(const struct sg_policy *,
+                             const struct fw_layout *,
+                             const struct fw_slots *,
+                             struct fw_problems *);
+
+#endif /* firewall/render.h */

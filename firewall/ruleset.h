@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_RULESET_H
+#define FIREWALL_RULESET_H 1
+
+/* The packet filter as a value: chains, rules, sets, of both families.
+ *
+ * The renderer makes a desired ruleset from a policy; a backend makes an
+ * actual one from the kernel; the planner compares the two.  A ruleset is
+ * built, checked, compared, printed and freed; it is never patched in place
+ * (the backends' own model aside).  Nothing here knows iptables.
+ *
+ * A fw_rule is one flat value with a flag per match.  Zero it before filling
+ * it: equality of the part up to 'counters' is equality of bytes. */
+
+#include "firewall/names.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "sg/policy.h"
+
+#define FW_TABLES                               \
+    FW_TABLE(RAW, "raw")                        \
+    FW_TABLE(SECURITY, "security")              \
+    FW_TABLE(FILTER, "filter")
+enum fw_table_id {
+#define FW_TABLE(ENUM, NAME) FW_##ENUM,
+    FW_TABLES
+#undef FW_TABLE
+};
+#define FW_N_TABLES 3
+const char *fw_table_name(enum fw_table_id);
+
+#define FW_VERDICTS                             \
+    FW_VERDICT(NONE, "none")                    \
+    FW_VERDICT(ACCEPT, "ACCEPT")                \
+    FW_VERDICT(DROP, "DROP")                    \
+    FW_VERDICT(RETURN, "RETURN")                \
+    FW_VERDICT(JUMP, "jump")                    \
+    FW_VERDICT(GOTO, "goto")                    \
+    FW_VERDICT(ZONE, "zone")                    \
+    FW_VERDICT(NOTRACK, "notrack")
+enum fw_verdict {
+#define FW_VERDICT(ENUM, NAME) FW_##ENUM,
+    FW_VERDICTS
+#undef FW_VERDICT
+};
+
+/* Matches present in a rule. */
+enum fw_match {
+    FW_M_SRC         = 1 << 0,  /* 'src' */
+    FW_M_DST         = 1 << 1,  /* 'dst' */
+    FW_M_IN          = 1 << 2,  /* 'in': name, or a beginning with '+' */
+    FW_M_OUT         = 1 << 3,  /* 'out' */
+    FW_M_PROTO       = 1 << 4,  /* 'proto' (nonzero) */
+    FW_M_PHYSDEV_IN  = 1 << 5,  /* 'physdev_in', may end in '+' */
+    FW_M_PHYSDEV_OUT = 1 << 6,
+    FW_M_ESTABLISHED = 1 << 7,  /* Conntrack state ESTABLISHED or RELATED. */
+    FW_M_MAC         = 1 << 8,  /* Source MAC. */
+    FW_M_SET_SRC     = 1 << 9,  /* Source address is in 'set'. */
+    FW_M_SET_DST     = 1 << 10,
+    FW_M_SPORT       = 1 << 11, /* 'sport_min'..'sport_max' */
+    FW_M_DPORT       = 1 << 12,
+    FW_M_ICMP_TYPE   = 1 << 13, /* 'icmp_type' */
+    FW_M_ICMP_CODE   = 1 << 14, /* 'icmp_code', with FW_M_ICMP_TYPE only. */
+    FW_M_COMMENT     = 1 << 15, /* FW_HOOK_COMMENT */
+    /* A rule we did not make and do not understand: it has no other field
+     * and is equal to nothing, itself included.  Only in actual rulesets. */
+    FW_M_FOREIGN     = 1 << 16,
+};
+
+struct fw_rule {
+    uint32_t match;             /* FW_M_*. */
+    uint8_t verdict;            /* enum fw_verdict. */
+    uint8_t proto;
+    uint16_t zone;              /* FW_ZONE. */
+    uint16_t sport_min, sport_max, dport_min, dport_max;
+    uint8_t icmp_type, icmp_code;
+    struct sg_mac mac;
+    struct sg_prefix src, dst;
+    char in[SG_DEVICE_LEN], out[SG_DEVICE_LEN];
+    char physdev_in[SG_DEVICE_LEN], physdev_out[SG_DEVICE_LEN];
+    char set[FW_SET_LEN];
+    char target[FW_CHAIN_LEN];  /* FW_JUMP, FW_GOTO. */
+
+    /* Not compared. */
+    uint64_t packets, bytes;    /* Actual rulesets only. */
+    struct uuid origin;         /* Security-group rule id, or zero. */
+};
+
+bool fw_rule_equals(const struct fw_rule *, const struct fw_rule *);
+uint32_t fw_rule_hash(const struct fw_rule *);
+/* One line in the notation of iptables-save, without "-A CHAIN". */
+void fw_rule_format(const struct fw_rule *, enum sg_family, struct ds *);
+
+struct fw_chain {
+    struct hmap_node node;      /* In fw_table 'chains'. */
+    char name[FW_CHAIN_LEN];
+    bool builtin;               /* FORWARD, INPUT, ...: desired: the rules
+                                 * that must stand at its top, in order;
+                                 * actual: all its rules, foreign ones as
+                                 * FW_M_FOREIGN. */
+    uint32_t references;        /* Actual only: jumps to it from rules that
+                                 * are not ours. */
+    struct fw_rule *rules;
+    size_t n_rules, allocated;
+};
+
+struct fw_table {
+    struct hmap chains;         /* Contains "struct fw_chain"s: ours, and the
+                                 * built-in ones that we use. */
+};
+void fw_table_init(struct fw_table *);
+void fw_table_uninit(struct fw_table *);
+struct fw_chain *fw_table_find(const struct fw_table *, const char *name);
+/* Creates it if it does not exist. */
+struct fw_chain *fw_table_chain(struct fw_table *, const char *name);
+struct fw_rule *fw_chain_append(struct fw_chain *, const struct fw_rule *);
+
+/* A member set.  Its members are not here: they live in the policy store and
+ * in the kernel. */
+struct fw_set {
+    struct hmap_node node;      /* In fw_ruleset 'sets', by name. */
+    char name[FW_SET_LEN];
+    enum sg_family family;
+    enum fw_slot slot;
+    struct uuid group;          /* Desired only; zero in an actual ruleset. */
+    uint32_t maxelem;
+    uint32_t hashsize;          /* What to create it with / what it has. */
+    /* Actual only. */
+    uint32_t elements, references;
+    bool foreign_type;          /* Ours by name, but not a hash:ip of this
+                                 * family: never used, replaced. */
+};
+#define FW_SET_MAXELEM 262144
+
+struct fw_ruleset {
+    struct fw_table tables[SG_N_FAMILIES][FW_N_TABLES];
+    struct hmap sets;
+};
+struct fw_ruleset *fw_ruleset_create(void);
+void fw_ruleset_destroy(struct fw_ruleset *);
+struct fw_ruleset *fw_ruleset_clone(const struct fw_ruleset *);
+struct fw_set *fw_ruleset_find_set(const struct fw_ruleset *, const char *);
+struct fw_set *fw_ruleset_add_set(struct fw_ruleset *, const struct fw_set *);
+
+/* Invariants of a ruleset of ours: every jump target exists, every set named
+ * exists and has the family of its table, no rule leads to ACCEPT with
+ * --physdev-in as its only condition (trusted leaves, whose target is
+ * sg1-out, excepted), names fit.  NULL or a malloc'd sentence. */
+char *fw_ruleset_check(const struct fw_ruleset *) SG_MUST_USE;
+
+/* Text in the form of iptables-save, chains sorted; for golden tests, plans
+ * and `sgctl`. */
+void fw_table_format(const struct fw_table *, enum sg_family,
+                     enum fw_table_id, struct ds *);
+void fw_ruleset_format(const struct fw_ruleset *, struct ds *);
+
+/* Names of all sets that rules reachable from 'chain' use, over both families
+ * of the security table.  (Which sets does this port, or group, depend on?) */
+struct sset;
+void fw_ruleset_reachable_sets(const struct fw_ruleset *, const char *chain,
+                               struct sset *);
+
+#endif /* firewall/ruleset.h */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef RPC_MESSAGE_H
+#define RPC_MESSAGE_H 1
+
+/* JSON bodies of oslo.messaging RPC, both ways.
+ *
+ * Pure: bytes in, values out, and back.  The only user of jansson outside
+ * sgctl and agent/report.  Decoding is strict where strictness protects
+ * (size, depth, duplicate keys, types, ranges, UTF-8, control characters) and
+ * lenient where the protocol says so (key order, missing optional keys,
+ * unknown `_context_` keys, unknown keys outside rules: counted in
+ * 'problems').
+ *
+ * Two levels of refusal.  A body that is malformed as a whole is an error
+ * sentence and nothing else.  Within a list, one rule or address pair that
+ * cannot be expressed exactly, or has a key we do not know, is left out by
+ * name (struct sg_refusal) and never widened.
+ *
+ * Encoding conventions: 0/NULL or a malloc'd sentence naming the place, to be
+ * freed by the caller. */
+
+#include "sg/update.h"
+
+/* Every size has a limit with a name.  rpc_limits_default() fills in the
+ * values of docs/protocol.md. */
+struct rpc_limits {
+    size_t body;                /* Bytes of a body. */
+    size_t depth;               /* Nesting of a JSON text. */
+    size_t string;              /* Bytes of a string. */
+    size_t rules;               /* Rules of a group. */
+    size_t members;             /* Members of a group. */
+    size_t groups_per_port;
+    size_t pairs_per_port;      /* Fixed IPs and address pairs, each. */
+    size_t objects;             /* Ports, rule lists, ... in one message. */
+};
+void rpc_limits_default(struct rpc_limits *);
+
+enum rpc_message_type {
+    RPC_REQUEST,                /* Call, cast or fanout. */
+    RPC_REPLY,
+};
+
+/* The envelope and what surrounds the arguments. */
+struct rpc_message {
+    enum rpc_message_type type;
+    /* Both. */
+    char *msg_id;               /* `_msg_id`; NULL: no reply is due. */
+    char *unique_id;            /* `_unique_id`, may be NULL. */
+    /* Request. */
+    char *method;               /* As sent; quoted before it is shown. */
+    char *reply_q;              /* `_reply_q`, or NULL. */
+    char *version;              /* "1.0" if absent. */
+    char *namespace_;           /* NULL: the null namespace. */
+    int64_t timeout;            /* `_timeout`: call monitoring, seconds; 0. */
+    void *args;                 /* Opaque decoded arguments (JSON object). */
+    /* Reply. */
+    bool ending;
+    char *failure_class;        /* NULL: no failure. */
+    char *failure_message;
+    void *result;               /* Opaque decoded result, NULL for null. */
+};
+void rpc_message_uninit(struct rpc_message *);
+
+char *rpc_message_decode(const void *body, size_t len,
+                         const struct rpc_limits *,
+                         struct rpc_message *) SG_MUST_USE;
+
+/* The arguments of a request to an agent, or the result of a `sync` call, as
+ * an update.  A method that is not the agent's is an error. */
+char *rpc_update_from_request(const struct rpc_message *,
+                              const struct rpc_limits *,
+                              struct sg_update *) SG_MUST_USE;
+char *rpc_update_from_reply(const struct rpc_message *,
+                            const struct rpc_limits *,
+                            struct sg_update *) SG_MUST_USE;
+/* The same from a bare text with the encoding of a `sync` answer (a file). */
+char *rpc_update_from_text(const char *text, size_t len,
+                           const struct rpc_limits *,
+                           struct sg_update *) SG_MUST_USE;
+
+/* The controller's side. */
+char *rpc_sync_request_decode(const struct rpc_message *,
+                              const struct rpc_limits *,
+                              struct sg_sync_request *) SG_MUST_USE;
+char *rpc_report_decode(const struct rpc_message *,
+                        const struct rpc_limits *,
+                        struct sg_report *) SG_MUST_USE;
+
+/* Bodies, malloc'd, NUL-terminated; '*len' without the NUL.  'unique_id' and
+ * 'msg_id' are 32 hex digits chosen by the caller (the core has no source of
+ * randomness). */
+char *rpc_encode_update(const struct sg_update *, const char *unique_id,
+                        size_t *len);           /* A request (cast, fanout). */
+char *rpc_encode_sync_call(const struct sg_sync_request *,
+                           const char *msg_id, const char *reply_q,
+                           const char *unique_id, size_t *len);
+char *rpc_encode_sync_reply(const struct sg_update *, const char *msg_id,
+                            const char *unique_id, size_t *len);
+char *rpc_encode_failure(const char *msg_id, const char *unique_id,
+                         const char *class_, const char *module,
+                         const char *message, size_t *len);
+char *rpc_encode_report(const struct sg_report *, const char *unique_id,
+                        size_t *len);
+/* The bare text rpc_update_from_text() reads. */
+char *rpc_encode_update_text(const struct sg_update *, size_t *len);
+
+/* Any text from outside, made fit for a log line or a terminal: control,
+ * bidi and non-ASCII characters as \xNN, cut at 128 bytes.  Malloc'd. */
+char *rpc_quote(const void *, size_t len);
+
+#endif /* rpc/message.h */
