@@ -148,6 +148,10 @@ IO_PKGS := librabbitmq libipset libip4tc libip6tc libmnl
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wpointer-arith -Wvla -Wimplicit-fallthrough -Wformat=2
+# clang gives it for every use of an Open vSwitch logging macro.
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wno-sign-compare
+endif
 
 HARDENING := -fstack-protector-strong -fstack-clash-protection
 ifneq ($(SANITIZE),)
@@ -227,7 +231,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags $(OVS_STAMP)
 define archive
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@.tmp && $(AR) rcs $@.tmp $(filter %.o,$^) && mv $@.tmp $@
 endef
 
 # The Makefile is a prerequisite because a file may have left the list.
