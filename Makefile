@@ -46,6 +46,7 @@ all:
 #CORE_SRCS += agent/config.c
 #CORE_SRCS += agent/metrics.c
 #CORE_SRCS += agent/pacer.c
+CORE_SRCS += agent/plug.c
 #CORE_SRCS += agent/policy_store.c
 #CORE_SRCS += agent/port_status.c
 #CORE_SRCS += agent/report.c
@@ -65,7 +66,8 @@ all:
 # io files: thin, they touch the world.  libsgio.a.
 #IO_SRCS += agent/agent.c
 #IO_SRCS += agent/control.c
-#IO_SRCS += agent/port_watch.c
+IO_SRCS += agent/link_watch.c
+IO_SRCS += agent/port_watch.c
 #IO_SRCS += firewall/conntrack.c
 #IO_SRCS += firewall/firewall.c
 #IO_SRCS += firewall/iptables/backend_iptables.c
@@ -95,6 +97,7 @@ TESTLIB_SRCS += tests/lib/test.c
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-plug.c
 
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
 # its cases are tests/golden/X/*.in with the expected *.out beside them.
@@ -112,7 +115,7 @@ UNIT_TESTS += tests/unit/test-harness.c
 # Files that include Open vSwitch's JSON or IDL headers.  They are compiled
 # with the names of the six symbols that clash with jansson changed, and must
 # never include jansson.h.
-#OVS_JSON_SRCS += agent/port_watch.c
+OVS_JSON_SRCS += agent/port_watch.c
 
 MAN_PAGES +=
 #MAN_PAGES += agent/sg-agent.8
