@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "sg/members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+static struct sg_member *find_member(const struct sg_members *,
+                                     const struct sg_prefix *, uint32_t hash);
+static size_t *counter(struct sg_members *, const struct sg_prefix *);
+static int compare_prefixes(const void *, const void *);
+
+void
+sg_members_init(struct sg_members *members)
+{
+    memset(members, 0, sizeof *members);
+    hmap_init(&members->hmap);
+}
+
+void
+sg_members_uninit(struct sg_members *members)
+{
+    sg_members_clear(members);
+    hmap_destroy(&members->hmap);
+}
+
+/* Removes all members; the set stays usable. */
+void
+sg_members_clear(struct sg_members *members)
+{
+    struct sg_member *m;
+
+    HMAP_FOR_EACH_POP (m, node, &members->hmap) {
+        free(m);
+    }
+    memset(members->n_hosts, 0, sizeof members->n_hosts);
+    memset(members->n_prefixes, 0, sizeof members->n_prefixes);
+}
+
+void
+sg_members_swap(struct sg_members *a, struct sg_members *b)
+{
+    struct sg_members tmp = *a;
+    *a = *b;
+    *b = tmp;
+
+    /* An hmap of one bucket points into itself. */
+    hmap_moved(&a->hmap);
+    hmap_moved(&b->hmap);
+}
+
+size_t
+sg_members_count(const struct sg_members *members)
+{
+    return hmap_count(&members->hmap);
+}
+
+bool
+sg_members_contains(const struct sg_members *members,
+                    const struct sg_prefix *p)
+{
+    return find_member(members, p, sg_prefix_hash(p)) != NULL;
+}
+
+/* Returns true if 'p' was added, false if it was a member already. */
+bool
+sg_members_add(struct sg_members *members, const struct sg_prefix *p)
+{
+    uint32_t hash = sg_prefix_hash(p);
+
+    if (find_member(members, p, hash)) {
+        return false;
+    }
+
+    struct sg_member *m = xmalloc(sizeof *m);
+    m->prefix = *p;
+    hmap_insert(&members->hmap, &m->node, hash);
+    ++*counter(members, p);
+    return true;
+}
+
+/* Returns true if 'p' was removed, false if it was not a member. */
+bool
+sg_members_remove(struct sg_members *members, const struct sg_prefix *p)
+{
+    struct sg_member *m = find_member(members, p, sg_prefix_hash(p));
+
+    if (!m) {
+        return false;
+    }
+    --*counter(members, p);
+    hmap_remove(&members->hmap, &m->node);
+    free(m);
+    return true;
+}
+
+/* Frees the array; the list is empty and usable afterwards. */
+void
+sg_prefix_list_uninit(struct sg_prefix_list *list)
+{
+    free(list->p);
+    *list = (struct sg_prefix_list) SG_PREFIX_LIST_INITIALIZER;
+}
+
+void
+sg_prefix_list_add(struct sg_prefix_list *list, const struct sg_prefix *p)
+{
+    if (list->n >= list->allocated) {
+        list->p = x2nrealloc(list->p, &list->allocated, sizeof *list->p);
+    }
+    list->p[list->n++] = *p;
+}
+
+void
+sg_prefix_list_sort(struct sg_prefix_list *list)
+{
+    /* qsort() must not get a null pointer, even for no elements. */
+    if (list->n > 1) {
+        qsort(list->p, list->n, sizeof *list->p, compare_prefixes);
+    }
+}
+
+/* Appends to 'list'. */
+void
+sg_members_hosts(const struct sg_members *members, enum sg_family family,
+                 struct sg_prefix_list *list)
+{
+    const struct sg_member *m;
+
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (m->prefix.family == family && sg_prefix_is_host(&m->prefix)) {
+            sg_prefix_list_add(list, &m->prefix);
+        }
+    }
+}
+
+/* Appends to 'added' and 'removed', in no order. */
+void
+sg_members_diff(const struct sg_members *from, const struct sg_members *to,
+                struct sg_prefix_list *added, struct sg_prefix_list *removed)
+{
+    const struct sg_member *m;
+
+    SG_MEMBERS_FOR_EACH (m, to) {
+        if (!find_member(from, &m->prefix, m->node.hash)) {
+            sg_prefix_list_add(added, &m->prefix);
+        }
+    }
+    SG_MEMBERS_FOR_EACH (m, from) {
+        if (!find_member(to, &m->prefix, m->node.hash)) {
+            sg_prefix_list_add(removed, &m->prefix);
+        }
+    }
+}
+
+static struct sg_member *
+find_member(const struct sg_members *members, const struct sg_prefix *p,
+            uint32_t hash)
+{
+    struct sg_member *m;
+
+    HMAP_FOR_EACH_WITH_HASH (m, node, hash, &members->hmap) {
+        if (sg_prefix_equals(&m->prefix, p)) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* The counter that 'p' belongs to. */
+static size_t *
+counter(struct sg_members *members, const struct sg_prefix *p)
+{
+    return (sg_prefix_is_host(p)
+            ? &members->n_hosts[p->family]
+            : &members->n_prefixes[p->family]);
+}
+
+static int
+compare_prefixes(const void *a, const void *b)
+{
+    return sg_prefix_compare(a, b);
+}
