@@ -93,6 +93,23 @@ void policy_store_needs(const struct policy_store *, struct sg_ref_list *);
 bool policy_store_behind(const struct policy_store *, uint64_t hash,
                          int64_t revision, struct sg_ref *ref);
 
+/* What the store remembers of an object besides the object. */
+struct store_object {
+    int64_t revision;           /* Held; 0: none, or of an older epoch. */
+    bool needed;                /* False: a group that lingers. */
+    long long int since;        /* When its state became what it is. */
+    const char *problem;        /* Why its last change was not taken (last
+                                 * good stays), or NULL.  Borrowed. */
+    long long int problem_since;
+};
+/* False if the store holds no such object. */
+bool policy_store_object(const struct policy_store *, enum sg_kind,
+                         const struct uuid *, struct store_object *);
+/* Objects with a problem now. */
+size_t policy_store_n_problems(const struct policy_store *);
+/* Raised by each change of what policy_store_needs() lists. */
+uint64_t policy_store_needs_seqno(const struct policy_store *);
+
 /* Forgets groups that nothing needs any more since 'linger_ms'.  Returns true
  * if some went. */
 bool policy_store_expire(struct policy_store *, long long int now,

@@ -93,4 +93,22 @@ struct sync_status {
 void sync_get_status(const struct sync *, long long int now,
                      struct sync_status *);
 
+/* How far the questions for one object have come. */
+#define SYNC_OBJECTS                                                    \
+    SYNC_OBJECT(NEW, "new")             /* Not needed, or not asked. */  \
+    SYNC_OBJECT(ASKED, "asked")         /* No answer yet. */             \
+    SYNC_OBJECT(UNKNOWN, "unknown")     /* The controller does not know  \
+                                         * it; asked again. */           \
+    SYNC_OBJECT(UNCONFIRMED, "unconfirmed") /* Answered; not yet again   \
+                                         * since its binding stood. */   \
+    SYNC_OBJECT(CONFIRMED, "confirmed")
+enum sync_object {
+#define SYNC_OBJECT(ENUM, NAME) SYNC_OBJECT_##ENUM,
+    SYNC_OBJECTS
+#undef SYNC_OBJECT
+};
+const char *sync_object_name(enum sync_object);
+enum sync_object sync_object_state(const struct sync *, enum sg_kind,
+                                   const struct uuid *);
+
 #endif /* agent/sync.h */

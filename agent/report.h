@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_REPORT_H
+#define AGENT_REPORT_H 1
+
+/* The state of the agent as JSON documents: what sgctl shows.
+ *
+ * Pure, and the only place where these documents are made.  Every function
+ * returns a malloc'd text of one line, which the caller frees.  Keys are
+ * stable: an addition is no break, a removal or a new meaning is.  Times are
+ * ages in milliseconds ("since_ms": how long ago), null if never. */
+
+#include "agent/port_status.h"
+#include "agent/sync.h"
+#include "firewall/plan.h"
+#include "rpc/amqp_client.h"
+
+struct metrics;
+
+struct report_input {
+    long long int now;          /* The clock of all other times here. */
+    const char *host, *boot, *version;
+    const struct policy_store *store;
+    const struct sync *sync;
+    const struct port_status *ports;
+    const struct amqp_status *amqp;
+    const struct fw_result *result;     /* NULL before the first apply. */
+    const struct fw_stats *fw;
+    uint64_t applied;
+    long long int started;              /* Time of start. */
+    long long int last_apply;           /* Time, LLONG_MIN: never. */
+    int64_t lag_ms;                     /* Publish to kernel, -1: none yet. */
+    const char *const *unknown_devices; /* Closed; on bridges of ours. */
+    size_t n_unknown_devices;           /* Listed. */
+    size_t unknown_devices_total;
+};
+
+char *report_status(const struct report_input *);
+char *report_ports(const struct report_input *);
+char *report_groups(const struct report_input *);
+/* 'snapshot' is of firewall_snapshot(). */
+char *report_sets(const struct report_input *, const struct fw_ruleset *);
+char *report_rules(const struct report_input *, const struct fw_ruleset *);
+char *report_plan(const struct report_input *, const struct fw_plan *);
+char *report_metrics(const struct metrics *);
+char *report_version(const struct report_input *);
+
+/* What an operator's resync did.  'text': one line per difference between
+ * kernel and policy that was found. */
+struct report_resync {
+    bool done;                  /* Answered and applied. */
+    const char *error;          /* Why not, or NULL. */
+    size_t n_differences;
+    const char *text;
+    uint64_t generation_before, generation;
+    long long int duration_ms;
+};
+char *report_resync(const struct report_input *,
+                    const struct report_resync *);
+
+/* {"error": TEXT}: the answer to a command that could not be done. */
+char *report_error(const char *text);
+/* {"generation": N, "applied": N, "done": BOOL}: the answer to `wait`. */
+char *report_wait(uint64_t generation, uint64_t applied, bool done);
+
+#endif /* agent/report.h */
