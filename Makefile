@@ -95,6 +95,8 @@ IO_SRCS += agent/port_watch.c
 #CONTROLLER_SRCS += tools/sg-controller/main.c
 
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
+TESTLIB_SRCS += tests/lib/lab-sock.c
+TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/test.c
 
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
@@ -102,10 +104,16 @@ TESTLIB_SRCS += tests/lib/test.c
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-plug.c
+UNIT_TESTS += tests/unit/test-prober-account.c
 
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
 # its cases are tests/golden/X/*.in with the expected *.out beside them.
 #GOLDEN_TESTS += tests/golden/golden-message.c
+
+# Fuzz targets: LLVMFuzzerTestOneInput() and nothing else.  Pure.  Inputs that
+# once found something are tests/fuzz/corpus/X/* for fuzz-X.c; check replays
+# them, "make fuzz FUZZ=fuzz-X" looks for new ones with clang's libFuzzer.
+#FUZZ_TARGETS += tests/fuzz/fuzz-message.c
 
 # These link everything and may need a private network namespace or root.
 #CONFORMANCE_TESTS += tests/conformance/test-backend.c
@@ -114,7 +122,8 @@ UNIT_TESTS += tests/unit/test-plug.c
 
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.
-#IO_TESTS += tests/system/packet-probe.c
+IO_TESTS += tests/lib/lab-flow.c
+IO_TESTS += tests/lib/prober.c
 
 # Files that include Open vSwitch's JSON or IDL headers.  They are compiled
 # with the names of the six symbols that clash with jansson changed, and must
@@ -201,13 +210,17 @@ PURE_ARCHIVES := $(TOOLS_LIB) $(CORE_LIB)
 ALL_ARCHIVES := $(TOOLS_LIB) $(IO_LIB) $(CORE_LIB)
 
 PURE_TEST_SRCS := $(UNIT_TESTS) $(GOLDEN_TESTS)
+ifneq ($(FUZZ_TARGETS),)
+FUZZ_REPLAY := $(BUILD)/obj/tests/lib/fuzz-replay.o
+endif
 IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BENCH_TESTS) $(IO_TESTS)
-PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS))
+PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS) $(FUZZ_TARGETS))
 IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
 
 SOURCES := $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) $(SGCTL_SRCS) \
 	$(CONTROLLER_SRCS)
-TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(IO_TEST_SRCS)
+TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_TARGETS) \
+	$(IO_TEST_SRCS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
 
 .PHONY: all lib programs tests
@@ -277,22 +290,45 @@ $(call test_programs,$(1)): $(call objects,$(1)) $(TEST_LIB) $(ALL_ARCHIVES) \
 		$(OVS_STAMP)
 	$$(call link,$$(IO_LIBS) $$(PURE_LIBS))
 endef
+# With FUZZ_ENGINE the fuzzer brings main(), else fuzz-replay.c does.
+define fuzz_test
+$(call test_programs,$(1)): $(call objects,$(1)) \
+		$(if $(FUZZ_ENGINE),,$(FUZZ_REPLAY)) $(PURE_ARCHIVES) $(OVS_STAMP)
+	$$(call link,$(FUZZ_ENGINE) $$(PURE_LIBS))
+endef
 $(foreach test,$(PURE_TEST_SRCS),$(eval $(call pure_test,$(test))))
+$(foreach test,$(FUZZ_TARGETS),$(eval $(call fuzz_test,$(test))))
 $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 
 # ---------------------------------------------------------------------------
 # Checks
 
-.PHONY: check check-unit check-golden check-asan check-clang check-conformance \
+.PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan check-clang check-conformance \
 	check-system check-layers analyze analyze-gcc update-golden bench
 
-check: check-unit $(if $(GOLDEN_TESTS),check-golden)
+check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
+	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
 
 check-unit: $(call test_programs,$(UNIT_TESTS))
 	$(Q)tests/lib/run-tests $^
 
 check-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run $^
+
+check-fuzz-corpus: $(call test_programs,$(FUZZ_TARGETS))
+	$(Q)tests/lib/run-tests $^
+
+# Looks for new inputs; what it finds that crashes belongs into the corpus.
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)test -n "$(FUZZ)" || { echo "FUZZ=fuzz-X is missing" >&2; exit 2; }
+	$(Q)$(MAKE) BUILD=build/fuzz CC=clang CFLAGS="-O1 -g" \
+		SANITIZE=address,undefined,fuzzer-no-link \
+		FUZZ_ENGINE=-fsanitize=fuzzer build/fuzz/tests/$(FUZZ)
+	@mkdir -p build/fuzz/corpus/$(FUZZ)
+	build/fuzz/tests/$(FUZZ) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+		-artifact_prefix=build/fuzz/$(FUZZ)- build/fuzz/corpus/$(FUZZ) \
+		tests/fuzz/corpus/$(FUZZ:fuzz-%=%)
 
 update-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run --update $^
@@ -360,7 +396,7 @@ install: programs
 clean:
 	rm -rf $(addprefix $(BUILD)/,obj tests flags cppcheck check sg-agent \
 		sgctl sg-controller) $(BUILD)/lib*.a
-	rm -rf build/asan build/clang build/analyzer
+	rm -rf build/asan build/clang build/analyzer build/fuzz
 
 # For tools/check-layers: "LIST file", one per line.
 print-sources:
@@ -370,6 +406,8 @@ print-sources:
 help:
 	@echo 'all                build everything into $$(BUILD) (build)'
 	@echo 'check              unit and golden tests'
+	@echo 'check-fuzz-corpus  replay inputs that once found something'
+	@echo 'fuzz               FUZZ=fuzz-X FUZZ_SECONDS=60: look for new ones'
 	@echo 'check-asan         the same with address and undefined sanitizers'
 	@echo 'check-clang        build all and run the same tests with clang'
 	@echo 'check-conformance  backends against the kernel, private namespaces'
