@@ -303,8 +303,9 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 # ---------------------------------------------------------------------------
 # Checks
 
-.PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan check-clang check-conformance \
-	check-system check-layers analyze analyze-gcc update-golden bench
+.PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
+	check-clang check-conformance check-system check-layers analyze \
+	analyze-gcc update-golden bench
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
