@@ -64,8 +64,9 @@ CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
 CORE_SRCS += include/sg/update.c
 #CORE_SRCS += rpc/message.c
-#CORE_SRCS += rpc/sequence.c
-#CORE_SRCS += rpc/topology.c
+CORE_SRCS += rpc/rule.c
+CORE_SRCS += rpc/sequence.c
+CORE_SRCS += rpc/topology.c
 
 # io files: thin, they touch the world.  libsgio.a.
 #IO_SRCS += agent/agent.c
