@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""Helpers for the system tests and the demo, on top of a lab.
+
+    with lablib.running() as lab:
+        flow = lablib.Flow("web1", "db1", "udp", 5433)
+        assert not lab.try_flow(flow)
+        with lab.edit_topology() as topology: ...
+        lab.reload()
+        lab.wait_in_sync()
+
+Packets decide: nothing here looks at rules to find out what would pass."""
+
+import base64
+import collections
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.parse
+
+import yaml
+
+import labcore
+import labnet
+from labnet import LabError, wait_until
+
+BUILD = os.path.join(labcore.TOP, os.environ.get("BUILD", "build"))
+
+
+class Flow(collections.namedtuple(
+        "Flow", "src dst proto port family source spoof_mac icmp_type")):
+    """One kind of packet, from one instance to another.
+
+    proto      tcp, udp, icmp (ICMPv6 in family 6) or a protocol number
+    family     4 or 6
+    source     send from this address instead of the instance's own
+    spoof_mac  send from this MAC address instead of its own (udp)"""
+
+    def __new__(cls, src, dst, proto, port=0, family=4, source=None,
+                spoof_mac=None, icmp_type=None):
+        return super().__new__(cls, src, dst, proto, port, family, source,
+                               spoof_mac, icmp_type)
+
+    def __str__(self):
+        text = "%s -> %s IPv%d %s" % (self.src, self.dst, self.family,
+                                      self.proto)
+        text += " %d" % self.port if self.port else ""
+        text += " from %s" % self.source if self.source else ""
+        text += " from %s" % self.spoof_mac if self.spoof_mac else ""
+        return text
+
+
+class Lab(labcore.Lab):
+    """A lab with what tests do to it."""
+
+    # --- Packets ------------------------------------------------------------
+
+    def try_flows(self, flows, tries=3):
+        """Sends packets of all `flows' at the same time; returns what
+        lab-flow says of each: a dict with seen, reply, us."""
+        known = self.instances()
+        lines = []
+        for number, flow in enumerate(flows):
+            lines.append(self._flow_line(known, number, flow))
+        result = subprocess.run(
+            [os.path.join(BUILD, "tests", "lab-flow"), "-t", str(tries)],
+            input="".join(lines), stdout=subprocess.PIPE,
+            universal_newlines=True, check=True, timeout=60)
+        answers = [json.loads(line) for line in result.stdout.splitlines()]
+        for flow, answer in zip(flows, answers, strict=True):
+            if answer["error"]:
+                raise LabError("%s: %s" % (flow, answer["error"]))
+        return answers
+
+    def try_flow(self, flow, tries=3):
+        """True if a packet of `flow' arrives (TCP: connects)."""
+        return self.try_flows([flow], tries)[0]["seen"]
+
+    def _flow_line(self, known, number, flow):
+        src, dst = known[flow.src], known[flow.dst]
+        words = ["id=%d" % number, "proto=%s" % flow.proto,
+                 "src=" + self.space(flow.src).net_path(),
+                 "from=" + (flow.source or src.address(flow.family)),
+                 "dst=" + self.space(flow.dst).net_path(),
+                 "to=" + dst.address(flow.family),
+                 "port=%d" % flow.port]
+        if flow.source:
+            words.append("spoof=1")
+        if flow.spoof_mac:
+            words += ["smac=" + flow.spoof_mac, "dmac=" + dst.mac]
+        if flow.icmp_type is not None:
+            words.append("type=%d" % flow.icmp_type)
+        return " ".join(words) + "\n"
+
+    def ovs_drops(self):
+        """How many frames the hosts' userspace datapaths were too slow to
+        fetch from their devices.  When it grows, packets are missing for
+        which no filter is to blame."""
+        total = 0
+        for host in labcore.HOSTS:
+            shown = self.space(host).run(["ss", "-0", "-a", "-m", "-H"])
+            total += sum(int(n) for n in re.findall(r"\bd(\d+)\)", shown))
+        return total
+
+    # --- Policy -------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def edit_topology(self):
+        """The topology as a dict to be changed in the body; written, whole,
+        at its end.  Nothing happens before reload()."""
+        topology = self.topology()
+        yield topology
+        new = self.topology_path + ".new"
+        with open(new, "w") as f:
+            yaml.safe_dump(topology, f, sort_keys=False)
+        os.rename(new, self.topology_path)
+
+    def group(self, topology, name):
+        """The group of `topology' with that name."""
+        return next(g for g in topology["groups"] if g["name"] == name)
+
+    def port(self, topology, name):
+        return next(p for p in topology["ports"] if p["name"] == name)
+
+    # --- Broker -------------------------------------------------------------
+
+    def http(self, path, method="GET", body=None):
+        """One request to the broker's management API; returns its JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1",
+                                                labcore.HTTP_PORT)
+        connection.sock = self.connect_ctl(labcore.HTTP_PORT)
+        token = "%s:%s" % (labcore.BROKER_USER, labcore.BROKER_PASSWORD)
+        headers = {"Authorization": "Basic " + _base64(token),
+                   "Content-Type": "application/json"}
+        try:
+            connection.request(method, "/api/" + path, headers=headers,
+                               body=None if body is None
+                               else json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 300:
+            raise LabError("%s: %d %s" % (path, answer.status, answer.reason))
+        return json.loads(text) if text else None
+
+    def queues(self):
+        """The broker's queues by name."""
+        return {q["name"]: q for q in self.http("queues")}
+
+    def deliver_counts(self):
+        """Messages that the broker has delivered from each queue.  The
+        broker adds them up once a second: wait for a sum, do not read it
+        once."""
+        counts = {}
+        for name, queue in self.queues().items():
+            stats = queue.get("message_stats", {})
+            counts[name] = stats.get("deliver_get", 0)
+        return counts
+
+    def bindings(self):
+        """(exchange, queue, key) of each binding of an exchange."""
+        return [(b["source"], b["destination"], b["routing_key"])
+                for b in self.http("bindings") if b["source"]]
+
+    def agent_queue(self, host):
+        """The name of the agent's own queue, or None."""
+        names = [n for n in self.queues()
+                 if n.startswith("sg-agent.%s." % host)]
+        if len(names) > 1:
+            raise LabError("%s has several queues: %s" % (host, names))
+        return names[0] if names else None
+
+    def publish(self, exchange, key, body, headers=None):
+        """Publishes a message, any message, by the management API."""
+        answer = self.http(
+            "exchanges/%s/%s/publish" % (
+                urllib.parse.quote("/", safe=""),
+                urllib.parse.quote(exchange, safe="")), "POST",
+            {"properties": {"content_type": "application/json",
+                            "content_encoding": "utf-8",
+                            "headers": headers or {}},
+             "routing_key": key, "payload": body,
+             "payload_encoding": "string"})
+        return answer["routed"]
+
+    # --- Kernel -------------------------------------------------------------
+
+    def iptables_save(self, host, family=4, table=None, counters=False):
+        """The rules of the legacy tables as iptables-save prints them,
+        without its comments, which contain the time."""
+        command = "iptables-legacy-save" if family == 4 \
+            else "ip6tables-legacy-save"
+        argv = [command] + (["-t", table] if table else [])
+        argv += ["-c"] if counters else []
+        lines = [line for line in self.space(host).run(argv).splitlines()
+                 if not line.startswith("#")]
+        if not counters:
+            lines = [re.sub(r"\[\d+:\d+\]$", "[0:0]", x) for x in lines]
+        return "\n".join(lines) + "\n"
+
+    def ipset_members(self, host):
+        """Every set of the host with its members, {name: {text}}."""
+        sets = {}
+        for line in self.space(host).run(["ipset", "save"]).splitlines():
+            words = line.split()
+            if words[0] == "create":
+                sets[words[1]] = set()
+            elif words[0] == "add":
+                sets[words[1]].add(words[2])
+        return sets
+
+    def cpu_ns(self, role):
+        """CPU nanoseconds that the threads of process `role' have used;
+        threads that have ended are not in it."""
+        pid = self.procs[role].pid
+        total = 0
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with contextlib.suppress(OSError):
+                with open("/proc/%d/task/%s/schedstat" % (pid, thread)) as f:
+                    total += int(f.read().split()[0])
+        return total
+
+
+def _base64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+class Prober:
+    """The prober (tests/lib/prober.c) as an object.
+
+        prober = Prober(lab)
+        prober.flow("ok", "app1", "app2", 7001)
+        prober.expect("allowed", "ok")
+        prober.start("ok")
+        ...
+        result = prober.finish()"""
+
+    def __init__(self, lab, guard_ms=20, rate=1000):
+        self.lab = lab
+        self.rate = rate
+        self.neighbours = []
+        self.ovs_drops = lab.ovs_drops()
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "tests", "prober"),
+             "--guard-ms", str(guard_ms)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=lab.env(), universal_newlines=True)
+
+    def command(self, *words):
+        """One command; returns the answer without its "ok"."""
+        line = " ".join(str(word) for word in words)
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if not answer.startswith("ok "):
+            raise LabError("prober: %s: %s" % (line, answer or "it ended"))
+        return answer[3:]
+
+    def flow(self, name, src, dst, port, family=4, rate=None):
+        """Makes a one-way UDP flow called `name'; does not start it.  The
+        sender knows the receiver's MAC address for good, so that no packet
+        waits for, or dies with, an address resolution."""
+        a, b = self.lab.instances()[src], self.lab.instances()[dst]
+        here, there = self.lab.space(src), self.lab.space(dst)
+        neighbour = "%s dev eth0" % b.address(family)
+        here.ip(["neigh replace %s lladdr %s nud permanent"
+                 % (neighbour, b.mac)])
+        self.neighbours.append((here, neighbour))
+        self.command("flow", name, here.net_path(), a.address(family),
+                     there.net_path(), b.address(family), port,
+                     rate or self.rate)
+
+    def start(self, *flows):
+        return self.command("start", *(flows or ("all",)))
+
+    def stop(self, *flows):
+        return self.command("stop", *flows)
+
+    def end(self, *flows):
+        return self.command("end", *flows)
+
+    def phase(self, *flows):
+        return self.command("phase", *(flows or ("all",)))
+
+    def expect(self, what, *flows):
+        """From now on, packets on `flows' are to be "allowed", "denied", or
+        either ("any": a change has been published)."""
+        return self.command("expect", what, *flows)
+
+    def stats(self):
+        return json.loads(self.command("stats"))
+
+    def received(self, flow):
+        return self.stats()["flows"][flow]["received"]
+
+    def finish(self):
+        """Ends the run; returns the result as a dict, see prober.c, with
+        "ovs_drops" beside the prober's own drops."""
+        out, _ = self.process.communicate("finish\n", timeout=60)
+        result = json.loads(out)
+        result["ovs_drops"] = self.lab.ovs_drops() - self.ovs_drops
+        for space, neighbour in self.neighbours:
+            if space.proc.alive():
+                space.ip(["neigh del " + neighbour], force=True)
+        return result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def own_drops(result):
+    """Packets of a prober's result that the machine lost before or after
+    any filter; a result with some proves no loss."""
+    return (result["rx_drops"] + result["softnet_drops"]
+            + result["ovs_drops"])
+
+
+# --- Running a test -------------------------------------------------------
+
+@contextlib.contextmanager
+def running(name=None, **options):
+    """A lab for the body.  `options' are those of labcore.Lab.up.  A signal
+    ends the body and takes the lab down."""
+    lab = Lab(name or "t%d" % os.getpid())
+
+    def interrupted(signo, frame):
+        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(s, signal.SIG_IGN)
+        raise LabError("interrupted by %s" % signal.Signals(signo).name)
+    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signo, interrupted)
+    try:
+        lab.up(**options)
+        yield lab
+    except BaseException:
+        print_logs(lab)
+        raise
+    finally:
+        lab.down()
+
+
+def print_logs(lab, lines=30):
+    """The ends of the logs of the programs under test, to stderr."""
+    for where in ("ctl",) + labcore.HOSTS:
+        for what in ("controller", "agent"):
+            path = lab.path(where, "log", what + ".log")
+            with contextlib.suppress(OSError):
+                with open(path, errors="replace") as f:
+                    tail = f.readlines()[-lines:]
+                sys.stderr.write("--- %s\n%s" % (path, "".join(tail)))
+
+
+class Checks:
+    """Counts what a test checks, in the form tests/system/run counts."""
+
+    def __init__(self):
+        self.failed = 0
+
+    def __call__(self, true, what, detail=""):
+        print("%s - %s%s" % ("ok" if true else "not ok", what,
+                             ": %s" % detail if detail and not true else ""),
+              flush=True)
+        self.failed += not true
+        return bool(true)
+
+    def equal(self, seen, expected, what):
+        return self(seen == expected, what,
+                    "%r, not %r" % (seen, expected))
+
+    def exit(self):
+        sys.exit(1 if self.failed else 0)
+
+
+def wait_for(condition, timeout, what):
+    """Waits until `condition' is true; its value is returned."""
+    value = wait_until(condition, timeout)
+    if not value:
+        raise LabError("not within %g s: %s" % (timeout, what))
+    return value
+
+
+def left_behind(lab_id):
+    """What a lab that is down has left: processes, mounts, files."""
+    left = ["process %d" % p.pid for p in labnet.procs_of_lab(lab_id)]
+    with open("/proc/self/mountinfo") as f:
+        left += ["mount " + line.split()[4] for line in f
+                 if labcore.ROOT_DIR in line]
+    return left
