@@ -55,10 +55,12 @@ CORE_SRCS += agent/plug.c
 #CORE_SRCS += firewall/flow_verdict.c
 #CORE_SRCS += firewall/iptables/ipt_codec.c
 #CORE_SRCS += firewall/member_delta.c
-#CORE_SRCS += firewall/names.c
+CORE_SRCS += firewall/names.c
 #CORE_SRCS += firewall/plan.c
 #CORE_SRCS += firewall/render.c
-#CORE_SRCS += firewall/ruleset.c
+CORE_SRCS += firewall/ruleset.c
+CORE_SRCS += firewall/ruleset_check.c
+CORE_SRCS += firewall/ruleset_format.c
 CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
@@ -74,7 +76,6 @@ CORE_SRCS += rpc/topology.c
 IO_SRCS += agent/link_watch.c
 IO_SRCS += agent/port_watch.c
 #IO_SRCS += firewall/conntrack.c
-#IO_SRCS += firewall/firewall.c
 #IO_SRCS += firewall/iptables/backend_iptables.c
 #IO_SRCS += firewall/iptables/ipt_table.c
 #IO_SRCS += firewall/iptables/kset.c
@@ -104,6 +105,7 @@ TESTLIB_SRCS += tests/lib/test.c
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-names.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-prober-account.c
 

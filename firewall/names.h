@@ -16,6 +16,7 @@
  *   sg1-pre-in6 sg1-z                    fixed
  *   sg1-br-PREFIX  sg1-z-PREFIX          nodes of the dispatch trees
  *   sg1-b-DEV sg1-e-DEV sg1-t-DEV        port: bridge, egress, ingress ("to")
+ *   sg1-p-DEV                            port: its address pairs, if many
  *   sg1-eg-XXXXXXXX-YYYYYYYYYYYY         group: egress rules
  *   sg1-in-XXXXXXXX-YYYYYYYYYYYY         group: ingress rules
  *   sg1-m4a-XXXXXXXX-YYYYYYYYYYYY        set: members, IPv4, slot a (or b)
@@ -29,6 +30,17 @@
 #define FW_SET_LEN 32           /* With NUL: IPSET_MAXNAMELEN. */
 #define FW_PREFIX "sg1-"
 #define FW_HOOK_COMMENT "sg-agent"
+
+/* The fixed chains. */
+#define FW_CHAIN_ROOT FW_PREFIX "root"
+#define FW_CHAIN_BRIDGES FW_PREFIX "br"
+#define FW_CHAIN_OUT FW_PREFIX "out"
+#define FW_CHAIN_UNSPEC FW_PREFIX "unspec"
+#define FW_CHAIN_PRE_OUT FW_PREFIX "pre-out"
+#define FW_CHAIN_PRE_IN FW_PREFIX "pre-in"
+#define FW_CHAIN_PRE_OUT6 FW_PREFIX "pre-out6"
+#define FW_CHAIN_PRE_IN6 FW_PREFIX "pre-in6"
+#define FW_CHAIN_ZONES FW_PREFIX "z"
 
 enum fw_slot {
     FW_SLOT_A,
@@ -48,6 +60,7 @@ enum fw_name_kind {
 };
 
 void fw_name_bridge_chain(char name[FW_CHAIN_LEN], const char *device);
+void fw_name_pairs_chain(char name[FW_CHAIN_LEN], const char *device);
 void fw_name_egress_chain(char name[FW_CHAIN_LEN], const char *device);
 void fw_name_ingress_chain(char name[FW_CHAIN_LEN], const char *device);
 void fw_name_group_chain(char name[FW_CHAIN_LEN], enum sg_direction,

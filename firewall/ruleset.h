@@ -10,7 +10,7 @@
  * (the backends' own model aside).  Nothing here knows iptables.
  *
  * A fw_rule is one flat value with a flag per match.  Zero it before filling
- * it: equality of the part up to 'counters' is equality of bytes. */
+ * it: equality of the part up to 'packets' is equality of bytes. */
 
 #include "firewall/names.h"
 #include "openvswitch/dynamic-string.h"
@@ -86,6 +86,8 @@ struct fw_rule {
     struct uuid origin;         /* Security-group rule id, or zero. */
 };
 
+/* Do headers of this protocol have ports that a rule can match? */
+bool fw_protocol_has_ports(int protocol);
 bool fw_rule_equals(const struct fw_rule *, const struct fw_rule *);
 uint32_t fw_rule_hash(const struct fw_rule *);
 /* One line in the notation of iptables-save, without "-A CHAIN". */
@@ -114,6 +116,17 @@ struct fw_chain *fw_table_find(const struct fw_table *, const char *name);
 /* Creates it if it does not exist. */
 struct fw_chain *fw_table_chain(struct fw_table *, const char *name);
 struct fw_rule *fw_chain_append(struct fw_chain *, const struct fw_rule *);
+/* Edits of one chain; the index must be in range (insert: up to n_rules). */
+void fw_chain_insert(struct fw_chain *, size_t index, const struct fw_rule *);
+void fw_chain_delete(struct fw_chain *, size_t index);
+void fw_chain_clear(struct fw_chain *);
+void fw_table_remove(struct fw_table *, struct fw_chain *);
+void fw_table_clone(struct fw_table *, const struct fw_table *);
+/* The chains, built-in ones first, then by name.  Caller frees the array. */
+const struct fw_chain **fw_table_sort(const struct fw_table *);
+/* The name of a chain from which its own jumps lead back to it, or NULL: the
+ * kernel refuses such a table. */
+const char *fw_table_find_loop(const struct fw_table *);
 
 /* A member set.  Its members are not here: they live in the policy store and
  * in the kernel. */
@@ -141,11 +154,14 @@ void fw_ruleset_destroy(struct fw_ruleset *);
 struct fw_ruleset *fw_ruleset_clone(const struct fw_ruleset *);
 struct fw_set *fw_ruleset_find_set(const struct fw_ruleset *, const char *);
 struct fw_set *fw_ruleset_add_set(struct fw_ruleset *, const struct fw_set *);
+/* The sets by name.  Caller frees the array. */
+const struct fw_set **fw_ruleset_sort_sets(const struct fw_ruleset *);
 
-/* Invariants of a ruleset of ours: every jump target exists, every set named
- * exists and has the family of its table, no rule leads to ACCEPT with
- * --physdev-in as its only condition (trusted leaves, whose target is
- * sg1-out, excepted), names fit.  NULL or a malloc'd sentence. */
+/* Invariants of a desired ruleset: every jump target exists and no jump leads
+ * back, every set named exists and has the family of its table, matches go
+ * with their protocol, no rule leads to ACCEPT with --physdev-in as its only
+ * condition (trusted leaves, whose target is sg1-out, excepted), names fit.
+ * NULL or a malloc'd sentence. */
 char *fw_ruleset_check(const struct fw_ruleset *) SG_MUST_USE;
 
 /* Text in the form of iptables-save, chains sorted; for golden tests, plans

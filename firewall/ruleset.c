@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/ruleset.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "hmapx.h"
+#include "sset.h"
+#include "util.h"
+#include "uuid.h"
+
+/* What fw_rule_equals() compares; the padding behind it does not count. */
+#define RULE_SIZE (offsetof(struct fw_rule, target) \
+                   + sizeof ((struct fw_rule *) NULL)->target)
+
+static void free_chain(struct fw_chain *);
+static int compare_chains(const void *, const void *);
+static int compare_sets(const void *, const void *);
+static bool leads_back(const struct fw_table *, struct fw_chain *,
+                       struct hmapx *path, struct hmapx *done);
+static void collect_sets(const struct fw_table *, struct fw_chain *,
+                         struct hmapx *seen, struct sset *);
+
+const char *
+fw_table_name(enum fw_table_id table)
+{
+    switch (table) {
+#define FW_TABLE(ENUM, NAME) case FW_##ENUM: return NAME;
+    FW_TABLES
+#undef FW_TABLE
+    }
+    OVS_NOT_REACHED();
+}
+
+bool
+fw_protocol_has_ports(int protocol)
+{
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP
+           || protocol == IPPROTO_UDPLITE || protocol == IPPROTO_SCTP
+           || protocol == IPPROTO_DCCP;
+}
+
+/* A foreign rule equals nothing, because we do not know what it says. */
+bool
+fw_rule_equals(const struct fw_rule *a, const struct fw_rule *b)
+{
+    return !((a->match | b->match) & FW_M_FOREIGN)
+           && !memcmp(a, b, RULE_SIZE);
+}
+
+uint32_t
+fw_rule_hash(const struct fw_rule *rule)
+{
+    return hash_bytes(rule, RULE_SIZE, 0);
+}
+
+void
+fw_table_init(struct fw_table *table)
+{
+    hmap_init(&table->chains);
+}
+
+void
+fw_table_uninit(struct fw_table *table)
+{
+    struct fw_chain *chain;
+
+    HMAP_FOR_EACH_POP (chain, node, &table->chains) {
+        free_chain(chain);
+    }
+    hmap_destroy(&table->chains);
+}
+
+struct fw_chain *
+fw_table_find(const struct fw_table *table, const char *name)
+{
+    struct fw_chain *chain;
+
+    HMAP_FOR_EACH_WITH_HASH (chain, node, hash_string(name, 0),
+                             &table->chains) {
+        if (!strcmp(chain->name, name)) {
+            return chain;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the chain 'name' of 'table', made if need be.  A name that is not
+ * ours is a built-in chain. */
+struct fw_chain *
+fw_table_chain(struct fw_table *table, const char *name)
+{
+    struct fw_chain *chain = fw_table_find(table, name);
+
+    if (!chain) {
+        chain = xzalloc(sizeof *chain);
+        ovs_strzcpy(chain->name, name, sizeof chain->name);
+        chain->builtin = fw_chain_kind(name) == FW_NAME_FOREIGN;
+        hmap_insert(&table->chains, &chain->node, hash_string(name, 0));
+    }
+    return chain;
+}
+
+void
+fw_table_remove(struct fw_table *table, struct fw_chain *chain)
+{
+    hmap_remove(&table->chains, &chain->node);
+    free_chain(chain);
+}
+
+/* Initializes 'dst' as a copy of 'src'. */
+void
+fw_table_clone(struct fw_table *dst, const struct fw_table *src)
+{
+    const struct fw_chain *chain;
+
+    hmap_init(&dst->chains);
+    hmap_reserve(&dst->chains, hmap_count(&src->chains));
+    HMAP_FOR_EACH (chain, node, &src->chains) {
+        struct fw_chain *copy = xmemdup(chain, sizeof *chain);
+
+        copy->rules = NULL;
+        if (chain->n_rules) {
+            copy->rules = xmemdup(chain->rules,
+                                  chain->n_rules * sizeof *chain->rules);
+        }
+        copy->allocated = chain->n_rules;
+        hmap_insert(&dst->chains, &copy->node, hmap_node_hash(&chain->node));
+    }
+}
+
+const struct fw_chain **
+fw_table_sort(const struct fw_table *table)
+{
+    size_t n = hmap_count(&table->chains);
+    const struct fw_chain **chains = xmalloc(MAX(n, 1) * sizeof *chains);
+    const struct fw_chain *chain;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        chains[i++] = chain;
+    }
+    qsort(chains, n, sizeof *chains, compare_chains);
+    return chains;
+}
+
+const char *
+fw_table_find_loop(const struct fw_table *table)
+{
+    struct hmapx path = HMAPX_INITIALIZER(&path);
+    struct hmapx done = HMAPX_INITIALIZER(&done);
+    const char *name = NULL;
+    struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        if (leads_back(table, chain, &path, &done)) {
+            name = chain->name;
+            break;
+        }
+    }
+    hmapx_destroy(&path);
+    hmapx_destroy(&done);
+    return name;
+}
+
+struct fw_rule *
+fw_chain_append(struct fw_chain *chain, const struct fw_rule *rule)
+{
+    fw_chain_insert(chain, chain->n_rules, rule);
+    return &chain->rules[chain->n_rules - 1];
+}
+
+void
+fw_chain_insert(struct fw_chain *chain, size_t index,
+                const struct fw_rule *rule)
+{
+    ovs_assert(index <= chain->n_rules);
+    if (chain->n_rules >= chain->allocated) {
+        chain->rules = x2nrealloc(chain->rules, &chain->allocated,
+                                  sizeof *chain->rules);
+    }
+    memmove(&chain->rules[index + 1], &chain->rules[index],
+            (chain->n_rules - index) * sizeof *chain->rules);
+    chain->rules[index] = *rule;
+    chain->n_rules++;
+}
+
+void
+fw_chain_delete(struct fw_chain *chain, size_t index)
+{
+    ovs_assert(index < chain->n_rules);
+    chain->n_rules--;
+    memmove(&chain->rules[index], &chain->rules[index + 1],
+            (chain->n_rules - index) * sizeof *chain->rules);
+}
+
+void
+fw_chain_clear(struct fw_chain *chain)
+{
+    chain->n_rules = 0;
+}
+
+struct fw_ruleset *
+fw_ruleset_create(void)
+{
+    struct fw_ruleset *rs = xmalloc(sizeof *rs);
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            fw_table_init(&rs->tables[f][t]);
+        }
+    }
+    hmap_init(&rs->sets);
+    return rs;
+}
+
+void
+fw_ruleset_destroy(struct fw_ruleset *rs)
+{
+    if (!rs) {
+        return;
+    }
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            fw_table_uninit(&rs->tables[f][t]);
+        }
+    }
+
+    struct fw_set *set;
+    HMAP_FOR_EACH_POP (set, node, &rs->sets) {
+        free(set);
+    }
+    hmap_destroy(&rs->sets);
+    free(rs);
+}
+
+struct fw_ruleset *
+fw_ruleset_clone(const struct fw_ruleset *rs)
+{
+    struct fw_ruleset *copy = xmalloc(sizeof *copy);
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            fw_table_clone(&copy->tables[f][t], &rs->tables[f][t]);
+        }
+    }
+    hmap_init(&copy->sets);
+
+    const struct fw_set *set;
+    HMAP_FOR_EACH (set, node, &rs->sets) {
+        fw_ruleset_add_set(copy, set);
+    }
+    return copy;
+}
+
+struct fw_set *
+fw_ruleset_find_set(const struct fw_ruleset *rs, const char *name)
+{
+    struct fw_set *set;
+
+    HMAP_FOR_EACH_WITH_HASH (set, node, hash_string(name, 0), &rs->sets) {
+        if (!strcmp(set->name, name)) {
+            return set;
+        }
+    }
+    return NULL;
+}
+
+/* Adds a copy of 'set', whose name must not be there yet, and returns it. */
+struct fw_set *
+fw_ruleset_add_set(struct fw_ruleset *rs, const struct fw_set *set)
+{
+    struct fw_set *copy = xmemdup(set, sizeof *set);
+
+    hmap_insert(&rs->sets, &copy->node, hash_string(copy->name, 0));
+    return copy;
+}
+
+const struct fw_set **
+fw_ruleset_sort_sets(const struct fw_ruleset *rs)
+{
+    size_t n = hmap_count(&rs->sets);
+    const struct fw_set **sets = xmalloc(MAX(n, 1) * sizeof *sets);
+    const struct fw_set *set;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (set, node, &rs->sets) {
+        sets[i++] = set;
+    }
+    qsort(sets, n, sizeof *sets, compare_sets);
+    return sets;
+}
+
+void
+fw_ruleset_reachable_sets(const struct fw_ruleset *rs, const char *name,
+                          struct sset *sets)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_table *table = &rs->tables[f][FW_SECURITY];
+        struct fw_chain *chain = fw_table_find(table, name);
+
+        if (chain) {
+            struct hmapx seen = HMAPX_INITIALIZER(&seen);
+            collect_sets(table, chain, &seen, sets);
+            hmapx_destroy(&seen);
+        }
+    }
+}
+
+static void
+free_chain(struct fw_chain *chain)
+{
+    free(chain->rules);
+    free(chain);
+}
+
+static int
+compare_chains(const void *a_, const void *b_)
+{
+    const struct fw_chain *const *a = a_;
+    const struct fw_chain *const *b = b_;
+
+    return ((*a)->builtin != (*b)->builtin
+            ? (*b)->builtin - (*a)->builtin
+            : strcmp((*a)->name, (*b)->name));
+}
+
+static int
+compare_sets(const void *a_, const void *b_)
+{
+    const struct fw_set *const *a = a_;
+    const struct fw_set *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static struct fw_chain *
+rule_target(const struct fw_table *table, const struct fw_rule *rule)
+{
+    bool jumps = rule->verdict == FW_JUMP || rule->verdict == FW_GOTO;
+
+    return jumps ? fw_table_find(table, rule->target) : NULL;
+}
+
+/* Depth first; a chain in 'done' leads nowhere bad and is not walked again,
+ * which keeps shared chains cheap. */
+static bool
+leads_back(const struct fw_table *table, struct fw_chain *chain,
+           struct hmapx *path, struct hmapx *done)
+{
+    if (hmapx_contains(done, chain)) {
+        return false;
+    }
+    if (!hmapx_add(path, chain)) {
+        return true;
+    }
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        struct fw_chain *next = rule_target(table, &chain->rules[i]);
+        if (next && leads_back(table, next, path, done)) {
+            return true;
+        }
+    }
+    hmapx_find_and_delete(path, chain);
+    hmapx_add(done, chain);
+    return false;
+}
+
+static void
+collect_sets(const struct fw_table *table, struct fw_chain *chain,
+             struct hmapx *seen, struct sset *sets)
+{
+    if (!hmapx_add(seen, chain)) {
+        return;
+    }
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        const struct fw_rule *rule = &chain->rules[i];
+
+        if (rule->match & (FW_M_SET_SRC | FW_M_SET_DST)) {
+            sset_add(sets, rule->set);
+        }
+
+        struct fw_chain *next = rule_target(table, rule);
+        if (next) {
+            collect_sets(table, next, seen, sets);
+        }
+    }
+}
