@@ -44,13 +44,13 @@ all:
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
 #CORE_SRCS += agent/config.c
-#CORE_SRCS += agent/metrics.c
-#CORE_SRCS += agent/pacer.c
+CORE_SRCS += agent/metrics.c
+CORE_SRCS += agent/pacer.c
 CORE_SRCS += agent/plug.c
 #CORE_SRCS += agent/policy_store.c
 #CORE_SRCS += agent/port_status.c
 #CORE_SRCS += agent/report.c
-#CORE_SRCS += agent/zone_alloc.c
+CORE_SRCS += agent/zone_alloc.c
 #CORE_SRCS += firewall/backend_memory.c
 #CORE_SRCS += firewall/flow_verdict.c
 #CORE_SRCS += firewall/iptables/ipt_codec.c
@@ -105,9 +105,12 @@ TESTLIB_SRCS += tests/lib/test.c
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
+UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-prober-account.c
+UNIT_TESTS += tests/unit/test-zone.c
 
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
 # its cases are tests/golden/X/*.in with the expected *.out beside them.
