@@ -71,8 +71,11 @@ CORE_SRCS += rpc/sequence.c
 CORE_SRCS += rpc/topology.c
 
 # io files: thin, they touch the world.  libsgio.a.
-#IO_SRCS += agent/agent.c
-#IO_SRCS += agent/control.c
+IO_SRCS += agent/agent.c
+IO_SRCS += agent/broker.c
+IO_SRCS += agent/config_file.c
+IO_SRCS += agent/control.c
+IO_SRCS += agent/inspect.c
 IO_SRCS += agent/link_watch.c
 IO_SRCS += agent/port_watch.c
 #IO_SRCS += firewall/conntrack.c

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_AGENT_PRIVATE_H
+#define AGENT_AGENT_PRIVATE_H 1
+
+/* The inside of struct agent: for agent.c, which changes it, and inspect.c,
+ * which shows it.  Nobody else includes this. */
+
+#include "agent/agent.h"
+#include "agent/broker.h"
+#include "agent/config.h"
+#include "agent/link_watch.h"
+#include "agent/metrics.h"
+#include "agent/pacer.h"
+#include "agent/plug.h"
+#include "agent/policy_store.h"
+#include "agent/port_status.h"
+#include "agent/port_watch.h"
+#include "agent/sync.h"
+#include "agent/zone_alloc.h"
+#include "firewall/firewall.h"
+
+/* Unknown devices that are listed by name. */
+#define AGENT_MAX_UNKNOWN_DEVICES 32
+
+enum resync_state {
+    RESYNC_IDLE,
+    RESYNC_ASKED,               /* Waiting for the controller's answer. */
+    RESYNC_APPLYING,            /* Compared; waiting for the repair. */
+};
+
+/* An operator's resync. */
+struct resync {
+    enum resync_state state;
+    bool done;                  /* Over; the result can be fetched. */
+    long long int started;
+    uint64_t full_answers;      /* Of sync, when it began. */
+    uint64_t generation_before;
+    size_t n_differences;
+    struct ds text;
+    char *error;
+    long long int duration_ms;
+};
+
+struct agent_metrics {
+    struct metrics *registry;
+    struct metric *lag;         /* Publish to kernel. */
+    struct metric *apply_cpu;
+};
+
+struct agent {
+    const struct config *config;
+    char boot[33];
+    long long int started;
+
+    struct port_watch *port_watch;
+    struct link_watch *link_watch;
+    struct zone_alloc *zones;
+    bool recovered;             /* Zones and slots were read back. */
+    bool plugs_known;           /* The list of local ports is complete. */
+    struct local_port *local;
+    size_t n_local;
+    char unknown_devices[AGENT_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
+    size_t n_unknown_devices;   /* All of them. */
+
+    struct policy_store *store;
+    struct sync *sync;
+    struct broker *broker;
+    struct firewall *firewall;
+    struct pacer *pacer;
+    struct port_status *status;
+    struct resync resync;
+    struct agent_metrics metrics;
+
+    bool applied_once;
+    long long int last_apply;   /* LLONG_MIN: never. */
+    int64_t lag_ms;             /* Of the last member change; -1: none. */
+    char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
+    long long int next_second;  /* Slow checks. */
+    long long int next_report;
+};
+
+/* Brings port_status up to date. */
+void agent_update_status(struct agent *, long long int now);
+void agent_metrics_init(struct agent *);
+
+#endif /* agent/agent-private.h */

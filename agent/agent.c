@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#include <config.h>
+#include "agent/agent-private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "random.h"
+#include "sset.h"
+#include "timeval.h"
+#include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(agent);
+
+/* docs/protocol.md, "Timing". */
+#define SYNC_TIMEOUT_MS 10000
+#define SYNC_BACKOFF_MIN_MS 200
+#define SYNC_BACKOFF_MAX_MS 60000
+#define BEACON_MS 2000
+
+/* While another program holds the xtables lock. */
+#define RECOVER_RETRY_MS 20
+#define SECOND_MS 1000
+/* What an operator's resync may take before it is given up. */
+#define RESYNC_TIMEOUT_MS 60000
+
+static const char *const bridge_nf_knobs[] = {
+    "/proc/sys/net/bridge/bridge-nf-call-iptables",
+    "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+};
+
+struct agent *
+agent_create(const struct config *config, char **error)
+{
+    struct fw_backend_iptables_config backend_config = {
+        .lock_path = config->xtables_lock,
+    };
+    struct policy_store_limits limits;
+    struct pacer_config pacer_config = {
+        .gather_ms = config->gather_ms,
+        .backoff_max_ms = config->backoff_max_ms,
+        .refresh_ms = config->refresh_s * 1000,
+    };
+    struct sync_config sync_config;
+    struct fw_backend *backend;
+    struct fw_layout layout;
+    struct agent *a;
+    struct uuid boot;
+
+    backend = fw_backend_iptables_create(&backend_config, error);
+    if (!backend) {
+        return NULL;
+    }
+    a = xzalloc(sizeof *a);
+    a->config = config;
+    a->started = time_msec();
+    a->last_apply = LLONG_MIN;
+    a->lag_ms = -1;
+    uuid_generate(&boot);
+    snprintf(a->boot, sizeof a->boot, "%08x%08x%08x%08x", boot.parts[0],
+             boot.parts[1], boot.parts[2], boot.parts[3]);
+    ds_init(&a->resync.text);
+
+    config_get_layout(config, &layout);
+    a->firewall = firewall_create(backend, &layout, random_uint32());
+    pacer_config.seed = random_uint32();
+    a->pacer = pacer_create(&pacer_config);
+    config_get_store_limits(config, &limits);
+    a->store = policy_store_create(&limits);
+    sync_config = (struct sync_config) {
+        .host = config->host,
+        .boot = a->boot,
+        .timeout_ms = SYNC_TIMEOUT_MS,
+        .backoff_min_ms = SYNC_BACKOFF_MIN_MS,
+        .backoff_max_ms = SYNC_BACKOFF_MAX_MS,
+        .beacon_ms = BEACON_MS,
+        .seed = random_uint32(),
+    };
+    a->sync = sync_create(&sync_config, a->store);
+    a->broker = broker_create(config, a->boot, a->sync);
+    a->status = port_status_create(config->unenforceable_ok.p,
+                                   config->unenforceable_ok.n);
+    a->zones = zone_alloc_create(config->zone_min, config->zone_max);
+    a->port_watch = port_watch_create(config->ovsdb,
+                                      config->integration_bridge);
+    a->link_watch = link_watch_create();
+    agent_metrics_init(a);
+
+    if (broker_start(a->broker)) {
+        *error = xstrdup("cannot start the broker thread");
+        agent_destroy(a);
+        return NULL;
+    }
+    return a;
+}
+
+void
+agent_destroy(struct agent *a)
+{
+    if (!a) {
+        return;
+    }
+    broker_destroy(a->broker);
+    link_watch_destroy(a->link_watch);
+    port_watch_destroy(a->port_watch);
+    zone_alloc_destroy(a->zones);
+    port_status_destroy(a->status);
+    sync_destroy(a->sync);
+    firewall_destroy(a->firewall);
+    policy_store_destroy(a->store);
+    pacer_destroy(a->pacer);
+    metrics_destroy(a->metrics.registry);
+    ds_destroy(&a->resync.text);
+    free(a->resync.error);
+    free(a->kernel_problem);
+    free(a->local);
+    free(a);
+}
+
+/* 1. Recover. */
+
+static void
+recover_zone(const char *bridge, uint16_t zone, void *a_)
+{
+    struct agent *a = a_;
+
+    if (!zone_alloc_restore(a->zones, bridge, zone)) {
+        VLOG_WARN("bridge %s: zone %"PRIu16" of an earlier run cannot be "
+                  "kept", bridge, zone);
+    }
+}
+
+static void
+recover(struct agent *a)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    int error;
+
+    if (a->recovered) {
+        return;
+    }
+    error = firewall_recover(a->firewall, recover_zone, a);
+    if (!error) {
+        a->recovered = true;
+        VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use",
+                  zone_alloc_n_used(a->zones));
+    } else {
+        VLOG_WARN_RL(&rl, "cannot read the kernel's tables (%s), trying "
+                     "again", ovs_strerror(error));
+    }
+}
+
+/* 2. Plugs. */
+
+/* Of two rows with the same port id (a port being replugged) the one that is
+ * plugged wins. */
+static bool
+replaces(const struct sg_binding *new, const struct sg_binding *old)
+{
+    return new->plug == SG_PLUG_HYBRID && old->plug != SG_PLUG_HYBRID;
+}
+
+/* Resolves all ports into a->local.  The zones are those of the bridges that
+ * are there: one that went away gives its zone back. */
+static void
+resolve_ports(struct agent *a)
+{
+    const struct plug_names names = {
+        a->config->bridge_prefix,
+        a->config->tap_prefix,
+        a->config->uplink_prefix,
+    };
+    const struct plug_table *links = link_watch_table(a->link_watch);
+    struct sset bridges = SSET_INITIALIZER(&bridges);
+    struct sg_binding *known;
+    const struct watched_port *ports;
+    size_t n;
+
+    ports = port_watch_ports(a->port_watch, &n);
+    a->local = xrealloc(a->local, (n ? n : 1) * sizeof *a->local);
+    a->n_local = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct local_port *last = a->n_local ? &a->local[a->n_local - 1]
+                                             : NULL;
+        struct sg_binding binding;
+
+        plug_resolve(links, &names, ports[i].interface, &binding);
+        if (last && uuid_equals(&last->id, &ports[i].id)) {
+            if (replaces(&binding, &last->binding)) {
+                last->binding = binding;
+            }
+            continue;
+        }
+        a->local[a->n_local].id = ports[i].id;
+        a->local[a->n_local++].binding = binding;
+    }
+
+    known = xcalloc(n ? n : 1, sizeof *known);
+    for (size_t i = 0; i < a->n_local; i++) {
+        struct sg_binding *b = &a->local[i].binding;
+
+        if (b->plug == SG_PLUG_HYBRID) {
+            sset_add(&bridges, b->bridge);
+            b->zone = zone_alloc_get(a->zones, b->bridge);
+        }
+        known[i] = *b;
+    }
+    zone_alloc_retain(a->zones, &bridges);
+    a->n_unknown_devices = plug_unknown_devices(links, &names, known,
+                                                a->n_local,
+                                                a->unknown_devices,
+                                                AGENT_MAX_UNKNOWN_DEVICES);
+    free(known);
+    sset_destroy(&bridges);
+}
+
+static void
+watch_plugs(struct agent *a, long long int now)
+{
+    bool changed = port_watch_run(a->port_watch, now);
+
+    changed |= link_watch_run(a->link_watch, now);
+    if (!a->recovered || !port_watch_ready(a->port_watch)
+        || !link_watch_table(a->link_watch)) {
+        return;
+    }
+    if (changed || !a->plugs_known) {
+        resolve_ports(a);
+        if (policy_store_set_local(a->store, a->local, a->n_local)
+            || !a->plugs_known) {
+            sync_needs_changed(a->sync, now);
+        }
+        a->plugs_known = true;
+    }
+}
+
+/* 4. Hold. */
+
+static void
+hold(struct agent *a, long long int now)
+{
+    struct store_dirty dirty;
+    const char **devices;
+
+    if (!policy_store_take_dirty(a->store, &dirty)) {
+        return;
+    }
+    devices = xcalloc(dirty.n_devices ? dirty.n_devices : 1,
+                      sizeof *devices);
+    for (size_t i = 0; i < dirty.n_devices; i++) {
+        devices[i] = dirty.devices[i];
+    }
+    firewall_hold(a->firewall, devices, dirty.n_devices,
+                  dirty.groups, dirty.n_groups);
+    pacer_dirty(a->pacer, now);
+    free(devices);
+    store_dirty_uninit(&dirty);
+}
+
+/* 5. Member lane. */
+
+static void
+note_lag(struct agent *a, int64_t sent)
+{
+    int64_t lag;
+
+    if (!sent) {
+        return;
+    }
+    lag = time_wall_msec() - sent;
+    a->lag_ms = MAX(lag, 0);    /* Clocks of two machines differ. */
+    metric_observe(a->metrics.lag, a->lag_ms / 1000.0);
+}
+
+static void
+apply_members(struct agent *a)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    struct fw_member_change *changes;
+    struct store_change *taken;
+    size_t n = policy_store_take_changes(a->store, &taken);
+    int error;
+
+    if (!n) {
+        return;
+    }
+    changes = xcalloc(n, sizeof *changes);
+    for (size_t i = 0; i < n; i++) {
+        changes[i].group = taken[i].group;
+        changes[i].added = taken[i].added.p;
+        changes[i].n_added = taken[i].added.n;
+        changes[i].removed = taken[i].removed.p;
+        changes[i].n_removed = taken[i].removed.n;
+    }
+    error = firewall_members(a->firewall, policy_store_policy(a->store),
+                             changes, n);
+    if (error) {
+        VLOG_WARN_RL(&rl, "member change failed (%s); reading the set back",
+                     ovs_strerror(error));
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            note_lag(a, taken[i].sent);
+        }
+    }
+    free(changes);
+    policy_store_changes_free(taken, n);
+}
+
+/* 6. Structure lane. */
+
+static long long int
+thread_cpu_us(void)
+{
+    struct rusage u;
+
+    if (getrusage(RUSAGE_THREAD, &u)) {
+        return 0;
+    }
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000LL
+           + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+static void
+apply_structure(struct agent *a, long long int now)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 3);
+    const struct fw_result *result;
+    long long int before;
+    int error;
+
+    if (!firewall_is_complete(a->firewall)) {
+        return;
+    }
+    if (firewall_needs_apply(a->firewall)
+        && pacer_next(a->pacer) == LLONG_MAX) {
+        pacer_dirty(a->pacer, now);
+    }
+    if (now < pacer_next(a->pacer)) {
+        return;
+    }
+
+    before = thread_cpu_us();
+    error = firewall_apply(a->firewall, policy_store_policy(a->store));
+    metric_observe(a->metrics.apply_cpu, (thread_cpu_us() - before) / 1e6);
+    result = firewall_result(a->firewall);
+    a->applied_once = true;
+    a->last_apply = now;
+    if (error) {
+        VLOG_ERR_RL(&rl, "apply of generation %"PRIu64" failed, last good "
+                    "stays, trying again: %s", result->generation,
+                    result->error_text ? result->error_text
+                                       : ovs_strerror(error));
+    } else if (result->n_steps) {
+        VLOG_INFO_RL(&rl, "generation %"PRIu64" is in the kernel: "
+                     "%"PRIuSIZE" edits in %"PRIuSIZE" commits",
+                     result->generation, result->n_edits,
+                     result->n_commits);
+    }
+    /* What is left over (a set that is still being listed) is tried again
+     * with back-off, like a failure. */
+    pacer_result(a->pacer, !error && !firewall_needs_apply(a->firewall),
+                 time_msec());
+    agent_update_status(a, now);
+}
+
+/* The first complete answer opens the door to the kernel. */
+static void
+watch_completeness(struct agent *a, long long int now)
+{
+    struct sync_status status;
+
+    if (firewall_is_complete(a->firewall) || !a->recovered) {
+        return;
+    }
+    sync_get_status(a->sync, now, &status);
+    if (status.complete) {
+        VLOG_INFO("first complete answer of the controller; enforcing");
+        firewall_set_complete(a->firewall);
+        pacer_now(a->pacer, now);
+    }
+}
+
+/* An operator's resync, step by step. */
+
+void
+agent_request_resync(struct agent *a)
+{
+    struct resync *r = &a->resync;
+    struct sync_status status;
+    long long int now = time_msec();
+
+    if (r->state != RESYNC_IDLE) {
+        return;                 /* One under way serves all who ask. */
+    }
+    sync_get_status(a->sync, now, &status);
+    r->state = RESYNC_ASKED;
+    r->done = false;
+    r->started = now;
+    r->full_answers = status.full_answers;
+    r->generation_before = policy_store_policy(a->store)->generation;
+    r->n_differences = 0;
+    ds_clear(&r->text);
+    free(r->error);
+    r->error = NULL;
+    sync_request_full(a->sync, now);
+}
+
+static void
+finish_resync(struct resync *r, const char *error, long long int now)
+{
+    r->error = nullable_xstrdup(error);
+    r->duration_ms = now - r->started;
+    r->state = RESYNC_IDLE;
+    r->done = true;
+}
+
+static void
+run_resync(struct agent *a, long long int now)
+{
+    const struct sg_policy *policy = policy_store_policy(a->store);
+    struct resync *r = &a->resync;
+    struct sync_status status;
+    int error;
+
+    if (r->state == RESYNC_IDLE) {
+        return;
+    }
+    if (now > r->started + RESYNC_TIMEOUT_MS) {
+        finish_resync(r, r->state == RESYNC_ASKED
+                      ? "the controller did not answer"
+                      : "the repair did not succeed", now);
+        return;
+    }
+    sync_get_status(a->sync, now, &status);
+    if (r->state == RESYNC_ASKED && status.full_answers > r->full_answers
+        && status.in_sync && firewall_is_complete(a->firewall)) {
+        error = firewall_verify(a->firewall, policy, &r->text,
+                                &r->n_differences);
+        if (error == EAGAIN) {
+            return;
+        } else if (error) {
+            finish_resync(r, ovs_strerror(error), now);
+            return;
+        }
+        pacer_now(a->pacer, now);
+        r->state = RESYNC_APPLYING;
+    } else if (r->state == RESYNC_APPLYING && !pacer_is_dirty(a->pacer)
+               && firewall_applied(a->firewall) >= policy->generation
+               && !firewall_needs_apply(a->firewall)) {
+        finish_resync(r, NULL, now);
+    }
+}
+
+/* Slow checks. */
+
+static void
+check_kernel(struct agent *a)
+{
+    free(a->kernel_problem);
+    a->kernel_problem = NULL;
+    if (link_watch_error(a->link_watch)) {
+        a->kernel_problem = xasprintf(
+            "cannot list links: %s",
+            ovs_strerror(link_watch_error(a->link_watch)));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bridge_nf_knobs); i++) {
+        FILE *stream = fopen(bridge_nf_knobs[i], "re");
+        int value = stream ? getc(stream) : EOF;
+
+        if (stream) {
+            fclose(stream);
+        }
+        if (value != '1' && !a->kernel_problem) {
+            a->kernel_problem = xasprintf(
+                "%s is not 1: bridged packets do not pass the tables",
+                bridge_nf_knobs[i]);
+        }
+    }
+}
+
+static void
+send_report(struct agent *a, long long int now)
+{
+    const struct host_info *host = port_status_host(a->status);
+    long long int interval = a->config->report_interval_s * 1000;
+    struct sync_status status;
+    struct sg_report report;
+
+    if (now < a->next_report || !interval) {
+        return;
+    }
+    /* A tenth of jitter keeps 2,000 agents from speaking at once. */
+    a->next_report = now + interval - random_range(interval / 5 + 1)
+                     + interval / 10;
+    sync_get_status(a->sync, now, &status);
+    report = (struct sg_report) {
+        .host = a->config->host,
+        .boot = a->boot,
+        .epoch = status.epoch,
+        .generation = policy_store_policy(a->store)->generation,
+        .applied = firewall_applied(a->firewall),
+        .in_sync = status.in_sync,
+        .lag_ms = a->lag_ms,
+        .n_ports = host->n_ports,
+        .n_protected = host->n_protected,
+    };
+    broker_report(a->broker, &report);
+}
+
+static void
+run_slow(struct agent *a, long long int now)
+{
+    if (now < a->next_second) {
+        return;
+    }
+    a->next_second = now + SECOND_MS;
+    check_kernel(a);
+    agent_update_status(a, now);
+    if (policy_store_expire(a->store, now, a->config->linger_s * 1000)) {
+        sync_needs_changed(a->sync, now);
+    }
+    send_report(a, now);
+}
+
+void
+agent_run(struct agent *a)
+{
+    long long int now = time_msec();
+
+    recover(a);
+    watch_plugs(a, now);
+    broker_run(a->broker, now);
+    hold(a, now);
+    apply_members(a);
+    watch_completeness(a, now);
+    apply_structure(a, now);
+    run_resync(a, now);
+    if (a->plugs_known) {
+        broker_send(a->broker, now);
+    }
+    run_slow(a, now);
+}
+
+void
+agent_wait(struct agent *a)
+{
+    port_watch_wait(a->port_watch);
+    link_watch_wait(a->link_watch);
+    broker_wait(a->broker);
+    if (!a->recovered) {
+        poll_timer_wait(RECOVER_RETRY_MS);
+    }
+    if (firewall_is_complete(a->firewall)) {
+        long long int next = pacer_next(a->pacer);
+
+        if (next != LLONG_MAX) {
+            poll_timer_wait_until(next);
+        } else if (firewall_needs_apply(a->firewall)) {
+            poll_immediate_wake();
+        }
+    }
+    poll_timer_wait_until(a->next_second);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H 1
+
+/* The agent: everything put together, one turn of the loop at a time.
+ *
+ * Order of a turn (agent_run):
+ *
+ *   1. recover   once: zones and slots that the kernel still has
+ *   2. plugs     OVSDB and links: which ports are here, on which bridge
+ *   3. broker    messages into the store
+ *   4. hold      sets whose users are about to change
+ *   5. members   member lane: net member changes to the kernel, at once
+ *   6. structure structure lane, when the pacer says so
+ *   7. ask       questions to the controller, bindings, reports
+ *   8. control   answers that had to wait
+ *
+ * Nothing is applied from inside a receiver, nothing waits. */
+
+#include <stdbool.h>
+
+struct agent;
+struct config;
+struct ds;
+
+/* 'config' is borrowed for the life of the agent. */
+struct agent *agent_create(const struct config *, char **error);
+/* Leaves the kernel as it is. */
+void agent_destroy(struct agent *);
+void agent_run(struct agent *);
+void agent_wait(struct agent *);
+
+/* What agent/control asks for.  Each returns a malloc'd JSON document (or, if
+ * '*error' is set, a malloc'd sentence instead); none changes anything. */
+char *agent_status_document(struct agent *);
+char *agent_ports_document(struct agent *);
+char *agent_groups_document(struct agent *);
+char *agent_metrics_document(struct agent *);
+char *agent_version_document(struct agent *);
+/* These read the kernel; EAGAIN while somebody else holds the lock. */
+int agent_sets_document(struct agent *, char **document);
+int agent_rules_document(struct agent *, char **document);
+/* What would change now; with 'file', with the policy in that file, in the
+ * encoding of an answer to `sync`. */
+int agent_plan_document(struct agent *, const char *file, char **document,
+                        char **error);
+
+/* Requests that take time; poll with the number they return. */
+void agent_request_resync(struct agent *);
+/* True when the resync is over; then '*document' says what it did. */
+bool agent_resync_done(struct agent *, char **document);
+/* The generation that a `wait` for "what is known now" has to wait for. */
+unsigned long long int agent_generation(const struct agent *);
+/* In sync, and at least 'generation' is in the kernel. */
+bool agent_is_settled(const struct agent *, unsigned long long int generation,
+                      char **document);
+
+#endif /* agent/agent.h */

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#include <config.h>
+#include "agent/broker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/config.h"
+#include "agent/sync.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "rpc/topology.h"
+#include "sha1.h"
+#include "svec.h"
+#include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(broker);
+
+/* A call expires at the broker when nobody would read its answer any more. */
+#define SYNC_EXPIRATION_MS 10000
+
+/* Bodies on their way that the broker may send without an ack. */
+#define PREFETCH 1024
+
+struct broker {
+    struct amqp_client *client;
+    struct sync *sync;
+    struct rpc_limits limits;
+    char *queue;                /* Of this session; NULL: none. */
+    char call[33];              /* Outstanding `sync`, or "". */
+    struct svec bound;          /* Exchanges we asked to be bound to. */
+
+    uint64_t messages, malformed, unbindable;
+    char last_malformed[256];
+    char last_unbindable[256];
+};
+
+/* 32 hex digits nobody else has. */
+static void
+make_unique(char hex[33])
+{
+    struct uuid uuid;
+
+    uuid_generate(&uuid);
+    snprintf(hex, 33, "%08x%08x%08x%08x", uuid.parts[0], uuid.parts[1],
+             uuid.parts[2], uuid.parts[3]);
+}
+
+/* The connection that 'config' describes.  amqp_client_create() copies what
+ * it is given, so borrowed pointers and locals will do. */
+static struct amqp_client *
+create_client(const struct config *config, const char *boot)
+{
+    const struct config_broker *cb = &config->broker;
+    struct amqp_exchange_spec bindings[2];
+    struct amqp_config amqp;
+    struct amqp_client *client;
+    char *key = rpc_agent_key(config->host);
+
+    amqp_config_default(&amqp);
+    amqp.brokers = xcalloc(cb->hosts.n, sizeof *amqp.brokers);
+    amqp.n_brokers = cb->hosts.n;
+    for (size_t i = 0; i < cb->hosts.n; i++) {
+        amqp.brokers[i].host = cb->hosts.p[i].host;
+        amqp.brokers[i].port = cb->hosts.p[i].port;
+    }
+    amqp.vhost = cb->vhost;
+    amqp.user = cb->user;
+    amqp.password = cb->password;
+    amqp.connection_name = xasprintf("sg-agent:%s:%.8s", config->host, boot);
+    amqp.queue = xasprintf("%s.*", key);
+    amqp.queue_kind = AMQP_QUEUE_EXCLUSIVE;
+    amqp.queue_max_bytes = cb->max_queue_bytes;
+    amqp.prefetch = PREFETCH;
+    amqp.max_body = config->limits.body;
+    amqp.heartbeat = cb->heartbeat;
+    amqp.stage_timeout_ms = cb->timeout_ms;
+    amqp.confirm = true;
+
+    /* An empty routing key is what a stock oslo.messaging publisher uses for
+     * a fanout; the broker ignores the key of a fanout binding. */
+    bindings[0] = (struct amqp_exchange_spec) {
+        CONST_CAST(char *, RPC_CONTROL_EXCHANGE),
+        CONST_CAST(char *, "topic"), key,
+    };
+    bindings[1] = (struct amqp_exchange_spec) {
+        CONST_CAST(char *, RPC_BEACON_EXCHANGE),
+        CONST_CAST(char *, "fanout"), CONST_CAST(char *, ""),
+    };
+    amqp.bindings = bindings;
+    amqp.n_bindings = ARRAY_SIZE(bindings);
+
+    client = amqp_client_create(&amqp);
+    free(amqp.brokers);
+    free(amqp.connection_name);
+    free(amqp.queue);
+    free(key);
+    return client;
+}
+
+struct broker *
+broker_create(const struct config *config, const char *boot,
+              struct sync *sync)
+{
+    struct broker *b = xzalloc(sizeof *b);
+
+    b->sync = sync;
+    svec_init(&b->bound);
+    config_get_rpc_limits(config, &b->limits);
+    b->client = create_client(config, boot);
+    return b;
+}
+
+int
+broker_start(struct broker *b)
+{
+    return amqp_client_start(b->client);
+}
+
+void
+broker_destroy(struct broker *b)
+{
+    if (b) {
+        amqp_client_destroy(b->client);
+        svec_destroy(&b->bound);
+        free(b->queue);
+        free(b);
+    }
+}
+
+/* Remembers why 'body' was refused, in a form that is fit for a log. */
+static void
+note_malformed(struct broker *b, const struct amqp_event *event,
+               const char *why)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    char hex[SHA1_HEX_DIGEST_LEN + 1];
+
+    sha1_bytes(event->body, event->len, digest);
+    sha1_to_hex(digest, hex);
+    b->malformed++;
+    snprintf(b->last_malformed, sizeof b->last_malformed,
+             "%"PRIuSIZE" bytes, sha1 %.12s: %s", event->len, hex, why);
+    VLOG_WARN_RL(&rl, "message refused: %s", b->last_malformed);
+}
+
+/* Decodes one body and hands it on.  Returns NULL or a malloc'd reason. */
+static char *
+take_message(struct broker *b, const struct rpc_message *msg,
+             long long int now)
+{
+    struct sg_update update;
+    char *error;
+
+    if (msg->type == RPC_REPLY) {
+        if (!msg->msg_id || strcmp(msg->msg_id, b->call)) {
+            return NULL;        /* The call has been given up. */
+        }
+        if (msg->failure_class) {
+            char *text = xasprintf("%s: %s", msg->failure_class,
+                                   msg->failure_message
+                                   ? msg->failure_message : "");
+
+            b->call[0] = '\0';
+            sync_answer(b->sync, msg->msg_id, NULL, text, now);
+            free(text);
+            return NULL;
+        }
+        if (!msg->result) {
+            return NULL;        /* A heartbeat of the call monitor. */
+        }
+        error = rpc_update_from_reply(msg, &b->limits, &update);
+        b->call[0] = '\0';
+        sync_answer(b->sync, msg->msg_id, error ? NULL : &update,
+                    error, now);
+    } else {
+        error = rpc_update_from_request(msg, &b->limits, &update);
+        if (!error) {
+            sync_update(b->sync, &update, now);
+        }
+    }
+    if (!error) {
+        sg_update_uninit(&update);
+    }
+    return error;
+}
+
+static void
+take_body(struct broker *b, const struct amqp_event *event,
+          long long int now)
+{
+    struct rpc_message msg;
+    char *error;
+
+    b->messages++;
+    error = rpc_message_decode(event->body, event->len, &b->limits, &msg);
+    if (!error) {
+        error = take_message(b, &msg, now);
+        rpc_message_uninit(&msg);
+    }
+    if (error) {
+        note_malformed(b, event, error);
+        amqp_client_reject(b->client, event->session, event->delivery);
+        free(error);
+    }
+}
+
+/* An outstanding question will not be answered. */
+static void
+fail_call(struct broker *b, const char *why, long long int now)
+{
+    if (b->call[0]) {
+        char call[sizeof b->call];
+
+        ovs_strlcpy(call, b->call, sizeof call);
+        b->call[0] = '\0';
+        sync_answer(b->sync, call, NULL, why, now);
+    }
+}
+
+static void
+take_event(struct broker *b, const struct amqp_event *event,
+           long long int now)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
+
+    switch (event->type) {
+    case AMQP_NONE:
+        break;
+    case AMQP_UP:
+        VLOG_INFO("connected to the broker, session %"PRIu64,
+                  event->session);
+        free(b->queue);
+        b->queue = xstrdup(event->queue);
+        sync_connected(b->sync, now);
+        break;
+    case AMQP_DOWN:
+        VLOG_WARN_RL(&rl, "no connection to the broker: %s; policy stays as "
+                     "it is", event->reason ? event->reason : "lost");
+        free(b->queue);
+        b->queue = NULL;
+        b->call[0] = '\0';
+        sync_disconnected(b->sync, now);
+        break;
+    case AMQP_BODY:
+        take_body(b, event, now);
+        break;
+    case AMQP_BOUND:
+        sync_bound(b->sync, event->exchange, now);
+        break;
+    case AMQP_BIND_FAILED:
+        b->unbindable++;
+        snprintf(b->last_unbindable, sizeof b->last_unbindable, "%s: %s",
+                 event->exchange, event->reason ? event->reason : "");
+        VLOG_WARN_RL(&rl, "cannot bind to %s; trying again",
+                     b->last_unbindable);
+        sync_unbound(b->sync, event->exchange);
+        break;
+    case AMQP_PUBLISH_FAILED:
+        fail_call(b, event->reason ? event->reason : "not published", now);
+        break;
+    case AMQP_TOO_LARGE:
+        VLOG_WARN_RL(&rl, "message of %"PRIuSIZE" bytes refused: above the "
+                     "limit; asking for everything", event->len);
+        sync_request_full(b->sync, now);
+        break;
+    }
+}
+
+void
+broker_run(struct broker *b, long long int now)
+{
+    uint64_t session = 0, delivery = 0;
+    struct amqp_event event;
+
+    for (int i = 0; i < BROKER_TURN_BODIES; i++) {
+        if (!amqp_client_recv(b->client, &event)) {
+            break;
+        }
+        take_event(b, &event, now);
+        if (event.type == AMQP_BODY) {
+            session = event.session;
+            delivery = event.delivery;
+        }
+        amqp_event_uninit(&event);
+    }
+    if (delivery) {
+        amqp_client_stored(b->client, session, delivery);
+    }
+}
+
+/* Makes the bindings what `sync` wishes. */
+static void
+update_bindings(struct broker *b, long long int now)
+{
+    struct svec wanted = SVEC_EMPTY_INITIALIZER;
+    char **exchanges;
+    size_t i = 0, j = 0, n;
+
+    if (!sync_take_bindings(b->sync, now, &exchanges, &n)) {
+        return;
+    }
+    for (size_t k = 0; k < n; k++) {
+        svec_add_nocopy(&wanted, exchanges[k]);
+    }
+    free(exchanges);
+    svec_sort(&wanted);
+
+    while (i < b->bound.n || j < wanted.n) {
+        int cmp = (i >= b->bound.n ? 1
+                   : j >= wanted.n ? -1
+                   : strcmp(b->bound.names[i], wanted.names[j]));
+
+        if (cmp < 0) {
+            amqp_client_unbind(b->client, b->bound.names[i++]);
+        } else if (cmp > 0) {
+            amqp_client_bind(b->client, wanted.names[j++]);
+        } else {
+            i++, j++;
+        }
+    }
+    svec_swap(&b->bound, &wanted);
+    svec_destroy(&wanted);
+}
+
+static void
+send_request(struct broker *b, const char *msg_id,
+             const struct sg_sync_request *request, long long int now)
+{
+    const struct amqp_publish publish = {
+        .exchange = RPC_CONTROL_EXCHANGE,
+        .declare = "topic",
+        .routing_key = RPC_CONTROLLER_TOPIC,
+        .expiration_ms = SYNC_EXPIRATION_MS,
+    };
+    char unique_id[33];
+    char *body;
+    size_t len;
+    int error;
+
+    make_unique(unique_id);
+    ovs_strlcpy(b->call, msg_id, sizeof b->call);
+    body = rpc_encode_sync_call(request, msg_id, b->queue ? b->queue : "",
+                                unique_id, &len);
+    error = b->queue ? amqp_client_publish(b->client, &publish, body, len)
+                     : ENOTCONN;
+    if (error) {
+        if (!b->queue) {
+            free(body);
+        }
+        fail_call(b, ovs_strerror(error), now);
+    }
+}
+
+void
+broker_send(struct broker *b, long long int now)
+{
+    struct sg_sync_request request;
+    char msg_id[33];
+
+    update_bindings(b, now);
+    make_unique(msg_id);
+    if (sync_run(b->sync, now, msg_id, &request)) {
+        send_request(b, msg_id, &request, now);
+        sg_sync_request_uninit(&request);
+    }
+}
+
+void
+broker_report(struct broker *b, const struct sg_report *report)
+{
+    const struct amqp_publish publish = {
+        .exchange = RPC_CONTROL_EXCHANGE,
+        .declare = "topic",
+        .routing_key = RPC_CONTROLLER_TOPIC,
+    };
+    char unique_id[33];
+    size_t len;
+    char *body;
+    int error;
+
+    if (!b->queue) {
+        return;
+    }
+    make_unique(unique_id);
+    body = rpc_encode_report(report, unique_id, &len);
+    error = amqp_client_publish(b->client, &publish, body, len);
+    if (error) {
+        VLOG_DBG("report not sent: %s", ovs_strerror(error));
+    }
+}
+
+void
+broker_wait(struct broker *b)
+{
+    long long int next = sync_next(b->sync);
+
+    amqp_client_wait(b->client);
+    if (next != LLONG_MAX) {
+        poll_timer_wait_until(next);
+    }
+}
+
+void
+broker_get_status(struct broker *b, struct broker_status *status)
+{
+    memset(status, 0, sizeof *status);
+    amqp_client_get_status(b->client, &status->amqp);
+    status->messages = b->messages;
+    status->malformed = b->malformed;
+    status->unbindable = b->unbindable;
+    ovs_strlcpy(status->last_malformed, b->last_malformed,
+                sizeof status->last_malformed);
+    ovs_strlcpy(status->last_unbindable, b->last_unbindable,
+                sizeof status->last_unbindable);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#include <config.h>
+#include "agent/agent-private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/report.h"
+#include "rpc/message.h"
+#include "timeval.h"
+#include "util.h"
+
+/* What sgctl sees of the agent: gathers the inputs of the documents, reads
+ * the kernel where a document needs it, and changes nothing. */
+
+/* A policy file is an answer to `sync`: as large as a message may be. */
+#define PLAN_FILE_MAX (8 * 1024 * 1024)
+
+struct inputs {
+    struct report_input in;
+    struct broker_status broker;
+    struct fw_stats fw;
+    const char *unknown[AGENT_MAX_UNKNOWN_DEVICES];
+};
+
+static const char *
+broker_problem(const struct amqp_status *amqp)
+{
+    if (amqp->stage == AMQP_STAGE_UP) {
+        return NULL;
+    }
+    return amqp->last_error[0] ? amqp->last_error
+                               : amqp_stage_name(amqp->stage);
+}
+
+static void
+gather(struct agent *a, struct inputs *i)
+{
+    memset(i, 0, sizeof *i);
+    broker_get_status(a->broker, &i->broker);
+    firewall_get_stats(a->firewall, &i->fw);
+    i->in = (struct report_input) {
+        .now = time_msec(),
+        .host = a->config->host,
+        .boot = a->boot,
+        .version = SG_VERSION,
+        .store = a->store,
+        .sync = a->sync,
+        .ports = a->status,
+        .amqp = &i->broker.amqp,
+        .result = a->applied_once ? firewall_result(a->firewall) : NULL,
+        .fw = &i->fw,
+        .applied = firewall_applied(a->firewall),
+        .started = a->started,
+        .last_apply = a->last_apply,
+        .lag_ms = a->lag_ms,
+        .unknown_devices = i->unknown,
+        .n_unknown_devices = MIN(a->n_unknown_devices,
+                                 AGENT_MAX_UNKNOWN_DEVICES),
+        .unknown_devices_total = a->n_unknown_devices,
+    };
+    for (size_t n = 0; n < i->in.n_unknown_devices; n++) {
+        i->unknown[n] = a->unknown_devices[n];
+    }
+}
+
+void
+agent_update_status(struct agent *a, long long int now)
+{
+    struct broker_status broker;
+    struct port_status_input in;
+
+    broker_get_status(a->broker, &broker);
+    in = (struct port_status_input) {
+        .policy = policy_store_policy(a->store),
+        .store = a->store,
+        .sync = a->sync,
+        .result = a->applied_once ? firewall_result(a->firewall) : NULL,
+        .applied = firewall_applied(a->firewall),
+        .complete = firewall_is_complete(a->firewall),
+        .ovsdb_ok = port_watch_connected(a->port_watch),
+        .broker_problem = broker_problem(&broker.amqp),
+        .kernel_problem = a->kernel_problem,
+    };
+    port_status_update(a->status, &in, now);
+}
+
+char *
+agent_status_document(struct agent *a)
+{
+    struct inputs i;
+
+    agent_update_status(a, time_msec());
+    gather(a, &i);
+    return report_status(&i.in);
+}
+
+char *
+agent_ports_document(struct agent *a)
+{
+    struct inputs i;
+
+    agent_update_status(a, time_msec());
+    gather(a, &i);
+    return report_ports(&i.in);
+}
+
+char *
+agent_groups_document(struct agent *a)
+{
+    struct inputs i;
+
+    gather(a, &i);
+    return report_groups(&i.in);
+}
+
+char *
+agent_version_document(struct agent *a)
+{
+    struct inputs i;
+
+    gather(a, &i);
+    return report_version(&i.in);
+}
+
+int
+agent_sets_document(struct agent *a, char **document)
+{
+    struct fw_ruleset *snapshot;
+    struct inputs i;
+    int error;
+
+    error = firewall_snapshot(a->firewall, policy_store_policy(a->store),
+                              &snapshot);
+    if (!error) {
+        gather(a, &i);
+        *document = report_sets(&i.in, snapshot);
+        fw_ruleset_destroy(snapshot);
+    }
+    return error;
+}
+
+int
+agent_rules_document(struct agent *a, char **document)
+{
+    struct fw_ruleset *snapshot;
+    struct inputs i;
+    int error;
+
+    error = firewall_snapshot(a->firewall, policy_store_policy(a->store),
+                              &snapshot);
+    if (!error) {
+        gather(a, &i);
+        *document = report_rules(&i.in, snapshot);
+        fw_ruleset_destroy(snapshot);
+    }
+    return error;
+}
+
+/* Reads 'name' whole; NULL and a sentence if it cannot or is too large. */
+static char *
+read_policy_file(const char *name, size_t *len, char **error)
+{
+    FILE *stream = fopen(name, "re");
+    char *text;
+
+    if (!stream) {
+        *error = xasprintf("%s: %s", name, ovs_strerror(errno));
+        return NULL;
+    }
+    text = xmalloc(PLAN_FILE_MAX + 1);
+    *len = fread(text, 1, PLAN_FILE_MAX + 1, stream);
+    if (ferror(stream)) {
+        *error = xasprintf("%s: cannot be read", name);
+    } else if (*len > PLAN_FILE_MAX) {
+        *error = xasprintf("%s: larger than %d bytes", name, PLAN_FILE_MAX);
+    } else {
+        fclose(stream);
+        return text;
+    }
+    fclose(stream);
+    free(text);
+    return NULL;
+}
+
+/* A store with our ports and the policy of 'file', or NULL and a sentence. */
+static struct policy_store *
+store_from_file(struct agent *a, const char *file, char **error)
+{
+    struct policy_store_limits limits;
+    struct rpc_limits rpc_limits;
+    struct policy_store *store;
+    struct sg_update update;
+    char *text, *why;
+    size_t len;
+
+    text = read_policy_file(file, &len, error);
+    if (!text) {
+        return NULL;
+    }
+    config_get_rpc_limits(a->config, &rpc_limits);
+    why = rpc_update_from_text(text, len, &rpc_limits, &update);
+    free(text);
+    if (why) {
+        *error = xasprintf("%s: %s", file, why);
+        free(why);
+        return NULL;
+    }
+    config_get_store_limits(a->config, &limits);
+    store = policy_store_create(&limits);
+    policy_store_set_local(store, a->local, a->n_local);
+    /* Needs unfold with what is known: ports, then rules, then members. */
+    for (int round = 0; round < 3; round++) {
+        policy_store_update(store, &update, time_msec(), NULL);
+    }
+    sg_update_uninit(&update);
+    return store;
+}
+
+int
+agent_plan_document(struct agent *a, const char *file, char **document,
+                    char **error)
+{
+    struct policy_store *other = NULL;
+    struct fw_plan *plan;
+    struct inputs i;
+    int retval;
+
+    *error = NULL;
+    if (file) {
+        other = store_from_file(a, file, error);
+        if (!other) {
+            return 0;
+        }
+    }
+    retval = firewall_dry_run(a->firewall,
+                              policy_store_policy(other ? other : a->store),
+                              &plan);
+    if (!retval) {
+        gather(a, &i);
+        *document = report_plan(&i.in, plan);
+        fw_plan_destroy(plan);
+    }
+    policy_store_destroy(other);
+    return retval;
+}
+
+bool
+agent_resync_done(struct agent *a, char **document)
+{
+    struct resync *r = &a->resync;
+    struct report_resync result;
+    struct inputs i;
+
+    if (!r->done) {
+        return false;
+    }
+    result = (struct report_resync) {
+        .done = !r->error,
+        .error = r->error,
+        .n_differences = r->n_differences,
+        .text = ds_cstr(&r->text),
+        .generation_before = r->generation_before,
+        .generation = policy_store_policy(a->store)->generation,
+        .duration_ms = r->duration_ms,
+    };
+    gather(a, &i);
+    *document = report_resync(&i.in, &result);
+    return true;
+}
+
+unsigned long long int
+agent_generation(const struct agent *a)
+{
+    return policy_store_policy(a->store)->generation;
+}
+
+bool
+agent_is_settled(const struct agent *a, unsigned long long int generation,
+                 char **document)
+{
+    uint64_t applied = firewall_applied(a->firewall);
+    struct sync_status status;
+    bool done;
+
+    sync_get_status(a->sync, time_msec(), &status);
+    done = status.in_sync && applied >= generation
+           && firewall_is_complete(a->firewall)
+           && !pacer_is_dirty(a->pacer)
+           && !firewall_needs_apply(a->firewall);
+    *document = report_wait(policy_store_policy(a->store)->generation,
+                            applied, done);
+    return done;
+}
+
+/* Metrics: counters that live elsewhere are read when they are asked for. */
+
+static const double lag_bounds[] = {
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+};
+static const double cpu_bounds[] = {
+    0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
+};
+
+void
+agent_metrics_init(struct agent *a)
+{
+    struct metrics *m = metrics_create();
+
+    a->metrics.registry = m;
+    a->metrics.lag = metrics_histogram(
+        m, "sg_member_lag_seconds",
+        "Publish of a member change until it is in the kernel.",
+        lag_bounds, ARRAY_SIZE(lag_bounds));
+    a->metrics.apply_cpu = metrics_histogram(
+        m, "sg_apply_cpu_seconds", "CPU time of one structure apply.",
+        cpu_bounds, ARRAY_SIZE(cpu_bounds));
+}
+
+static void
+set_total(struct metrics *m, const char *name, const char *help,
+          uint64_t value)
+{
+    metric_set_total(metrics_counter(m, name, help, NULL, NULL), value);
+}
+
+static void
+set_gauge(struct metrics *m, const char *name, const char *help, double value)
+{
+    metric_set(metrics_gauge(m, name, help, NULL, NULL), value);
+}
+
+static void
+collect_firewall(struct metrics *m, const struct fw_stats *fw)
+{
+    set_total(m, "sg_applies", "Structure applies.", fw->applies);
+    set_total(m, "sg_applies_failed", "Structure applies that failed.",
+              fw->applies_failed);
+    set_total(m, "sg_table_commits", "Table commits.", fw->commits);
+    set_total(m, "sg_table_edits", "Rule and chain edits.", fw->edits);
+    set_total(m, "sg_member_batches", "Set operations of the member lane.",
+              fw->member_batches);
+    set_total(m, "sg_members_added", "Members added to sets.",
+              fw->members_added);
+    set_total(m, "sg_members_removed", "Members removed from sets.",
+              fw->members_removed);
+    set_total(m, "sg_members_failed", "Set operations that failed.",
+              fw->members_failed);
+    set_total(m, "sg_lock_busy", "Times the xtables lock was held.",
+              fw->lock_busy);
+    set_gauge(m, "sg_sets", "Sets of ours.", fw->n_sets);
+    set_gauge(m, "sg_sets_held", "Sets whose additions wait for a commit.",
+              fw->n_held);
+    set_gauge(m, "sg_members_waiting", "Additions that wait.",
+              fw->n_waiting);
+}
+
+static void
+collect_broker(struct metrics *m, const struct broker_status *b)
+{
+    set_gauge(m, "sg_broker_up", "1 while a session with the broker is up.",
+              b->amqp.stage == AMQP_STAGE_UP);
+    set_total(m, "sg_broker_sessions", "Sessions begun.", b->amqp.session);
+    set_total(m, "sg_messages", "Messages received.", b->messages);
+    set_total(m, "sg_message_bytes", "Bytes of bodies received.",
+              b->amqp.received_bytes);
+    set_total(m, "sg_messages_malformed", "Messages refused.", b->malformed);
+    set_total(m, "sg_messages_too_large", "Messages above the limit.",
+              b->amqp.too_large);
+    set_total(m, "sg_published", "Messages published.", b->amqp.published);
+}
+
+static void
+collect_sync(struct metrics *m, const struct sync_status *s)
+{
+    set_gauge(m, "sg_in_sync", "1 while in sync with the controller.",
+              s->in_sync);
+    set_gauge(m, "sg_stale", "1 while no beacon is heard.", s->stale);
+    set_total(m, "sg_syncs", "Questions to the controller.", s->syncs);
+    set_total(m, "sg_sync_timeouts", "Questions without an answer.",
+              s->timeouts);
+    set_total(m, "sg_sync_gaps", "Updates that did not fit.", s->gaps);
+    set_total(m, "sg_old_epoch", "Messages of an old epoch.", s->old_epoch);
+}
+
+char *
+agent_metrics_document(struct agent *a)
+{
+    struct metrics *m = a->metrics.registry;
+    const struct host_info *host;
+    struct sync_status sync;
+    struct inputs i;
+
+    agent_update_status(a, time_msec());
+    gather(a, &i);
+    sync_get_status(a->sync, i.in.now, &sync);
+    host = port_status_host(a->status);
+    set_gauge(m, "sg_enforcing", "1 while the newest policy is in force.",
+              host->enforcing);
+    set_gauge(m, "sg_generation", "Newest policy generation.",
+              policy_store_policy(a->store)->generation);
+    set_gauge(m, "sg_applied", "Generation in the kernel.", i.in.applied);
+    set_gauge(m, "sg_ports", "Ports on this host.", host->n_ports);
+    set_gauge(m, "sg_ports_protected", "Ports protected.",
+              host->n_protected);
+    set_gauge(m, "sg_unknown_devices",
+              "Devices on managed bridges that are no port's; closed.",
+              a->n_unknown_devices);
+    collect_sync(m, &sync);
+    collect_broker(m, &i.broker);
+    collect_firewall(m, &i.fw);
+    return report_metrics(m);
+}
