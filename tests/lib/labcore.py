@@ -611,14 +611,16 @@ class Lab:
         os.makedirs(where, exist_ok=True)
         config = {
             "host": host,
-            "broker": {"host": CTL_ADDRESS, "port": AMQP_PORT,
+            "broker": {"hosts": ["%s:%d" % (CTL_ADDRESS, AMQP_PORT)],
                        "user": BROKER_USER, "password": BROKER_PASSWORD,
                        "vhost": "/"},
             "ovsdb": "unix:/run/openvswitch/db.sock",
             "state_dir": where,
-            "run_dir": "/run/sg-agent"}
+            "run_dir": "/run/sg-agent",
+            "control_socket": "/run/sg-agent/control"}
         path = self.path(host, "sg-agent.yaml")
         with open(path, "w") as f:
+            os.fchmod(f.fileno(), 0o600)        # It holds a password.
             yaml.safe_dump(config, f, sort_keys=False)
         return path
 

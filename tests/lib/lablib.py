@@ -18,6 +18,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -32,26 +33,42 @@ BUILD = os.path.join(labcore.TOP, os.environ.get("BUILD", "build"))
 
 
 class Flow(collections.namedtuple(
-        "Flow", "src dst proto port family source spoof_mac icmp_type")):
+        "Flow", "src dst proto port family source mac sport icmp_type")):
     """One kind of packet, from one instance to another.
 
     proto      tcp, udp, icmp (ICMPv6 in family 6) or a protocol number
     family     4 or 6
     source     send from this address instead of the instance's own
-    spoof_mac  send from this MAC address instead of its own (udp)"""
+    mac        send from this MAC address instead of its own (udp)
+    sport      source port
+    icmp_type  instead of an echo request"""
 
     def __new__(cls, src, dst, proto, port=0, family=4, source=None,
-                spoof_mac=None, icmp_type=None):
+                mac=None, sport=0, icmp_type=None):
         return super().__new__(cls, src, dst, proto, port, family, source,
-                               spoof_mac, icmp_type)
+                               mac, sport, icmp_type)
 
     def __str__(self):
-        text = "%s -> %s IPv%d %s" % (self.src, self.dst, self.family,
-                                      self.proto)
+        return "%s -> %s IPv%d %s" % (self.src, self.dst, self.family,
+                                      self.what())
+
+    def what(self):
+        """Protocol and port, and what is unusual about the packet."""
+        text = self.proto if isinstance(self.proto, str) \
+            else "protocol %d" % self.proto
         text += " %d" % self.port if self.port else ""
-        text += " from %s" % self.source if self.source else ""
-        text += " from %s" % self.spoof_mac if self.spoof_mac else ""
+        text += " type %d" % self.icmp_type if self.icmp_type else ""
+        text += " from port %d" % self.sport if self.sport else ""
+        text += " as %s" % self.source if self.source else ""
+        text += " as %s" % self.mac if self.mac else ""
         return text
+
+
+class PlainDumper(yaml.SafeDumper):
+    """Writes a list that occurs twice twice; readers may refuse aliases."""
+
+    def ignore_aliases(self, data):
+        return True
 
 
 class Lab(labcore.Lab):
@@ -90,8 +107,10 @@ class Lab(labcore.Lab):
                  "port=%d" % flow.port]
         if flow.source:
             words.append("spoof=1")
-        if flow.spoof_mac:
-            words += ["smac=" + flow.spoof_mac, "dmac=" + dst.mac]
+        if flow.mac:
+            words += ["smac=" + flow.mac, "dmac=" + dst.mac]
+        if flow.sport:
+            words.append("sport=%d" % flow.sport)
         if flow.icmp_type is not None:
             words.append("type=%d" % flow.icmp_type)
         return " ".join(words) + "\n"
@@ -116,7 +135,7 @@ class Lab(labcore.Lab):
         yield topology
         new = self.topology_path + ".new"
         with open(new, "w") as f:
-            yaml.safe_dump(topology, f, sort_keys=False)
+            yaml.dump(topology, f, Dumper=PlainDumper, sort_keys=False)
         os.rename(new, self.topology_path)
 
     def group(self, topology, name):
@@ -125,6 +144,51 @@ class Lab(labcore.Lab):
 
     def port(self, topology, name):
         return next(p for p in topology["ports"] if p["name"] == name)
+
+    # --- The programs -------------------------------------------------------
+
+    def agent(self, host, command, *params):
+        """Gives the agent a command ("sg/status") over its control socket,
+        without a process in between; returns the JSON of its answer."""
+        return json.loads(unixctl(
+            self.path(host, "run", "sg-agent", "control"), command, params))
+
+    def controller(self, command, *params):
+        """The same for the controller; returns its answer as text."""
+        return unixctl(self.path("ctl", "run", "sg-controller", "control"),
+                       command, params)
+
+    def reload(self):
+        """Makes the controller read the topology again and publish what
+        changed; returns its answer."""
+        return self.controller("sg-controller/reload")
+
+    def wait_in_sync(self, hosts=labcore.HOSTS, timeout=30):
+        """Waits until the agents of `hosts' have in the kernel what they
+        know, and know what the controller knows."""
+        for host in hosts:
+            def settled():
+                with contextlib.suppress(LabError):
+                    return self.agent(host, "sg/wait")["done"]
+                if not self.procs["agent@" + host].alive():
+                    raise self._died("agent@" + host)
+                return False
+            wait_for(settled, timeout, "agent on %s in sync" % host)
+
+    def wait_applied(self, changes, timeout=30):
+        """Waits until what reload() answered is in the kernels of all hosts
+        that need it; returns the time from its publication to the kernel in
+        milliseconds, the slowest host's, or None if it is not known."""
+        self.wait_in_sync(timeout=timeout)
+
+    def sgctl(self, host, *args, check=True):
+        """Runs sgctl on the host; returns its output."""
+        return self.space(host).run([self.program("sgctl")] + list(args),
+                                    check=check, env=self.env())
+
+    def kill_agent(self, host):
+        """kill -9."""
+        self.stop("agent@" + host, signal.SIGKILL)
 
     # --- Broker -------------------------------------------------------------
 
@@ -224,6 +288,31 @@ class Lab(labcore.Lab):
                 with open("/proc/%d/task/%s/schedstat" % (pid, thread)) as f:
                     total += int(f.read().split()[0])
         return total
+
+
+def unixctl(path, command, params=(), timeout=60):
+    """One command to a program with a control socket like Open vSwitch's:
+    JSON-RPC, both sides without a line end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            sock.connect(path)
+            sock.sendall(json.dumps({"id": 0, "method": command,
+                                     "params": list(params)}).encode())
+            text = b""
+            while True:
+                chunk = sock.recv(1 << 16)
+                text += chunk
+                with contextlib.suppress(ValueError):
+                    answer = json.loads(text)
+                    break
+                if not chunk:
+                    raise LabError("%s: %s: no answer" % (path, command))
+        except OSError as e:
+            raise LabError("%s: %s: %s" % (path, command, e))
+    if answer.get("error") is not None:
+        raise LabError("%s: %s" % (command, answer["error"].strip()))
+    return answer["result"]
 
 
 def _base64(text):

@@ -37,7 +37,8 @@ expectation_from_string(const char *text, enum expectation *e)
 void
 account_init(struct account *a)
 {
-    *a = (struct account) { .last_received_us = -1 };
+    *a = (struct account) { .first_received_us = -1,
+                            .last_received_us = -1 };
 }
 
 void
@@ -63,6 +64,9 @@ account_received(struct account *a, uint64_t seq, int64_t now)
         p->delay_us = now > p->sent_us ? now - p->sent_us : 1;
         a->n_received++;
         a->last_received_us = now;
+        if (a->first_received_us < 0) {
+            a->first_received_us = now;
+        }
     }
     return true;
 }
@@ -76,6 +80,9 @@ account_expect(struct account *a, int64_t now, enum expectation e)
     if (e != last) {
         a->events = grow(a->events, a->n_events + 1, sizeof *a->events);
         a->events[a->n_events++] = (struct account_event) { now, e };
+        if (e == EXPECT_ANY) {
+            a->first_received_us = -1;
+        }
     }
 }
 

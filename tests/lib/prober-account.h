@@ -30,7 +30,8 @@ struct account {
     struct account_packet *packets;     /* Indexed by sequence number. */
     size_t allocated;
     uint64_t n_sent, n_received, n_duplicates;
-    int64_t last_received_us;
+    int64_t first_received_us;  /* Since "any" was last expected, or -1. */
+    int64_t last_received_us;   /* Or -1. */
     struct account_event *events;       /* In order; before the first: any. */
     size_t n_events;
 };

@@ -33,7 +33,8 @@
  *   expect allowed|denied|any FLOWS
  *   stop FLOWS                    send no more
  *   end FLOWS                     stop, and close the sockets
- *   stats                         an answer "ok {...}" with counters
+ *   stats                         an answer "ok {...}" with counters; -1
+ *                                 for a time means never
  *   finish                        stop all, wait, print the result, exit
  *
  * FLOWS is "all" or ids.  The end of standard input is "finish". */
@@ -495,9 +496,11 @@ print_stats(void)
     for (size_t i = 0; i < prober.n_flows; i++) {
         const struct flow *f = &prober.flows[i];
         printf("%s\"%s\":{\"sent\":%"PRIu64",\"received\":%"PRIu64","
+               "\"first_received_us\":%"PRId64","
                "\"last_received_us\":%"PRId64"}",
                i ? "," : "", f->id, f->account.n_sent,
-               f->account.n_received, f->account.last_received_us);
+               f->account.n_received, f->account.first_received_us,
+               f->account.last_received_us);
     }
     printf("}}\n");
 }

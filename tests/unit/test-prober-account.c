@@ -106,6 +106,22 @@ TEST(guard_is_before_the_end_only)
     account_free(&a);
 }
 
+TEST(first_and_last_arrival)
+{
+    struct account a = hundred_packets(40, 100);
+
+    CHECK_EQ(a.first_received_us, 2 * MS);
+    CHECK_EQ(a.last_received_us, 41 * MS);
+    account_expect(&a, 50 * MS, EXPECT_DENIED);
+    CHECK_EQ(a.first_received_us, 2 * MS);
+    account_expect(&a, 60 * MS, EXPECT_ANY);
+    CHECK_EQ(a.first_received_us, -1);
+    CHECK(account_received(&a, 70, 72 * MS));
+    account_expect(&a, 80 * MS, EXPECT_ALLOWED);
+    CHECK_EQ(a.first_received_us, 72 * MS);
+    account_free(&a);
+}
+
 TEST(the_same_expectation_is_no_event)
 {
     struct account a = hundred_packets(0, 0);
