@@ -53,7 +53,8 @@ CORE_SRCS += agent/plug.c
 CORE_SRCS += agent/zone_alloc.c
 #CORE_SRCS += firewall/backend_memory.c
 #CORE_SRCS += firewall/flow_verdict.c
-#CORE_SRCS += firewall/iptables/ipt_codec.c
+CORE_SRCS += firewall/iptables/ipt_codec.c
+CORE_SRCS += firewall/iptables/ipt_rule.c
 #CORE_SRCS += firewall/member_delta.c
 CORE_SRCS += firewall/names.c
 #CORE_SRCS += firewall/plan.c
@@ -79,10 +80,10 @@ IO_SRCS += agent/inspect.c
 IO_SRCS += agent/link_watch.c
 IO_SRCS += agent/port_watch.c
 #IO_SRCS += firewall/conntrack.c
-#IO_SRCS += firewall/iptables/backend_iptables.c
-#IO_SRCS += firewall/iptables/ipt_table.c
-#IO_SRCS += firewall/iptables/kset.c
-#IO_SRCS += firewall/iptables/xtables_lock.c
+IO_SRCS += firewall/iptables/backend_iptables.c
+IO_SRCS += firewall/iptables/ipt_table.c
+IO_SRCS += firewall/iptables/kset.c
+IO_SRCS += firewall/iptables/xtables_lock.c
 #IO_SRCS += rpc/amqp_client.c
 
 # P files of the programs under tools/, so that unit tests can reach them.
