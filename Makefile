@@ -44,12 +44,15 @@ all:
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
 #CORE_SRCS += agent/config.c
+CORE_SRCS += agent/member_changes.c
 CORE_SRCS += agent/metrics.c
 CORE_SRCS += agent/pacer.c
 CORE_SRCS += agent/plug.c
-#CORE_SRCS += agent/policy_store.c
+CORE_SRCS += agent/policy_store.c
 #CORE_SRCS += agent/port_status.c
 #CORE_SRCS += agent/report.c
+CORE_SRCS += agent/store_apply.c
+CORE_SRCS += agent/store_objects.c
 CORE_SRCS += agent/zone_alloc.c
 #CORE_SRCS += firewall/backend_memory.c
 #CORE_SRCS += firewall/flow_verdict.c
@@ -66,7 +69,14 @@ CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
 CORE_SRCS += include/sg/update.c
-#CORE_SRCS += rpc/message.c
+CORE_SRCS += rpc/message.c
+CORE_SRCS += rpc/message_decode.c
+CORE_SRCS += rpc/message_encode.c
+CORE_SRCS += rpc/message_json.c
+CORE_SRCS += rpc/message_members.c
+CORE_SRCS += rpc/message_port.c
+CORE_SRCS += rpc/message_request.c
+CORE_SRCS += rpc/message_rules.c
 CORE_SRCS += rpc/rule.c
 CORE_SRCS += rpc/sequence.c
 CORE_SRCS += rpc/topology.c

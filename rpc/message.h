@@ -61,6 +61,12 @@ struct rpc_message {
 };
 void rpc_message_uninit(struct rpc_message *);
 
+/* The version our methods have, in the null namespace. */
+#define RPC_VERSION "1.0"
+/* Can a request of this version and namespace be served?  If not, the answer
+ * to a call is UnsupportedVersion. */
+bool rpc_message_served(const struct rpc_message *);
+
 char *rpc_message_decode(const void *body, size_t len,
                          const struct rpc_limits *,
                          struct rpc_message *) SG_MUST_USE;

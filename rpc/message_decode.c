@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The arguments of each method, and the answer to `sync`.
+ *
+ * A message about one object is refused if that object is malformed.  In a
+ * list of objects a malformed one is named in 'bad' and hurts none of the
+ * others. */
+
+#include <config.h>
+#include "rpc/message_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/topology.h"
+#include "util.h"
+
+/* Every set of arguments begins with these two; 'FIRST' is where the method's
+ * own begin. */
+enum { ARG_EPOCH, ARG_SENT, ARG_FIRST, ARG_SECOND, ARG_THIRD };
+
+typedef char *read_args_func(const struct msg_object *, struct sg_update *);
+static read_args_func read_ports, read_ports_deleted, read_resync, read_rules,
+                      read_members, read_group_deleted, read_beacon,
+                      read_answer;
+
+static const struct {
+    const char *names[6];
+    read_args_func *read;
+} methods[] = {
+    [SG_METHOD_PORTS_UPDATED] = {
+        { "epoch", "sent", "ports" }, read_ports },
+    [SG_METHOD_PORTS_DELETED] = {
+        { "epoch", "sent", "ports" }, read_ports_deleted },
+    [SG_METHOD_RESYNC] = {
+        { "epoch", "sent", "objects" }, read_resync },
+    [SG_METHOD_RULES_UPDATED] = {
+        { "epoch", "sent", "rules" }, read_rules },
+    [SG_METHOD_MEMBERS_CHANGED] = {
+        { "epoch", "sent", "members" }, read_members },
+    [SG_METHOD_GROUP_DELETED] = {
+        { "epoch", "sent", "group", "revision" }, read_group_deleted },
+    [SG_METHOD_BEACON] = {
+        { "epoch", "sent", "seq", "changed", "more" }, read_beacon },
+    /* As a request this one is the controller's; here stands its answer. */
+    [SG_METHOD_SYNC] = {
+        { "epoch", "sent", "objects", "same", "next" }, read_answer },
+    [SG_METHOD_REPORT] = { { NULL }, NULL },
+};
+
+static char *read_update(json_t *, const struct msg_place *,
+                         const struct rpc_limits *, enum sg_method,
+                         struct sg_update *);
+static char *read_common(const struct msg_object *, struct sg_update *);
+static void add_ref(struct sg_ref **, size_t *n, const struct sg_ref *);
+static void add_bad(const struct msg_object *, struct sg_update *,
+                    enum sg_kind, json_t *id, char *error);
+
+static void read_answer_object(const struct msg_object *, json_t *, size_t,
+                               struct sg_update *);
+static char *read_answer_body(const struct msg_reader *,
+                              const struct msg_place *, enum sg_kind,
+                              json_t *, struct sg_update *);
+static char *read_answer_absence(const struct msg_object *, enum sg_kind,
+                                 struct sg_update *);
+static json_t *answer_id(const struct msg_object *, enum sg_kind);
+static char *read_entry(const struct msg_place *, const char *key, json_t *,
+                        struct sg_beacon_entry *);
+
+/* The caller uninitialises 'update' on success; here and below. */
+char *
+rpc_update_from_request(const struct rpc_message *message,
+                        const struct rpc_limits *limits,
+                        struct sg_update *update)
+{
+    static const struct msg_place place = { NULL, "args", 0 };
+    enum sg_method method;
+
+    if (message->type != RPC_REQUEST) {
+        return xstrdup("not a request");
+    } else if (!sg_method_from_string(message->method, &method)
+               || method == SG_METHOD_SYNC || method == SG_METHOD_REPORT) {
+        char *quoted = rpc_quote(message->method, strlen(message->method));
+        char *error = xasprintf("method \"%s\" is not served", quoted);
+
+        free(quoted);
+        return error;
+    } else if (!rpc_message_served(message)) {
+        return xasprintf("%s: only version "RPC_VERSION" in the null "
+                         "namespace is served", sg_method_name(method));
+    }
+
+    return read_update(message->args, &place, limits, method, update);
+}
+
+/* For a reply without failure. */
+char *
+rpc_update_from_reply(const struct rpc_message *message,
+                      const struct rpc_limits *limits,
+                      struct sg_update *update)
+{
+    static const struct msg_place place = { NULL, "result", 0 };
+
+    if (message->type != RPC_REPLY) {
+        return xstrdup("not a reply");
+    }
+    return read_update(message->result, &place, limits, SG_METHOD_SYNC,
+                       update);
+}
+
+char *
+rpc_update_from_text(const char *text, size_t len,
+                     const struct rpc_limits *limits,
+                     struct sg_update *update)
+{
+    static const struct msg_place place = { NULL, "answer", 0 };
+    json_t *json;
+    char *error = msg_parse(text, len, limits, &json);
+
+    if (error) {
+        return error;
+    }
+    error = read_update(json, &place, limits, SG_METHOD_SYNC, update);
+    json_decref(json);
+    return error;
+}
+
+static char *
+read_update(json_t *json, const struct msg_place *place,
+            const struct rpc_limits *limits, enum sg_method method,
+            struct sg_update *updatep)
+{
+    struct sg_update update;
+    const struct msg_reader reader = {
+        limits, &update.problems, &update.n_problems,
+    };
+    struct msg_object object;
+    char *error;
+
+    sg_update_init(&update, method);
+    error = msg_object_init(&object, &reader, place, json,
+                            methods[method].names);
+    if (!error) {
+        error = read_common(&object, &update);
+    }
+    if (!error) {
+        error = methods[method].read(&object, &update);
+    }
+    if (error) {
+        sg_update_uninit(&update);
+        return error;
+    }
+    msg_object_note_unknown(&object, json);
+    *updatep = update;
+    return NULL;
+}
+
+static char *
+read_common(const struct msg_object *object, struct sg_update *update)
+{
+    char *error = msg_epoch(object, ARG_EPOCH, &update->epoch);
+
+    if (!error && msg_has(object, ARG_SENT)) {
+        error = msg_int(object, ARG_SENT, 0, &update->sent);
+    }
+    return error;
+}
+
+static char *
+read_ports(const struct msg_object *object, struct sg_update *update)
+{
+    struct msg_place place = { object->place, "ports", 0 };
+    json_t *array, *value;
+    size_t i;
+    char *error = msg_array(object, ARG_FIRST,
+                            object->reader->limits->objects, &array);
+
+    if (error) {
+        return error;
+    }
+    json_array_foreach (array, i, value) {
+        struct msg_place at = { &place, NULL, i };
+        struct sg_port_spec port;
+
+        error = msg_port(object->reader, &at, value, &port);
+        if (error) {
+            add_bad(object, update, SG_KIND_PORT,
+                    json_object_get(value, "id"), error);
+            continue;
+        }
+        update->ports = msg_grow(update->ports, update->n_ports,
+                                 sizeof *update->ports);
+        update->ports[update->n_ports++] = port;
+    }
+    return NULL;
+}
+
+static char *
+read_ports_deleted(const struct msg_object *object, struct sg_update *update)
+{
+    enum { ID, REVISION };
+    static const char *const names[] = { "id", "revision", NULL };
+    struct msg_place place = { object->place, "ports", 0 };
+    json_t *array, *value;
+    size_t i;
+    char *error = msg_array(object, ARG_FIRST,
+                            object->reader->limits->objects, &array);
+
+    if (error) {
+        return error;
+    }
+    json_array_foreach (array, i, value) {
+        struct msg_place at = { &place, NULL, i };
+        struct sg_ref ref = { .kind = SG_KIND_PORT };
+        struct msg_object entry;
+
+        error = msg_object_init(&entry, object->reader, &at, value, names);
+        if (!error) {
+            error = msg_id(&entry, ID, &ref.id);
+        }
+        if (!error) {
+            error = msg_int(&entry, REVISION, 1, &ref.revision);
+        }
+        if (error) {
+            add_bad(object, update, SG_KIND_PORT,
+                    json_object_get(value, "id"), error);
+            continue;
+        }
+        msg_object_note_unknown(&entry, value);
+        add_ref(&update->deleted, &update->n_deleted, &ref);
+    }
+    return NULL;
+}
+
+static char *
+read_resync(const struct msg_object *object, struct sg_update *update)
+{
+    struct msg_place place = { object->place, "objects", 0 };
+    json_t *array, *value;
+    size_t i;
+
+    if (!msg_has(object, ARG_FIRST)) {
+        return NULL;
+    }
+    char *error = msg_array(object, ARG_FIRST,
+                            object->reader->limits->objects, &array);
+    if (error) {
+        return error;
+    } else if (!json_array_size(array)) {
+        /* Everything and nothing must not look alike. */
+        return msg_error(&place, "empty list; leave it out to mean "
+                         "everything");
+    }
+    json_array_foreach (array, i, value) {
+        struct msg_place at = { &place, NULL, i };
+        struct sg_ref ref;
+
+        error = msg_ref(object->reader, &at, value, false, &ref);
+        if (error) {
+            return error;
+        }
+        add_ref(&update->refs, &update->n_refs, &ref);
+    }
+    return NULL;
+}
+
+static char *
+read_rules(const struct msg_object *object, struct sg_update *update)
+{
+    struct msg_place place = { object->place, "rules", 0 };
+
+    return read_answer_body(object->reader, &place, SG_KIND_RULES,
+                            object->values[ARG_FIRST], update);
+}
+
+static char *
+read_members(const struct msg_object *object, struct sg_update *update)
+{
+    struct msg_place place = { object->place, "members", 0 };
+    struct sg_members_spec members;
+    char *error = msg_members(object->reader, &place,
+                              object->values[ARG_FIRST], &members);
+
+    if (!error) {
+        update->members = xmemdup(&members, sizeof members);
+        update->n_members = 1;
+    }
+    return error;
+}
+
+/* A group is two objects. */
+static char *
+read_group_deleted(const struct msg_object *object, struct sg_update *update)
+{
+    struct sg_ref ref = { .kind = SG_KIND_RULES };
+    char *error = msg_id(object, ARG_FIRST, &ref.id);
+
+    if (!error) {
+        error = msg_int(object, ARG_SECOND, 1, &ref.revision);
+    }
+    if (!error) {
+        add_ref(&update->deleted, &update->n_deleted, &ref);
+        ref.kind = SG_KIND_MEMBERS;
+        add_ref(&update->deleted, &update->n_deleted, &ref);
+    }
+    return error;
+}
+
+static char *
+read_beacon(const struct msg_object *object, struct sg_update *update)
+{
+    struct msg_place place = { object->place, "changed", 0 };
+    json_t *changed = object->values[ARG_SECOND];
+    const char *key;
+    json_t *value;
+    char *error = msg_int(object, ARG_FIRST, 0, &update->seq);
+
+    if (!error) {
+        error = msg_bool(object, ARG_THIRD, &update->more);
+    }
+    if (error) {
+        return error;
+    } else if (!json_is_object(changed)) {
+        return msg_error(&place, "not an object");
+    } else if (json_object_size(changed) > object->reader->limits->objects) {
+        return msg_error(&place, "too many entries");
+    }
+
+    json_object_foreach (changed, key, value) {
+        struct sg_beacon_entry entry;
+
+        error = read_entry(&place, key, value, &entry);
+        if (error) {
+            return error;
+        }
+        update->entries = msg_grow(update->entries, update->n_entries,
+                                   sizeof *update->entries);
+        update->entries[update->n_entries++] = entry;
+    }
+    return NULL;
+}
+
+/* "<16 hex digits>": revision */
+static char *
+read_entry(const struct msg_place *place, const char *key, json_t *value,
+           struct sg_beacon_entry *entry)
+{
+    uint64_t hash = 0;
+
+    if (strlen(key) != 16 || strspn(key, "0123456789abcdef") != 16) {
+        return msg_error_value(place, key, "is not 16 lower-case hex digits");
+    } else if (!json_is_integer(value) || json_integer_value(value) < 1) {
+        return msg_error_value(place, key, "has no revision");
+    }
+    for (; *key; key++) {
+        hash = hash << 4 | hexit_value(*key);
+    }
+    entry->hash = hash;
+    entry->revision = json_integer_value(value);
+    return NULL;
+}
+
+/* ## The answer to `sync` ## */
+
+enum {
+    OBJECT_KIND, OBJECT_ID, OBJECT_DELETED, OBJECT_UNKNOWN, OBJECT_REVISION,
+    OBJECT_PORT, OBJECT_RULES, OBJECT_MEMBERS,
+};
+static const char *const object_names[] = {
+    [OBJECT_KIND] = "kind",
+    [OBJECT_ID] = "id",
+    [OBJECT_DELETED] = "deleted",
+    [OBJECT_UNKNOWN] = "unknown",
+    [OBJECT_REVISION] = "revision",
+    /* In the order of enum sg_kind. */
+    [OBJECT_PORT] = "port",
+    [OBJECT_RULES] = "rules",
+    [OBJECT_MEMBERS] = "members",
+    NULL,
+};
+
+static char *
+read_answer(const struct msg_object *object, struct sg_update *update)
+{
+    json_t *array, *value;
+    size_t i;
+    char *error = msg_array(object, ARG_FIRST,
+                            object->reader->limits->objects, &array);
+
+    if (!error) {
+        error = msg_bool(object, ARG_SECOND, &update->same);
+    }
+    if (!error && msg_has(object, ARG_THIRD)) {
+        error = msg_text_dup(object, ARG_THIRD, &update->next);
+    }
+    if (error) {
+        return error;
+    }
+    json_array_foreach (array, i, value) {
+        read_answer_object(object, value, i, update);
+    }
+    return NULL;
+}
+
+/* One element of 'objects': adds it to the array of 'update' that it belongs
+ * to; if it is malformed, to 'bad'. */
+static void
+read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
+                   struct sg_update *update)
+{
+    struct msg_place list = { parent->place, "objects", 0 };
+    struct msg_place place = { &list, NULL, i };
+    struct msg_object object;
+    enum sg_kind kind;
+    char *error;
+
+    error = msg_object_init(&object, parent->reader, &place, json,
+                            object_names);
+    if (!error) {
+        error = msg_kind(&object, OBJECT_KIND, &kind);
+    }
+    if (error) {
+        /* Nobody can tell which object this was. */
+        msg_problem(parent->reader, error);
+        return;
+    }
+
+    int n_bodies = (msg_has(&object, OBJECT_PORT)
+                    + msg_has(&object, OBJECT_RULES)
+                    + msg_has(&object, OBJECT_MEMBERS));
+    if (n_bodies > 1 || n_bodies != msg_has(&object, OBJECT_PORT + kind)) {
+        error = msg_error(&place, "the body is not of this kind");
+    } else if (!n_bodies) {
+        error = read_answer_absence(&object, kind, update);
+    } else if (msg_has(&object, OBJECT_DELETED)
+               || msg_has(&object, OBJECT_UNKNOWN)) {
+        error = msg_error(&place, "both a body and its absence");
+    } else {
+        struct msg_place body = { &place, object_names[OBJECT_PORT + kind],
+                                  0 };
+
+        error = read_answer_body(parent->reader, &body, kind,
+                                 object.values[OBJECT_PORT + kind], update);
+    }
+    if (error) {
+        add_bad(parent, update, kind, answer_id(&object, kind), error);
+    } else {
+        msg_object_note_unknown(&object, json);
+    }
+}
+
+static char *
+read_answer_body(const struct msg_reader *reader,
+                 const struct msg_place *place, enum sg_kind kind,
+                 json_t *json, struct sg_update *update)
+{
+    struct sg_members_spec members;
+    struct sg_rules_spec rules;
+    struct sg_port_spec port;
+    char *error;
+
+    switch (kind) {
+    case SG_KIND_PORT:
+        error = msg_port(reader, place, json, &port);
+        if (!error) {
+            update->ports = msg_grow(update->ports, update->n_ports,
+                                     sizeof *update->ports);
+            update->ports[update->n_ports++] = port;
+        }
+        return error;
+
+    case SG_KIND_RULES:
+        error = msg_rules(reader, place, json, &rules);
+        if (!error) {
+            update->rules = msg_grow(update->rules, update->n_rules,
+                                     sizeof *update->rules);
+            update->rules[update->n_rules++] = rules;
+        }
+        return error;
+
+    case SG_KIND_MEMBERS:
+        error = msg_members(reader, place, json, &members);
+        if (!error && !members.whole) {
+            sg_members_spec_uninit(&members);
+            error = msg_error(place, "not a whole list");
+        }
+        if (!error) {
+            update->members = msg_grow(update->members, update->n_members,
+                                       sizeof *update->members);
+            update->members[update->n_members++] = members;
+        }
+        return error;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* "deleted" takes an object away, "unknown" does not: exactly one of them. */
+static char *
+read_answer_absence(const struct msg_object *object, enum sg_kind kind,
+                    struct sg_update *update)
+{
+    struct sg_ref ref = { .kind = kind };
+    bool deleted = false;
+    bool unknown = false;
+    char *error = msg_id(object, OBJECT_ID, &ref.id);
+
+    if (!error) {
+        error = msg_bool(object, OBJECT_DELETED, &deleted);
+    }
+    if (!error) {
+        error = msg_bool(object, OBJECT_UNKNOWN, &unknown);
+    }
+    if (!error && deleted == unknown) {
+        error = msg_error(object->place,
+                          "neither a body nor deleted or unknown");
+    }
+    if (!error && deleted) {
+        error = msg_int(object, OBJECT_REVISION, 1, &ref.revision);
+    }
+    if (error) {
+        return error;
+    }
+
+    if (deleted) {
+        add_ref(&update->deleted, &update->n_deleted, &ref);
+    } else {
+        add_ref(&update->unknown, &update->n_unknown, &ref);
+    }
+    return NULL;
+}
+
+/* The id of an answered object, wherever it stands; may be NULL. */
+static json_t *
+answer_id(const struct msg_object *object, enum sg_kind kind)
+{
+    json_t *body = object->values[OBJECT_PORT + kind];
+
+    return (body
+            ? json_object_get(body, kind == SG_KIND_PORT ? "id" : "group")
+            : object->values[OBJECT_ID]);
+}
+
+static void
+add_ref(struct sg_ref **refs, size_t *n, const struct sg_ref *ref)
+{
+    *refs = msg_grow(*refs, *n, sizeof **refs);
+    (*refs)[(*n)++] = *ref;
+}
+
+/* Takes ownership of 'error'.  'id' may be anything. */
+static void
+add_bad(const struct msg_object *object, struct sg_update *update,
+        enum sg_kind kind, json_t *id, char *error)
+{
+    struct sg_ref ref = { .kind = kind };
+
+    if (json_is_string(id)
+        && sg_id_from_string(json_string_value(id), &ref.id)) {
+        add_ref(&update->bad, &update->n_bad, &ref);
+    }
+    msg_problem(object->reader, error);
+}

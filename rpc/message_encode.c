@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Values to bodies: what message_decode.c and message_request.c read back.
+ *
+ * The texts look like those of oslo.messaging: keys in its order, a blank
+ * after ',' and ':', ASCII only, the message encoded once more as a string in
+ * its envelope. */
+
+#include <config.h>
+#include "rpc/message_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+#include "uuid.h"
+
+/* Who waits for the reply to a request, if anyone. */
+struct call {
+    const char *msg_id;
+    const char *reply_q;
+};
+
+static char *encode_body(json_t *message, size_t *len);
+static char *encode_request(const char *method, json_t *args,
+                            const struct call *, const char *unique_id,
+                            size_t *len);
+static char *dump(json_t *, size_t *len);
+
+static json_t *args_of_update(const struct sg_update *);
+static json_t *answer(const struct sg_update *);
+static json_t *port(const struct sg_port_spec *);
+static json_t *rules(const struct sg_rules_spec *);
+static json_t *rule(const struct sg_rule *);
+static json_t *members(const struct sg_members_spec *);
+static json_t *deleted_ports(const struct sg_update *);
+static json_t *beacon_entries(const struct sg_update *);
+static json_t *refs(const struct sg_ref *, size_t n, bool with_revision);
+
+static json_t *id(const struct uuid *);
+static json_t *prefix(const struct sg_prefix *);
+static json_t *prefixes(const struct sg_prefix *, size_t n);
+static json_t *mac(const struct sg_mac *);
+static json_t *epoch(const struct sg_epoch *);
+static json_t *text_or_null(const char *);
+static void set(json_t *object, const char *key, json_t *value);
+static void append(json_t *array, json_t *value);
+
+/* Encodes a message to agents.  'update' is not an answer to `sync`. */
+char *
+rpc_encode_update(const struct sg_update *update, const char *unique_id,
+                  size_t *len)
+{
+    return encode_request(sg_method_name(update->method),
+                          args_of_update(update), NULL, unique_id, len);
+}
+
+char *
+rpc_encode_sync_call(const struct sg_sync_request *request,
+                     const char *msg_id, const char *reply_q,
+                     const char *unique_id, size_t *len)
+{
+    const struct call call = { msg_id, reply_q };
+    json_t *args = json_object();
+    json_t *ports = json_array();
+
+    for (size_t i = 0; i < request->n_ports; i++) {
+        append(ports, id(&request->ports[i]));
+    }
+    set(args, "host", text_or_null(request->host));
+    set(args, "boot", text_or_null(request->boot));
+    set(args, "epoch", epoch(&request->epoch));
+    set(args, "ports", ports);
+    set(args, "digest", text_or_null(request->digest));
+    if (request->partial) {
+        set(args, "objects", refs(request->objects, request->n_objects,
+                                  false));
+    }
+    set(args, "have", refs(request->have, request->n_have, true));
+    set(args, "page", text_or_null(request->page));
+    return encode_request(sg_method_name(SG_METHOD_SYNC), args, &call,
+                          unique_id, len);
+}
+
+char *
+rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
+                      const char *unique_id, size_t *len)
+{
+    json_t *message = json_object();
+
+    /* A stock client looks up all five. */
+    set(message, "result", answer(update));
+    set(message, "failure", json_null());
+    set(message, "ending", json_true());
+    set(message, "_msg_id", json_string(msg_id));
+    set(message, "_unique_id", json_string(unique_id));
+    return encode_body(message, len);
+}
+
+/* A stock client raises the exception itself if 'module' is "builtins", else
+ * its RemoteError with 'class_' in it.  'message' may be any text. */
+char *
+rpc_encode_failure(const char *msg_id, const char *unique_id,
+                   const char *class_, const char *module,
+                   const char *message, size_t *len)
+{
+    json_t *failure = json_object();
+    json_t *reply = json_object();
+    json_t *text = json_string(message);
+    json_t *args = json_array();
+
+    if (!text) {
+        /* Not UTF-8. */
+        char *quoted = rpc_quote(message, strlen(message));
+
+        text = json_string(quoted);
+        free(quoted);
+    }
+    append(args, json_incref(text));
+    set(failure, "class", json_string(class_));
+    set(failure, "module", json_string(module));
+    set(failure, "message", text);
+    set(failure, "tb", json_array());
+    set(failure, "args", args);
+    set(failure, "kwargs", json_object());
+
+    size_t failure_len;
+    char *failure_text = dump(failure, &failure_len);
+    set(reply, "result", json_null());
+    set(reply, "failure", json_stringn(failure_text, failure_len));
+    set(reply, "ending", json_true());
+    set(reply, "_msg_id", json_string(msg_id));
+    set(reply, "_unique_id", json_string(unique_id));
+    free(failure_text);
+    return encode_body(reply, len);
+}
+
+char *
+rpc_encode_report(const struct sg_report *report, const char *unique_id,
+                  size_t *len)
+{
+    json_t *args = json_object();
+
+    set(args, "host", text_or_null(report->host));
+    set(args, "boot", text_or_null(report->boot));
+    set(args, "epoch", epoch(&report->epoch));
+    set(args, "generation", json_integer(report->generation));
+    set(args, "applied", json_integer(report->applied));
+    set(args, "in_sync", json_boolean(report->in_sync));
+    set(args, "lag_ms", json_integer(report->lag_ms));
+    set(args, "ports", json_integer(report->n_ports));
+    set(args, "protected", json_integer(report->n_protected));
+    return encode_request(sg_method_name(SG_METHOD_REPORT), args, NULL,
+                          unique_id, len);
+}
+
+char *
+rpc_encode_update_text(const struct sg_update *update, size_t *len)
+{
+    return dump(answer(update), len);
+}
+
+/* ## Around the arguments ## */
+
+/* Takes ownership of 'args'. */
+static char *
+encode_request(const char *method, json_t *args, const struct call *call,
+               const char *unique_id, size_t *len)
+{
+    json_t *message = json_object();
+
+    set(message, "method", json_string(method));
+    set(message, "args", args);
+    set(message, "version", json_string(RPC_VERSION));
+    if (call) {
+        set(message, "_msg_id", json_string(call->msg_id));
+        set(message, "_reply_q", json_string(call->reply_q));
+        /* No call monitoring. */
+        set(message, "_timeout", json_null());
+    }
+    set(message, "_unique_id", json_string(unique_id));
+    return encode_body(message, len);
+}
+
+/* Takes ownership of 'message'. */
+static char *
+encode_body(json_t *message, size_t *len)
+{
+    json_t *envelope = json_object();
+    size_t inner_len;
+    char *inner = dump(message, &inner_len);
+
+    set(envelope, "oslo.version", json_string("2.0"));
+    set(envelope, "oslo.message", json_stringn(inner, inner_len));
+    free(inner);
+    return dump(envelope, len);
+}
+
+/* Takes ownership of 'json'. */
+static char *
+dump(json_t *json, size_t *len)
+{
+    char *text = json_dumps(json, JSON_ENSURE_ASCII);
+
+    /* It fails for lack of memory, or for a value that cannot be: ours are
+     * checked where they come in. */
+    ovs_assert(text);
+    json_decref(json);
+    *len = strlen(text);
+    return text;
+}
+
+/* ## Updates ## */
+
+static json_t *
+args_of_update(const struct sg_update *update)
+{
+    json_t *args = json_object();
+    json_t *list;
+
+    set(args, "epoch", epoch(&update->epoch));
+    set(args, "sent", json_integer(update->sent));
+    switch (update->method) {
+    case SG_METHOD_PORTS_UPDATED:
+        list = json_array();
+        for (size_t i = 0; i < update->n_ports; i++) {
+            append(list, port(&update->ports[i]));
+        }
+        set(args, "ports", list);
+        return args;
+
+    case SG_METHOD_PORTS_DELETED:
+        set(args, "ports", deleted_ports(update));
+        return args;
+
+    case SG_METHOD_RESYNC:
+        if (update->n_refs) {
+            set(args, "objects", refs(update->refs, update->n_refs, false));
+        }
+        return args;
+
+    case SG_METHOD_RULES_UPDATED:
+        ovs_assert(update->n_rules == 1);
+        set(args, "rules", rules(&update->rules[0]));
+        return args;
+
+    case SG_METHOD_MEMBERS_CHANGED:
+        ovs_assert(update->n_members == 1);
+        set(args, "members", members(&update->members[0]));
+        return args;
+
+    case SG_METHOD_GROUP_DELETED:
+        /* The group's two objects, at one revision. */
+        ovs_assert(update->n_deleted >= 1);
+        set(args, "group", id(&update->deleted[0].id));
+        set(args, "revision", json_integer(update->deleted[0].revision));
+        return args;
+
+    case SG_METHOD_BEACON:
+        set(args, "seq", json_integer(update->seq));
+        set(args, "changed", beacon_entries(update));
+        set(args, "more", json_boolean(update->more));
+        return args;
+
+    case SG_METHOD_SYNC:
+    case SG_METHOD_REPORT:
+        break;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* {"kind": kind, key: value} at the end of 'objects'. */
+static json_t *
+append_object(json_t *objects, enum sg_kind kind, const char *key,
+              json_t *value)
+{
+    json_t *object = json_object();
+
+    set(object, "kind", json_string(sg_kind_name(kind)));
+    set(object, key, value);
+    append(objects, object);
+    return object;
+}
+
+static json_t *
+answer(const struct sg_update *update)
+{
+    json_t *objects = json_array();
+    json_t *result = json_object();
+
+    for (size_t i = 0; i < update->n_ports; i++) {
+        append_object(objects, SG_KIND_PORT, "port", port(&update->ports[i]));
+    }
+    for (size_t i = 0; i < update->n_rules; i++) {
+        append_object(objects, SG_KIND_RULES, "rules",
+                      rules(&update->rules[i]));
+    }
+    for (size_t i = 0; i < update->n_members; i++) {
+        append_object(objects, SG_KIND_MEMBERS, "members",
+                      members(&update->members[i]));
+    }
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        const struct sg_ref *ref = &update->deleted[i];
+        json_t *object = append_object(objects, ref->kind, "id",
+                                       id(&ref->id));
+
+        set(object, "deleted", json_true());
+        set(object, "revision", json_integer(ref->revision));
+    }
+    for (size_t i = 0; i < update->n_unknown; i++) {
+        const struct sg_ref *ref = &update->unknown[i];
+        json_t *object = append_object(objects, ref->kind, "id",
+                                       id(&ref->id));
+
+        set(object, "unknown", json_true());
+    }
+
+    set(result, "epoch", epoch(&update->epoch));
+    set(result, "sent", json_integer(update->sent));
+    set(result, "objects", objects);
+    if (update->same) {
+        set(result, "same", json_true());
+    }
+    set(result, "next", text_or_null(update->next));
+    return result;
+}
+
+static json_t *
+port(const struct sg_port_spec *spec)
+{
+    json_t *object = json_object();
+    json_t *pairs = json_array();
+    json_t *groups = json_array();
+
+    for (size_t i = 0; i < spec->n_pairs; i++) {
+        json_t *pair = json_object();
+
+        set(pair, "ip_address", prefix(&spec->pairs[i].prefix));
+        set(pair, "mac_address", mac(&spec->pairs[i].mac));
+        append(pairs, pair);
+    }
+    for (size_t i = 0; i < spec->n_groups; i++) {
+        append(groups, id(&spec->groups[i]));
+    }
+
+    set(object, "id", id(&spec->id));
+    set(object, "revision", json_integer(spec->revision));
+    if (spec->device[0]) {
+        set(object, "device", json_string(spec->device));
+    }
+    if (!uuid_is_zero(&spec->network_id)) {
+        set(object, "network_id", id(&spec->network_id));
+    }
+    set(object, "mac_address", mac(&spec->mac));
+    set(object, "fixed_ips", prefixes(spec->fixed_ips, spec->n_fixed_ips));
+    set(object, "allowed_address_pairs", pairs);
+    set(object, "security_groups", groups);
+    set(object, "port_security_enabled",
+        json_boolean(spec->port_security_enabled));
+    set(object, "trusted", json_boolean(spec->trusted));
+    return object;
+}
+
+static json_t *
+rules(const struct sg_rules_spec *spec)
+{
+    json_t *object = json_object();
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < spec->n_rules; i++) {
+        append(list, rule(&spec->rules[i]));
+    }
+    set(object, "group", id(&spec->group));
+    set(object, "revision", json_integer(spec->revision));
+    set(object, "stateful", json_boolean(spec->stateful));
+    set(object, "rules", list);
+    return object;
+}
+
+/* Leaves out what a rule does not say, as Neutron does. */
+static json_t *
+rule(const struct sg_rule *spec)
+{
+    json_t *object = json_object();
+
+    set(object, "id", id(&spec->id));
+    set(object, "direction", json_string(sg_direction_name(spec->direction)));
+    set(object, "ethertype", json_string(sg_family_name(spec->family)));
+    if (spec->protocol >= 0) {
+        set(object, "protocol", json_integer(spec->protocol));
+    }
+    if (spec->has_ports) {
+        set(object, "port_range_min", json_integer(spec->port_min));
+        set(object, "port_range_max", json_integer(spec->port_max));
+    }
+    if (spec->icmp_type >= 0) {
+        set(object, "port_range_min", json_integer(spec->icmp_type));
+    }
+    if (spec->icmp_code >= 0) {
+        set(object, "port_range_max", json_integer(spec->icmp_code));
+    }
+
+    switch (spec->remote) {
+    case SG_REMOTE_ANY:
+        return object;
+    case SG_REMOTE_PREFIX:
+        set(object, "remote_ip_prefix", prefix(&spec->remote_prefix));
+        return object;
+    case SG_REMOTE_GROUP:
+        set(object, "remote_group_id", id(&spec->remote_id));
+        return object;
+    case SG_REMOTE_ADDRESS_GROUP:
+        set(object, "remote_address_group_id", id(&spec->remote_id));
+        return object;
+    }
+    OVS_NOT_REACHED();
+}
+
+static json_t *
+members(const struct sg_members_spec *spec)
+{
+    json_t *object = json_object();
+
+    set(object, "group", id(&spec->group));
+    set(object, "revision", json_integer(spec->revision));
+    if (spec->whole) {
+        set(object, "members", prefixes(spec->added.p, spec->added.n));
+    } else {
+        set(object, "prev", json_integer(spec->prev));
+        set(object, "added", prefixes(spec->added.p, spec->added.n));
+        set(object, "removed", prefixes(spec->removed.p, spec->removed.n));
+    }
+    return object;
+}
+
+static json_t *
+deleted_ports(const struct sg_update *update)
+{
+    json_t *ports = json_array();
+
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        json_t *object = json_object();
+
+        set(object, "id", id(&update->deleted[i].id));
+        set(object, "revision", json_integer(update->deleted[i].revision));
+        append(ports, object);
+    }
+    return ports;
+}
+
+static json_t *
+beacon_entries(const struct sg_update *update)
+{
+    json_t *changed = json_object();
+
+    for (size_t i = 0; i < update->n_entries; i++) {
+        char key[17];
+
+        snprintf(key, sizeof key, "%016"PRIx64, update->entries[i].hash);
+        set(changed, key, json_integer(update->entries[i].revision));
+    }
+    return changed;
+}
+
+static json_t *
+refs(const struct sg_ref *array, size_t n, bool with_revision)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *object = append_object(list, array[i].kind, "id",
+                                       id(&array[i].id));
+
+        if (with_revision) {
+            set(object, "revision", json_integer(array[i].revision));
+        }
+    }
+    return list;
+}
+
+/* ## Values ## */
+
+static json_t *
+id(const struct uuid *uuid)
+{
+    char text[UUID_LEN + 1];
+
+    snprintf(text, sizeof text, UUID_FMT, UUID_ARGS(uuid));
+    return json_string_nocheck(text);
+}
+
+static json_t *
+prefix(const struct sg_prefix *p)
+{
+    char text[SG_PREFIX_STRLEN];
+
+    return json_string_nocheck(sg_prefix_format(p, text));
+}
+
+static json_t *
+prefixes(const struct sg_prefix *array, size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        append(list, prefix(&array[i]));
+    }
+    return list;
+}
+
+static json_t *
+mac(const struct sg_mac *address)
+{
+    char text[SG_MAC_STRLEN];
+
+    return json_string_nocheck(sg_mac_format(address, text));
+}
+
+/* The all-zero epoch, "none yet", is null. */
+static json_t *
+epoch(const struct sg_epoch *e)
+{
+    char text[SG_EPOCH_STRLEN];
+
+    return (e->ms ? json_string_nocheck(sg_epoch_format(e, text))
+            : json_null());
+}
+
+static json_t *
+text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+/* json_object_set_new() fails for a null 'value', which is a text that is not
+ * UTF-8 or a lack of memory. */
+static void
+set(json_t *object, const char *key, json_t *value)
+{
+    ovs_assert(!json_object_set_new_nocheck(object, key, value));
+}
+
+static void
+append(json_t *array, json_t *value)
+{
+    ovs_assert(!json_array_append_new(array, value));
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "rpc/message_json.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+#include "uuid.h"
+
+/* Problems kept of one message; one is enough to see what is wrong. */
+#define MAX_PROBLEMS 64
+
+static char *field_error(const struct msg_object *, int field, const char *)
+    __attribute__((returns_nonnull));
+static char *field_string(const struct msg_object *, int field,
+                          const char **);
+static void put_path(struct ds *, const struct msg_place *);
+static bool depth_ok(const char *text, size_t len, size_t limit);
+
+char *
+msg_object_init(struct msg_object *object, const struct msg_reader *reader,
+                const struct msg_place *place, json_t *json,
+                const char *const names[])
+{
+    const char *key;
+    json_t *value;
+    int hint = 0;
+
+    if (!json_is_object(json)) {
+        return msg_error(place, "not an object");
+    }
+
+    memset(object, 0, sizeof *object);
+    object->reader = reader;
+    object->place = place;
+    object->names = names;
+    json_object_foreach (json, key, value) {
+        int i;
+
+        /* Keys mostly come in the order of the list. */
+        if (names[hint] && !strcmp(names[hint], key)) {
+            i = hint;
+        } else {
+            for (i = 0; names[i] && strcmp(names[i], key); i++) {
+                continue;
+            }
+        }
+        if (!names[i]) {
+            object->unknown = key;
+            continue;
+        }
+        ovs_assert(i < MSG_MAX_FIELDS);
+        object->values[i] = json_is_null(value) ? NULL : value;
+        hint = i + 1;
+    }
+    return NULL;
+}
+
+void
+msg_object_note_unknown(const struct msg_object *object, json_t *json)
+{
+    const char *key;
+    json_t *value;
+
+    if (!object->unknown) {
+        return;
+    }
+    json_object_foreach (json, key, value) {
+        int i;
+
+        for (i = 0; object->names[i] && strcmp(object->names[i], key); i++) {
+            continue;
+        }
+        if (!object->names[i]) {
+            msg_problem(object->reader,
+                        msg_error_value(object->place, key,
+                                        "is not a known key: ignored"));
+        }
+    }
+}
+
+/* A string that we keep and show: printable ASCII, not empty, bounded. */
+char *
+msg_text(const struct msg_object *object, int field, const char **textp)
+{
+    const char *text;
+    char *error = field_string(object, field, &text);
+
+    if (error) {
+        return error;
+    }
+
+    size_t len = json_string_length(object->values[field]);
+    if (!len) {
+        return field_error(object, field, "empty string");
+    } else if (len > object->reader->limits->string) {
+        return field_error(object, field, "string is too long");
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < 0x20 || text[i] >= 0x7f) {
+            return field_error(object, field,
+                               "string has other characters than printable "
+                               "ASCII");
+        }
+    }
+    *textp = text;
+    return NULL;
+}
+
+/* The same, as a copy that belongs to the caller. */
+char *
+msg_text_dup(const struct msg_object *object, int field, char **textp)
+{
+    const char *text;
+    char *error = msg_text(object, field, &text);
+
+    if (!error) {
+        *textp = xstrdup(text);
+    }
+    return error;
+}
+
+char *
+msg_id(const struct msg_object *object, int field, struct uuid *id)
+{
+    const char *text;
+    char *error = field_string(object, field, &text);
+
+    if (!error && !sg_id_from_string(text, id)) {
+        error = field_error(object, field, "not a UUID");
+    }
+    return error;
+}
+
+char *
+msg_epoch(const struct msg_object *object, int field, struct sg_epoch *epoch)
+{
+    const char *text;
+    char *error = field_string(object, field, &text);
+
+    if (!error && !sg_epoch_from_string(text, epoch)) {
+        error = field_error(object, field,
+                            "not an epoch (<unix ms>-<8 hex digits>)");
+    }
+    return error;
+}
+
+char *
+msg_kind(const struct msg_object *object, int field, enum sg_kind *kind)
+{
+    const char *text;
+    char *error = field_string(object, field, &text);
+
+    if (!error && !sg_kind_from_string(text, kind)) {
+        error = field_error(object, field, "not port, rules or members");
+    }
+    return error;
+}
+
+/* An integer of 'min' or more. */
+char *
+msg_int(const struct msg_object *object, int field, int64_t min,
+        int64_t *valuep)
+{
+    if (!msg_has(object, field)) {
+        return field_error(object, field, "missing");
+    } else if (!json_is_integer(object->values[field])) {
+        return field_error(object, field, "not an integer");
+    }
+
+    int64_t value = json_integer_value(object->values[field]);
+    if (value < min) {
+        return field_error(object, field, "number is too low");
+    }
+    *valuep = value;
+    return NULL;
+}
+
+/* Optional: an absent boolean leaves '*valuep' at its default. */
+char *
+msg_bool(const struct msg_object *object, int field, bool *valuep)
+{
+    if (!msg_has(object, field)) {
+        return NULL;
+    } else if (!json_is_boolean(object->values[field])) {
+        return field_error(object, field, "not true or false");
+    }
+    *valuep = json_is_true(object->values[field]);
+    return NULL;
+}
+
+char *
+msg_array(const struct msg_object *object, int field, size_t limit,
+          json_t **arrayp)
+{
+    if (!msg_has(object, field)) {
+        return field_error(object, field, "missing");
+    } else if (!json_is_array(object->values[field])) {
+        return field_error(object, field, "not a list");
+    } else if (json_array_size(object->values[field]) > limit) {
+        return field_error(object, field, "list is too long");
+    }
+    *arrayp = object->values[field];
+    return NULL;
+}
+
+char *
+msg_ref(const struct msg_reader *reader, const struct msg_place *place,
+        json_t *json, bool with_revision, struct sg_ref *refp)
+{
+    enum { KIND, ID, REVISION };
+    static const char *const names[] = { "kind", "id", "revision", NULL };
+    struct msg_object object;
+    struct sg_ref ref = { .revision = 0 };
+    char *error;
+
+    error = msg_object_init(&object, reader, place, json, names);
+    if (!error) {
+        error = msg_kind(&object, KIND, &ref.kind);
+    }
+    if (!error) {
+        error = msg_id(&object, ID, &ref.id);
+    }
+    if (!error && with_revision) {
+        error = msg_int(&object, REVISION, 1, &ref.revision);
+    }
+    if (!error) {
+        *refp = ref;
+    }
+    return error;
+}
+
+char *
+msg_error(const struct msg_place *place, const char *format, ...)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    va_list args;
+
+    put_path(&ds, place);
+    ds_put_cstr(&ds, ": ");
+    va_start(args, format);
+    ds_put_format_valist(&ds, format, args);
+    va_end(args);
+    return ds_steal_cstr(&ds);
+}
+
+char *
+msg_error_value(const struct msg_place *place, const char *value,
+                const char *text)
+{
+    char *quoted = rpc_quote(value, strlen(value));
+    char *error = msg_error(place, "\"%s\" %s", quoted, text);
+
+    free(quoted);
+    return error;
+}
+
+void
+msg_refuse(struct sg_refusal **refused, size_t *n,
+           const struct msg_place *place, const char *reason)
+{
+    struct ds path = DS_EMPTY_INITIALIZER;
+
+    put_path(&path, place);
+    sg_refusal_add(refused, n, ds_cstr(&path), reason);
+    ds_destroy(&path);
+}
+
+void
+msg_problem(const struct msg_reader *reader, char *problem)
+{
+    if (reader->problems && *reader->n_problems < MAX_PROBLEMS) {
+        /* The path is what the sentence begins with; no key of ours has a
+         * colon and unknown keys come after it. */
+        char *colon = strstr(problem, ": ");
+        ovs_assert(colon);
+        *colon = '\0';
+        sg_refusal_add(reader->problems, reader->n_problems,
+                       problem, colon + 2);
+    }
+    free(problem);
+}
+
+char *
+msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
+          json_t **jsonp)
+{
+    json_error_t details;
+    json_t *json;
+
+    if (len > limits->body) {
+        return xasprintf("body of %"PRIuSIZE" bytes is above the limit of "
+                         "%"PRIuSIZE, len, limits->body);
+    } else if (!depth_ok(text, len, limits->depth)) {
+        return xasprintf("JSON is nested deeper than %"PRIuSIZE" levels",
+                         limits->depth);
+    }
+
+    /* Refuses invalid UTF-8, raw control characters, "\u0000" and integers
+     * beyond 64 bits by itself. */
+    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &details);
+    if (!json) {
+        /* jansson's text quotes from the input. */
+        char *quoted = rpc_quote(details.text, strlen(details.text));
+        char *error = xasprintf("not JSON: line %d column %d: %s",
+                                details.line, details.column, quoted);
+
+        free(quoted);
+        return error;
+    }
+    *jsonp = json;
+    return NULL;
+}
+
+void *
+msg_grow(void *array, size_t n, size_t element_size)
+{
+    if (n & (n - 1)) {
+        return array;
+    }
+    return xrealloc(array, (n ? n * 2 : 1) * element_size);
+}
+
+static char *
+field_error(const struct msg_object *object, int field, const char *text)
+{
+    struct msg_place place = { object->place, object->names[field], 0 };
+
+    return msg_error(&place, "%s", text);
+}
+
+static char *
+field_string(const struct msg_object *object, int field, const char **textp)
+{
+    if (!msg_has(object, field)) {
+        return field_error(object, field, "missing");
+    } else if (!json_is_string(object->values[field])) {
+        return field_error(object, field, "not a string");
+    }
+    *textp = json_string_value(object->values[field]);
+    return NULL;
+}
+
+/* Our own recursion depth is the depth of the protocol's types. */
+static void
+put_path(struct ds *ds, const struct msg_place *place)
+{
+    if (place->up) {
+        put_path(ds, place->up);
+    }
+    if (!place->key) {
+        ds_put_format(ds, "[%"PRIuSIZE"]", place->index);
+    } else {
+        ds_put_format(ds, "%s%s", place->up ? "." : "", place->key);
+    }
+}
+
+/* jansson has a limit of its own, 2,048 levels of recursion: far more than any
+ * message of ours needs.  Brackets in strings do not count. */
+static bool
+depth_ok(const char *text, size_t len, size_t limit)
+{
+    bool in_string = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (in_string) {
+            if (c == '\\') {
+                i++;
+            } else if (c == '"') {
+                in_string = false;
+            }
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > limit) {
+                return false;
+            }
+        } else if ((c == ']' || c == '}') && depth) {
+            depth--;
+        }
+    }
+    return true;
+}
