@@ -55,7 +55,9 @@ bool sg_ref_list_contains(const struct sg_ref_list *, enum sg_kind,
                           const struct uuid *);
 
 struct policy_store_applied {
-    size_t n_accepted, n_old, n_gap, n_ignored;
+    size_t n_accepted, n_old, n_gap;
+    size_t n_ignored;           /* Not needed here. */
+    size_t n_refused;           /* Malformed or beyond a limit. */
 };
 struct policy_store_applied policy_store_update(struct policy_store *,
                                                 const struct sg_update *,
@@ -95,6 +97,7 @@ bool policy_store_behind(const struct policy_store *, uint64_t hash,
 
 /* What the store remembers of an object besides the object. */
 struct store_object {
+    enum sg_knowledge state;
     int64_t revision;           /* Held; 0: none, or of an older epoch. */
     bool needed;                /* False: a group that lingers. */
     long long int since;        /* When its state became what it is. */
@@ -107,11 +110,16 @@ bool policy_store_object(const struct policy_store *, enum sg_kind,
                          const struct uuid *, struct store_object *);
 /* Objects with a problem now. */
 size_t policy_store_n_problems(const struct policy_store *);
-/* Raised by each change of what policy_store_needs() lists. */
+/* Everything held: what is needed, and groups that linger.  Sorted. */
+void policy_store_held(const struct policy_store *, struct sg_ref_list *);
+/* Raised by each change of which objects policy_store_needs() and
+ * policy_store_held() list (not of their revisions). */
 uint64_t policy_store_needs_seqno(const struct policy_store *);
+/* Local ports beyond the limit: not in the policy, hence closed. */
+size_t policy_store_ports_refused(const struct policy_store *);
 
-/* Forgets groups that nothing needs any more since 'linger_ms'.  Returns true
- * if some went. */
+/* Forgets groups that nothing needs any more since 'linger_ms', counted from
+ * the first call that finds them so.  Returns true if some went. */
 bool policy_store_expire(struct policy_store *, long long int now,
                          long long int linger_ms);
 

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Updates to the policy store, object by object.
+ *
+ * Every change is checked whole before any of it is made: an object that is
+ * malformed or beyond a limit stays as it was (last good), with the reason.
+ * A revision that is not above the one held changes nothing. */
+
+#include <config.h>
+#include "agent/policy_store-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/sequence.h"
+#include "util.h"
+#include "uuid.h"
+
+/* One update under way. */
+struct apply {
+    struct policy_store *ps;
+    int64_t sent;
+    struct sg_ref_list *ask;    /* Or NULL. */
+    struct policy_store_applied n;
+};
+
+static void apply_port(struct apply *, const struct sg_port_spec *);
+static void apply_rules(struct apply *, const struct sg_rules_spec *);
+static void apply_members(struct apply *, const struct sg_members_spec *);
+static void apply_deleted(struct apply *, const struct sg_ref *);
+static void apply_unknown(struct apply *, const struct sg_ref *);
+static void apply_bad(struct apply *, const struct sg_ref *,
+                      const struct sg_update *);
+static bool check_order(struct apply *, struct track *, enum rpc_order,
+                        int64_t revision);
+static bool check_limits(struct apply *, struct track *, char *problem,
+                         int64_t revision);
+static char *port_problem(const struct policy_store *,
+                          const struct store_port *,
+                          const struct sg_port_spec *);
+static char *rules_problem(const struct policy_store *,
+                           const struct store_group *,
+                           const struct sg_rules_spec *);
+static char *members_problem(const struct policy_store *,
+                             const struct store_group *,
+                             const struct sg_members_spec *);
+static void set_port(struct policy_store *, struct store_port *,
+                     const struct sg_port_spec *);
+static void set_rules(struct policy_store *, struct store_group *,
+                      const struct sg_rules_spec *);
+static void set_members(struct apply *, struct store_group *,
+                        const struct sg_members_spec *);
+static void change_members(struct apply *, struct store_group *,
+                           const struct sg_members_spec *);
+static bool port_has_group(const struct sg_port_spec *, const struct uuid *);
+static size_t count_rules(const struct policy_store *,
+                          const struct sg_port_spec *);
+
+struct policy_store_applied
+store_apply(struct policy_store *ps, const struct sg_update *update,
+            struct sg_ref_list *ask)
+{
+    struct apply a = { .ps = ps, .sent = update->sent, .ask = ask };
+
+    /* In the order of needs: what a port brings into use may follow. */
+    for (size_t i = 0; i < update->n_ports; i++) {
+        apply_port(&a, &update->ports[i]);
+    }
+    for (size_t i = 0; i < update->n_rules; i++) {
+        apply_rules(&a, &update->rules[i]);
+    }
+    for (size_t i = 0; i < update->n_members; i++) {
+        apply_members(&a, &update->members[i]);
+    }
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        apply_deleted(&a, &update->deleted[i]);
+    }
+    for (size_t i = 0; i < update->n_unknown; i++) {
+        apply_unknown(&a, &update->unknown[i]);
+    }
+    for (size_t i = 0; i < update->n_bad; i++) {
+        apply_bad(&a, &update->bad[i], update);
+    }
+    return a.n;
+}
+
+static void
+apply_port(struct apply *a, const struct sg_port_spec *spec)
+{
+    struct policy_store *ps = a->ps;
+    struct store_port *p = store_find_port(ps, &spec->id);
+
+    if (!p) {
+        a->n.n_ignored++;
+        return;
+    }
+
+    const struct sg_port *port = &p->port;
+    if (!check_order(a, &p->track, rpc_order_whole(port->spec.revision,
+                                                   spec->revision),
+                     spec->revision)
+        || !check_limits(a, &p->track, port_problem(ps, p, spec),
+                         spec->revision)) {
+        return;
+    }
+    if ((port->state == SG_KNOWN || port->state == SG_ORPHANED)
+        && sg_port_spec_equals(&port->spec, spec)) {
+        p->port.spec.revision = spec->revision;
+    } else {
+        set_port(ps, p, spec);
+    }
+    store_set_state(ps, &p->track, SG_KNOWN);
+}
+
+static void
+apply_rules(struct apply *a, const struct sg_rules_spec *spec)
+{
+    struct policy_store *ps = a->ps;
+    struct store_group *g = store_find_group(ps, &spec->group);
+
+    if (!g || !g->rules.held) {
+        a->n.n_ignored++;
+        return;
+    }
+
+    struct sg_group *group = &g->group;
+    if (!check_order(a, &g->rules, rpc_order_whole(group->rules.revision,
+                                                   spec->revision),
+                     spec->revision)
+        || !check_limits(a, &g->rules, rules_problem(ps, g, spec),
+                         spec->revision)) {
+        return;
+    }
+    if ((group->rules_state == SG_KNOWN || group->rules_state == SG_ORPHANED)
+        && sg_rules_spec_equals(&group->rules, spec)) {
+        group->rules.revision = spec->revision;
+    } else {
+        set_rules(ps, g, spec);
+    }
+    store_set_state(ps, &g->rules, SG_KNOWN);
+}
+
+static void
+apply_members(struct apply *a, const struct sg_members_spec *spec)
+{
+    struct policy_store *ps = a->ps;
+    struct store_group *g = store_find_group(ps, &spec->group);
+
+    if (!g || !g->members.held) {
+        a->n.n_ignored++;
+        return;
+    }
+
+    struct sg_group *group = &g->group;
+    int64_t have = group->members_revision;
+    enum rpc_order order = (spec->whole
+                            ? rpc_order_whole(have, spec->revision)
+                            : rpc_order_delta(have, spec->prev,
+                                              spec->revision));
+    if (!check_order(a, &g->members, order, spec->revision)
+        || !check_limits(a, &g->members, members_problem(ps, g, spec),
+                         spec->revision)) {
+        return;
+    }
+    if (spec->whole) {
+        set_members(a, g, spec);
+    } else {
+        change_members(a, g, spec);
+    }
+    group->members_revision = spec->revision;
+    if (group->members_state == SG_ABSENT) {
+        /* Even an empty list: status waits for it. */
+        ps->changed = true;
+    }
+    store_set_state(ps, &g->members, SG_KNOWN);
+}
+
+static void
+apply_deleted(struct apply *a, const struct sg_ref *ref)
+{
+    struct policy_store *ps = a->ps;
+    struct track *t = store_find_track(ps, ref->kind, &ref->id);
+
+    if (!t) {
+        a->n.n_ignored++;
+        return;
+    }
+    if (!check_order(a, t, rpc_order_whole(*track_revision(t), ref->revision),
+                     ref->revision)) {
+        return;
+    }
+
+    switch (ref->kind) {
+    case SG_KIND_PORT: {
+        /* Closed: nothing of its policy is left. */
+        struct sg_port_spec none = { .id = ref->id };
+
+        none.port_security_enabled = true;
+        set_port(ps, store_find_port(ps, &ref->id), &none);
+        break;
+    }
+    case SG_KIND_RULES: {
+        /* An empty list must not make its ports stateless. */
+        struct sg_rules_spec none = { .group = ref->id, .stateful = true };
+
+        set_rules(ps, store_find_group(ps, &ref->id), &none);
+        break;
+    }
+    case SG_KIND_MEMBERS:
+        store_empty_members(ps, store_find_group(ps, &ref->id), a->sent);
+        ps->changed = true;
+        break;
+    }
+    *track_revision(t) = ref->revision;
+    store_set_problem(ps, t, NULL);
+    store_set_state(ps, t, SG_DELETED);
+    a->n.n_accepted++;
+}
+
+/* Not the word of a controller that deleted it: what is in force stays. */
+static void
+apply_unknown(struct apply *a, const struct sg_ref *ref)
+{
+    struct track *t = store_find_track(a->ps, ref->kind, &ref->id);
+
+    if (!t) {
+        a->n.n_ignored++;
+    } else if (*track_state(t) == SG_KNOWN) {
+        store_set_state(a->ps, t, SG_ORPHANED);
+        a->n.n_accepted++;
+    } else {
+        a->n.n_old++;
+    }
+}
+
+static void
+apply_bad(struct apply *a, const struct sg_ref *ref,
+          const struct sg_update *update)
+{
+    struct track *t = store_find_track(a->ps, ref->kind, &ref->id);
+
+    if (!t) {
+        a->n.n_ignored++;
+        return;
+    }
+    /* The update does not say which problem belongs to which object; with one
+     * of each it is plain. */
+    check_limits(a, t,
+                 update->n_bad == 1 && update->n_problems == 1
+                 ? xasprintf("%s: %s", update->problems[0].what,
+                             update->problems[0].reason)
+                 : xstrdup("malformed as a whole"),
+                 ref->revision);
+}
+
+/* Is this change to be taken?  If not, does and counts what is due. */
+static bool
+check_order(struct apply *a, struct track *t, enum rpc_order order,
+            int64_t revision)
+{
+    switch (order) {
+    case RPC_ACCEPT:
+        return true;
+    case RPC_OLD:
+        /* The controller that did not know it has found it again. */
+        if (*track_state(t) == SG_ORPHANED
+            && revision == *track_revision(t)) {
+            store_set_state(a->ps, t, SG_KNOWN);
+        }
+        a->n.n_old++;
+        return false;
+    case RPC_GAP:
+        if (a->ask && t->users) {
+            sg_ref_list_add(a->ask, &(struct sg_ref) {
+                .kind = t->kind, .id = t->id, .revision = *track_revision(t),
+            });
+        }
+        a->n.n_gap++;
+        return false;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Takes ownership of 'problem'.  Returns true if there is none. */
+static bool
+check_limits(struct apply *a, struct track *t, char *problem,
+             int64_t revision)
+{
+    store_set_problem(a->ps, t, problem);
+    if (problem) {
+        t->refused = MAX(t->refused, revision);
+        a->n.n_refused++;
+    } else {
+        a->n.n_accepted++;
+    }
+    return !problem;
+}
+
+static char *
+port_problem(const struct policy_store *ps, const struct store_port *p,
+             const struct sg_port_spec *spec)
+{
+    if (!sg_port_filters(spec)) {
+        return NULL;
+    }
+
+    size_t n_new = 0;
+    for (size_t i = 0; i < spec->n_groups; i++) {
+        n_new += !store_find_group(ps, &spec->groups[i]);
+    }
+    if (n_new
+        && hmap_count(&ps->policy.groups) + n_new > ps->limits.groups) {
+        return xasprintf("its groups would make more than %"PRIuSIZE
+                         " on this host", ps->limits.groups);
+    }
+
+    size_t n_rules = count_rules(ps, spec);
+    if (n_rules > ps->limits.rules_per_port && n_rules > p->n_rules) {
+        return xasprintf("its groups have %"PRIuSIZE" rules, more than %"
+                         PRIuSIZE, n_rules, ps->limits.rules_per_port);
+    }
+    return NULL;
+}
+
+static char *
+rules_problem(const struct policy_store *ps, const struct store_group *g,
+              const struct sg_rules_spec *spec)
+{
+    if (!g->rules.users) {
+        return NULL;
+    }
+
+    size_t n_new = 0;
+    for (size_t i = 0; i < spec->n_rules; i++) {
+        n_new += (store_rule_has_remote(&spec->rules[i])
+                  && !store_find_group(ps, &spec->rules[i].remote_id));
+    }
+    if (n_new
+        && hmap_count(&ps->policy.groups) + n_new > ps->limits.groups) {
+        return xasprintf("its remotes would make more than %"PRIuSIZE
+                         " groups on this host", ps->limits.groups);
+    }
+
+    /* A list that does not grow cannot break the limit. */
+    size_t n_old_rules = g->group.rules.n_rules;
+    const struct store_port *p;
+    if (spec->n_rules <= n_old_rules) {
+        return NULL;
+    }
+    HMAP_FOR_EACH (p, port.node, &ps->policy.ports) {
+        size_t n = p->n_rules + (spec->n_rules - n_old_rules);
+
+        if (n > ps->limits.rules_per_port
+            && port_has_group(&p->port.spec, &spec->group)) {
+            return xasprintf("port "UUID_FMT" would have %"PRIuSIZE
+                             " rules, more than %"PRIuSIZE,
+                             UUID_ARGS(&p->port.id), n,
+                             ps->limits.rules_per_port);
+        }
+    }
+    return NULL;
+}
+
+static char *
+members_problem(const struct policy_store *ps, const struct store_group *g,
+                const struct sg_members_spec *spec)
+{
+    const struct sg_members *members = &g->group.members;
+    size_t n = spec->added.n;
+
+    if (!spec->whole) {
+        n += sg_members_count(members);
+        if (n > ps->limits.members) {
+            /* Only here is it worth the while to count exactly. */
+            n = sg_members_count(members);
+            for (size_t i = 0; i < spec->added.n; i++) {
+                n += !sg_members_contains(members, &spec->added.p[i]);
+            }
+            for (size_t i = 0; i < spec->removed.n; i++) {
+                n -= sg_members_contains(members, &spec->removed.p[i]);
+            }
+        }
+    }
+    return (n > ps->limits.members
+            ? xasprintf("%"PRIuSIZE" members, more than %"PRIuSIZE, n,
+                        ps->limits.members)
+            : NULL);
+}
+
+static void
+set_port(struct policy_store *ps, struct store_port *p,
+         const struct sg_port_spec *spec)
+{
+    struct sg_port_spec old = p->port.spec;
+
+    sg_port_spec_clone(&p->port.spec, spec);
+    /* New before old: what stays in use does not linger in between. */
+    store_use_groups(ps, spec);
+    store_unuse_groups(ps, &old);
+    sg_port_spec_uninit(&old);
+    p->n_rules = count_rules(ps, spec);
+    store_dirty_device(ps, p->port.binding.device);
+}
+
+static void
+set_rules(struct policy_store *ps, struct store_group *g,
+          const struct sg_rules_spec *spec)
+{
+    struct sg_rules_spec old = g->group.rules;
+
+    sg_rules_spec_clone(&g->group.rules, spec);
+    if (g->rules.users) {
+        store_use_remotes(ps, spec);
+        store_unuse_remotes(ps, &old);
+        if (old.n_rules != spec->n_rules) {
+            struct store_port *p;
+
+            HMAP_FOR_EACH (p, port.node, &ps->policy.ports) {
+                if (port_has_group(&p->port.spec, &spec->group)) {
+                    p->n_rules += spec->n_rules - old.n_rules;
+                }
+            }
+        }
+    }
+    sg_rules_spec_uninit(&old);
+    store_dirty_group(ps, g);
+}
+
+/* The whole list.  Only the difference is a change. */
+static void
+set_members(struct apply *a, struct store_group *g,
+            const struct sg_members_spec *spec)
+{
+    struct sg_members *members = &g->group.members;
+    struct sg_members list;
+    struct sg_member *m;
+
+    sg_members_init(&list);
+    for (size_t i = 0; i < spec->added.n; i++) {
+        sg_members_add(&list, &spec->added.p[i]);
+    }
+    SG_MEMBERS_FOR_EACH (m, &list) {
+        if (!sg_members_contains(members, &m->prefix)) {
+            member_changes_added(&a->ps->changes, &spec->group, &m->prefix,
+                                 a->sent);
+            a->ps->changed = true;
+        }
+    }
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (!sg_members_contains(&list, &m->prefix)) {
+            member_changes_removed(&a->ps->changes, &spec->group, &m->prefix,
+                                   a->sent);
+            a->ps->changed = true;
+        }
+    }
+    sg_members_swap(members, &list);
+    sg_members_uninit(&list);
+}
+
+static void
+change_members(struct apply *a, struct store_group *g,
+               const struct sg_members_spec *spec)
+{
+    for (size_t i = 0; i < spec->removed.n; i++) {
+        const struct sg_prefix *p = &spec->removed.p[i];
+
+        if (sg_members_remove(&g->group.members, p)) {
+            member_changes_removed(&a->ps->changes, &spec->group, p,
+                                   a->sent);
+            a->ps->changed = true;
+        }
+    }
+    for (size_t i = 0; i < spec->added.n; i++) {
+        const struct sg_prefix *p = &spec->added.p[i];
+
+        if (sg_members_add(&g->group.members, p)) {
+            member_changes_added(&a->ps->changes, &spec->group, p, a->sent);
+            a->ps->changed = true;
+        }
+    }
+}
+
+/* Does it count for this port what the rules of 'group' are? */
+static bool
+port_has_group(const struct sg_port_spec *spec, const struct uuid *group)
+{
+    if (sg_port_filters(spec)) {
+        for (size_t i = 0; i < spec->n_groups; i++) {
+            if (uuid_equals(&spec->groups[i], group)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static size_t
+count_rules(const struct policy_store *ps, const struct sg_port_spec *spec)
+{
+    size_t n = 0;
+
+    if (sg_port_filters(spec)) {
+        for (size_t i = 0; i < spec->n_groups; i++) {
+            const struct store_group *g = store_find_group(ps,
+                                                           &spec->groups[i]);
+
+            n += g ? g->group.rules.n_rules : 0;
+        }
+    }
+    return n;
+}
