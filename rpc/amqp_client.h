@@ -82,11 +82,11 @@ enum amqp_event_type {
     AMQP_BIND_FAILED,           /* 'exchange', 'reason'. */
     AMQP_PUBLISH_FAILED,        /* 'exchange', 'reason': not confirmed; for a
                                  * fanout that does not exist the reason is
-                                 * AMQP_NOT_FOUND and nobody was listening. */
+                                 * AMQP_NO_EXCHANGE and nobody was listening. */
     AMQP_TOO_LARGE,             /* 'exchange': a body above max_body was
                                  * dropped; 'len' says how large. */
 };
-#define AMQP_NOT_FOUND "404"
+#define AMQP_NO_EXCHANGE "404"
 
 struct amqp_event {
     enum amqp_event_type type;
