@@ -55,16 +55,20 @@ CORE_SRCS += agent/store_apply.c
 CORE_SRCS += agent/store_objects.c
 CORE_SRCS += agent/zone_alloc.c
 #CORE_SRCS += firewall/backend_memory.c
+CORE_SRCS += firewall/dispatch.c
 #CORE_SRCS += firewall/flow_verdict.c
 CORE_SRCS += firewall/iptables/ipt_codec.c
 CORE_SRCS += firewall/iptables/ipt_rule.c
 #CORE_SRCS += firewall/member_delta.c
 CORE_SRCS += firewall/names.c
 #CORE_SRCS += firewall/plan.c
-#CORE_SRCS += firewall/render.c
+CORE_SRCS += firewall/render.c
+CORE_SRCS += firewall/render_fixed.c
+CORE_SRCS += firewall/render_rule.c
 CORE_SRCS += firewall/ruleset.c
 CORE_SRCS += firewall/ruleset_check.c
 CORE_SRCS += firewall/ruleset_format.c
+CORE_SRCS += firewall/slots.c
 CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
@@ -113,11 +117,14 @@ IO_SRCS += firewall/iptables/xtables_lock.c
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/prober-account.c
+TESTLIB_SRCS += tests/lib/random_rule.c
+TESTLIB_SRCS += tests/lib/policy-text.c
 TESTLIB_SRCS += tests/lib/test.c
 
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
+UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
@@ -133,7 +140,10 @@ UNIT_TESTS += tests/unit/test-zone.c
 # Fuzz targets: LLVMFuzzerTestOneInput() and nothing else.  Pure.  Inputs that
 # once found something are tests/fuzz/corpus/X/* for fuzz-X.c; check replays
 # them, "make fuzz FUZZ=fuzz-X" looks for new ones with clang's libFuzzer.
+FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 #FUZZ_TARGETS += tests/fuzz/fuzz-message.c
+
+GOLDEN_TESTS += tests/golden/golden-render.c
 
 # These link everything and may need a private network namespace or root.
 #CONFORMANCE_TESTS += tests/conformance/test-backend.c

@@ -18,11 +18,14 @@ struct fw_layout {
     bool host_output;           /* Do not close OUTPUT to a bridge. */
 };
 void fw_layout_default(struct fw_layout *);
+/* Can these prefixes stand in a rule?  NULL or a malloc'd sentence. */
+char *fw_layout_check(const struct fw_layout *) SG_MUST_USE;
 
 /* Which slot a group's set has; absent means slot a. */
 struct fw_slots;
 struct fw_slots *fw_slots_create(void);
 void fw_slots_destroy(struct fw_slots *);
+struct fw_slots *fw_slots_clone(const struct fw_slots *);
 enum fw_slot fw_slots_get(const struct fw_slots *, enum sg_family,
                           const struct uuid *group);
 void fw_slots_set(struct fw_slots *, enum sg_family,
@@ -43,7 +46,16 @@ void fw_problems_add(struct fw_problems *, const struct uuid *port,
     __attribute__((format(printf, 4, 5)));
 void fw_problems_clear(struct fw_problems *);
 
-/* The whole desired ruleset.  Never fails: a port or rule that cannot be
+/* The chains and hooks that do not depend on the policy. */
+void fw_render_fixed(struct fw_ruleset *, const struct fw_layout *);
+
+/* One rule of a group as a rule of the group's chain; 'set' is the name of
+ * its remote group's set.  NULL, or why the rule cannot be expressed. */
+const char *fw_render_rule(const struct sg_rule *, const char *set,
+                           struct fw_rule *) SG_MUST_USE;
+
+/* The whole desired ruleset, for a layout that passes fw_layout_check() (NULL
+ * 'slots': slot a everywhere).  Never fails: a port or rule that cannot be
  * expressed is closed and named in 'problems' (may be NULL). */
 struct fw_ruleset *fw_render(const struct sg_policy *,
                              const struct fw_layout *,

@@ -17,6 +17,9 @@
 #define RULE_SIZE (offsetof(struct fw_rule, target) \
                    + sizeof ((struct fw_rule *) NULL)->target)
 
+/* The kernel's own default for a new set (IPSET_DEFAULT_HASHSIZE). */
+#define MIN_HASHSIZE 1024
+
 static void free_chain(struct fw_chain *);
 static int compare_chains(const void *, const void *);
 static int compare_sets(const void *, const void *);
@@ -202,6 +205,19 @@ void
 fw_chain_clear(struct fw_chain *chain)
 {
     chain->n_rules = 0;
+}
+
+/* A power of two, with a quarter of room for members to come.  A bucket takes
+ * several members, so even a full set is not overloaded. */
+uint32_t
+fw_set_hashsize(size_t n)
+{
+    uint32_t size = MIN_HASHSIZE;
+
+    while (size < n + n / 4 && size < FW_SET_MAXELEM) {
+        size *= 2;
+    }
+    return size;
 }
 
 struct fw_ruleset *

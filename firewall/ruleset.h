@@ -144,6 +144,9 @@ struct fw_set {
                                  * family: never used, replaced. */
 };
 #define FW_SET_MAXELEM 262144
+/* The hash size to create a set with that is to hold 'n' members: a set that
+ * has to grow while it is filled stalls in the kernel. */
+uint32_t fw_set_hashsize(size_t n);
 
 struct fw_ruleset {
     struct fw_table tables[SG_N_FAMILIES][FW_N_TABLES];

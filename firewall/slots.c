@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* What the renderer is told and what it tells besides the policy and the
+ * ruleset: the slots of sets, the layout of the host, problems. */
+
+#include <config.h>
+#include "firewall/render.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "util.h"
+#include "uuid.h"
+
+/* A set that is not in slot a. */
+struct slot {
+    struct hmap_node node;
+    struct uuid group;
+    enum sg_family family;
+};
+
+struct fw_slots {
+    struct hmap in_b;           /* Contains "struct slot"s. */
+};
+
+static struct slot *find_slot(const struct fw_slots *, enum sg_family,
+                              const struct uuid *);
+static uint32_t hash_slot(enum sg_family, const struct uuid *);
+static char *check_prefix(const char *what, const char *prefix);
+
+struct fw_slots *
+fw_slots_create(void)
+{
+    struct fw_slots *slots = xmalloc(sizeof *slots);
+
+    hmap_init(&slots->in_b);
+    return slots;
+}
+
+void
+fw_slots_destroy(struct fw_slots *slots)
+{
+    struct slot *slot;
+
+    if (!slots) {
+        return;
+    }
+    HMAP_FOR_EACH_POP (slot, node, &slots->in_b) {
+        free(slot);
+    }
+    hmap_destroy(&slots->in_b);
+    free(slots);
+}
+
+struct fw_slots *
+fw_slots_clone(const struct fw_slots *src)
+{
+    struct fw_slots *dst = fw_slots_create();
+    const struct slot *slot;
+
+    HMAP_FOR_EACH (slot, node, &src->in_b) {
+        fw_slots_set(dst, slot->family, &slot->group, FW_SLOT_B);
+    }
+    return dst;
+}
+
+enum fw_slot
+fw_slots_get(const struct fw_slots *slots, enum sg_family family,
+             const struct uuid *group)
+{
+    return (slots && find_slot(slots, family, group)
+            ? FW_SLOT_B : FW_SLOT_A);
+}
+
+void
+fw_slots_set(struct fw_slots *slots, enum sg_family family,
+             const struct uuid *group, enum fw_slot value)
+{
+    struct slot *slot = find_slot(slots, family, group);
+
+    if (value == FW_SLOT_A && slot) {
+        hmap_remove(&slots->in_b, &slot->node);
+        free(slot);
+    } else if (value == FW_SLOT_B && !slot) {
+        slot = xmalloc(sizeof *slot);
+        slot->group = *group;
+        slot->family = family;
+        hmap_insert(&slots->in_b, &slot->node, hash_slot(family, group));
+    }
+}
+
+void
+fw_layout_default(struct fw_layout *layout)
+{
+    *layout = (struct fw_layout) {
+        .bridge_prefix = "qbr",
+        .tap_prefix = "tap",
+        .uplink_prefix = "qvb",
+    };
+}
+
+char *
+fw_layout_check(const struct fw_layout *layout)
+{
+    char *error = check_prefix("bridge", layout->bridge_prefix);
+
+    if (!error) {
+        error = check_prefix("tap", layout->tap_prefix);
+    }
+    return error ? error : check_prefix("uplink", layout->uplink_prefix);
+}
+
+void
+fw_problems_add(struct fw_problems *problems, const struct uuid *port,
+                const struct uuid *group, const char *format, ...)
+{
+    struct fw_problem *problem;
+    va_list args;
+
+    if (!problems) {
+        return;
+    }
+    if (problems->n >= problems->allocated) {
+        problems->p = x2nrealloc(problems->p, &problems->allocated,
+                                 sizeof *problems->p);
+    }
+    problem = &problems->p[problems->n++];
+    problem->port = port ? *port : UUID_ZERO;
+    problem->group = group ? *group : UUID_ZERO;
+    va_start(args, format);
+    problem->text = xvasprintf(format, args);
+    va_end(args);
+}
+
+/* Frees everything; 'problems' is empty and can be used again. */
+void
+fw_problems_clear(struct fw_problems *problems)
+{
+    for (size_t i = 0; i < problems->n; i++) {
+        free(problems->p[i].text);
+    }
+    free(problems->p);
+    memset(problems, 0, sizeof *problems);
+}
+
+static struct slot *
+find_slot(const struct fw_slots *slots, enum sg_family family,
+          const struct uuid *group)
+{
+    struct slot *slot;
+
+    HMAP_FOR_EACH_WITH_HASH (slot, node, hash_slot(family, group),
+                             &slots->in_b) {
+        if (slot->family == family && uuid_equals(&slot->group, group)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t
+hash_slot(enum sg_family family, const struct uuid *group)
+{
+    return hash_int(family, uuid_hash(group));
+}
+
+/* An empty prefix would be every device of the host; the longest leaves room
+ * for the '+' behind it. */
+static char *
+check_prefix(const char *what, const char *prefix)
+{
+    if (!fw_device_name_ok(prefix) || strlen(prefix) > SG_DEVICE_LEN - 2) {
+        return xasprintf("%s prefix: not the beginning of a device name",
+                         what);
+    }
+    return NULL;
+}
