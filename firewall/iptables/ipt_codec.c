@@ -73,6 +73,10 @@ static const struct layout layouts[SG_N_FAMILIES] = {
     },
 };
 
+/* Headers of a match and of a target: size, name, revision. */
+BUILD_ASSERT_DECL(sizeof(struct xt_entry_match)
+                  == sizeof(struct xt_entry_target));
+
 /* Both are {type, code[2], invflags}. */
 BUILD_ASSERT_DECL(sizeof(struct ipt_icmp) == sizeof(struct ip6t_icmp));
 BUILD_ASSERT_DECL(offsetof(struct ipt_icmp, code)
@@ -416,9 +420,24 @@ ipt_decode(const struct ipt_codec *codec, const void *entry, size_t size,
     }
 }
 
-/* Is 'again' what the kernel would hand out as 'entry'?  Between the two lie
- * 'comefrom' and the counters, which are the kernel's, and the name and the
- * verdict of a standard target, which take_apart() has judged. */
+/* Are two matches, or two targets, the same?  Behind the end of the name the
+ * kernel leaves whatever the reader's buffer held. */
+static bool
+is_same_part(const uint8_t *a, const uint8_t *b)
+{
+    const struct xt_entry_match *m = (const void *) a;
+    const struct xt_entry_match *n = (const void *) b;
+    size_t header = XT_ALIGN(sizeof *m);
+
+    return m->u.user.match_size == n->u.user.match_size
+        && m->u.user.revision == n->u.user.revision
+        && !strncmp(m->u.user.name, n->u.user.name, sizeof m->u.user.name)
+        && !memcmp(a + header, b + header, m->u.user.match_size - header);
+}
+
+/* Is 'again' what the kernel would hand out as 'entry', which take_apart()
+ * could walk through?  Left out are 'comefrom' and the counters, which are the
+ * kernel's, and a standard target, which take_apart() has judged. */
 static bool
 is_same(const struct layout *l, const uint8_t *entry, size_t size,
         const struct ipt_entry_buf *again, enum fw_verdict verdict)
@@ -426,13 +445,20 @@ is_same(const struct layout *l, const uint8_t *entry, size_t size,
     const uint8_t *b = (const uint8_t *) again->words;
     uint16_t target_offset;
 
+    if (size != again->size || memcmp(entry, b, l->comefrom)) {
+        return false;
+    }
     memcpy(&target_offset, b + l->target_offset, sizeof target_offset);
-    return size == again->size
-        && !memcmp(entry, b, l->comefrom)
-        && !memcmp(entry + l->size, b + l->size, target_offset - l->size)
-        && ((verdict != FW_ZONE && verdict != FW_NOTRACK)
-            || !memcmp(entry + target_offset, b + target_offset,
-                       size - target_offset));
+    for (size_t offset = l->size; offset < target_offset; ) {
+        const struct xt_entry_match *m = (const void *) (b + offset);
+
+        if (!is_same_part(entry + offset, b + offset)) {
+            return false;
+        }
+        offset += m->u.user.match_size;
+    }
+    return (verdict != FW_ZONE && verdict != FW_NOTRACK)
+        || is_same_part(entry + target_offset, b + target_offset);
 }
 
 static bool
