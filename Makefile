@@ -117,6 +117,7 @@ IO_SRCS += firewall/iptables/xtables_lock.c
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/prober-account.c
+TESTLIB_SRCS += tests/lib/netns.c
 TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/policy-text.c
 TESTLIB_SRCS += tests/lib/test.c
@@ -126,11 +127,17 @@ TESTLIB_SRCS += tests/lib/test.c
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-members.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
 UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
+UNIT_TESTS += tests/unit/test-policy.c
 UNIT_TESTS += tests/unit/test-prober-account.c
+UNIT_TESTS += tests/unit/test-rule.c
+UNIT_TESTS += tests/unit/test-sequence.c
+UNIT_TESTS += tests/unit/test-topology.c
+UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-zone.c
 
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
