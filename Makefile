@@ -44,6 +44,7 @@ all:
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
 #CORE_SRCS += agent/config.c
+CORE_SRCS += agent/kept.c
 CORE_SRCS += agent/member_changes.c
 CORE_SRCS += agent/metrics.c
 CORE_SRCS += agent/pacer.c
@@ -53,6 +54,9 @@ CORE_SRCS += agent/policy_store.c
 #CORE_SRCS += agent/report.c
 CORE_SRCS += agent/store_apply.c
 CORE_SRCS += agent/store_objects.c
+CORE_SRCS += agent/sync.c
+CORE_SRCS += agent/sync_call.c
+CORE_SRCS += agent/sync_objects.c
 CORE_SRCS += agent/zone_alloc.c
 #CORE_SRCS += firewall/backend_memory.c
 CORE_SRCS += firewall/dispatch.c
@@ -103,9 +107,20 @@ IO_SRCS += firewall/iptables/xtables_lock.c
 # P files of the programs under tools/, so that unit tests can reach them.
 # libsgtools.a.
 #TOOLS_SRCS += tools/output.c
-#TOOLS_SRCS += tools/sg-controller/membership.c
-#TOOLS_SRCS += tools/sg-controller/publish.c
-#TOOLS_SRCS += tools/sg-controller/topology.c
+TOOLS_SRCS += tools/sg-controller/answer.c
+TOOLS_SRCS += tools/sg-controller/beacon.c
+TOOLS_SRCS += tools/sg-controller/diff.c
+TOOLS_SRCS += tools/sg-controller/dispatch.c
+TOOLS_SRCS += tools/sg-controller/fields.c
+TOOLS_SRCS += tools/sg-controller/interest.c
+TOOLS_SRCS += tools/sg-controller/membership.c
+TOOLS_SRCS += tools/sg-controller/port_reader.c
+TOOLS_SRCS += tools/sg-controller/publish.c
+TOOLS_SRCS += tools/sg-controller/reader.c
+TOOLS_SRCS += tools/sg-controller/ref_set.c
+TOOLS_SRCS += tools/sg-controller/rule_reader.c
+TOOLS_SRCS += tools/sg-controller/state.c
+TOOLS_SRCS += tools/sg-controller/topology.c
 
 # The programs' own files: main and what only that program has.
 #AGENT_SRCS += agent/main.c
@@ -115,11 +130,12 @@ IO_SRCS += firewall/iptables/xtables_lock.c
 #CONTROLLER_SRCS += tools/sg-controller/main.c
 
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
+TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
-TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/netns.c
-TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/policy-text.c
+TESTLIB_SRCS += tests/lib/prober-account.c
+TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/test.c
 
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
@@ -128,6 +144,7 @@ TESTLIB_SRCS += tests/lib/test.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-members.c
+UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
 UNIT_TESTS += tests/unit/test-pacer.c
@@ -153,7 +170,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 GOLDEN_TESTS += tests/golden/golden-render.c
 
 # These link everything and may need a private network namespace or root.
-#CONFORMANCE_TESTS += tests/conformance/test-backend.c
+CONFORMANCE_TESTS += tests/conformance/test-backend.c
+#CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_SYNC_PRIVATE_H
+#define AGENT_SYNC_PRIVATE_H 1
+
+/* The inside of sync, for its two files: sync.c, events and when to ask;
+ * sync_call.c, one question and its answer.
+ *
+ * A *full* question covers all local ports; a *partial* one names objects.
+ * Both say what is held (`have`), so that the answer is small.  A *fresh*
+ * full question does not: its answer is collected, and takes effect at once
+ * when its last page has come.  That is how a new epoch begins, whose
+ * revisions cannot be compared with what is held, and how an operator's
+ * resync compares everything.  Messages that arrive in between are kept and
+ * replayed by their revisions.
+ *
+ * Doubt is anything that makes "nothing was missed" untrue for the host as a
+ * whole (lost beacons, a stall); it ends when a full question that was asked
+ * after it arose is answered. */
+
+#include "agent/kept.h"
+#include "agent/sync.h"
+#include "agent/sync_objects.h"
+
+/* The outstanding question. */
+struct call {
+    bool active;
+    bool page_due;              /* The next page is to be asked for. */
+    bool full, fresh;
+    uint64_t doubt;             /* sync 'doubt' when it was asked. */
+    char msg_id[33];
+    long long int deadline;
+    struct sg_sync_request request;
+    struct sg_epoch epoch;      /* Of the pages so far. */
+    size_t n_pages;
+    struct kept pages;          /* Fresh: all of them. */
+    struct sg_ref_list deleted; /* Otherwise: taken away after the last. */
+};
+
+struct sync {
+    struct sync_config config;
+    struct policy_store *store;
+    uint64_t random;
+
+    bool connected;
+    bool was_connected;         /* Ever. */
+    long long int connected_at;
+    struct sg_epoch epoch;      /* In force; all zero: none yet. */
+    struct sg_epoch newer;      /* Seen, not in force; all zero: none. */
+    bool complete;              /* Full answer since start. */
+    bool session_complete;      /* Full answer in this session. */
+    uint64_t doubt, doubt_over; /* In doubt if they differ. */
+
+    long long int full_at;      /* LLONG_MAX: not wanted. */
+    bool full_fresh;
+    long long int hold_until;   /* Back-off; LLONG_MIN: none. */
+    unsigned int n_failures;    /* In a row. */
+    long long int now;          /* The newest time that was handed in. */
+    long long int due;          /* sync_next() after the last run. */
+
+    struct call call;
+    struct sync_objects objects;
+    struct kept kept;           /* Messages to be replayed. */
+
+    long long int last_beacon;  /* LLONG_MIN: never. */
+    int64_t beacon_seq;         /* -1: none in this epoch and session. */
+    uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
+    uint64_t full_answers;
+    char last_error[160];
+};
+
+/* sync.c */
+uint64_t sync_random(struct sync *);
+void sync_want_full(struct sync *, long long int when);
+bool sync_has_newer(const struct sync *);
+void sync_note_newer(struct sync *, const struct sg_epoch *,
+                     long long int now);
+
+/* sync_call.c */
+/* Begins a question, full or about what is due; there may be nothing to ask
+ * after all. */
+void sync_call_begin(struct sync *, bool full, long long int now);
+/* The request for the first or the next page. */
+void sync_call_send(struct sync *, long long int now, char msg_id[33],
+                    struct sg_sync_request *);
+/* A page of the answer.  Takes no ownership. */
+void sync_call_answer(struct sync *, const struct sg_update *,
+                      long long int now);
+/* No answer, or a wrong one; 'text' may be a peer's. */
+void sync_call_fail(struct sync *, const char *text, long long int now);
+/* Forgets the question. */
+void sync_call_end(struct sync *);
+
+#endif /* agent/sync-private.h */

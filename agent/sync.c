@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "agent/sync.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sync-private.h"
+#include "rpc/sequence.h"
+#include "rpc/topology.h"
+#include "util.h"
+
+/* Spreads, so that the hosts of a cloud do not all ask at once. */
+#define SYNC_GAP_SPREAD_MS 1000
+#define SYNC_RECONNECT_SPREAD_MS 1000
+#define SYNC_EPOCH_SPREAD_MS 1000
+#define SYNC_LOST_SPREAD_MS 5000
+#define SYNC_MORE_SPREAD_MS 30000
+
+/* Each change stands in three beacons: one lost beacon hides nothing. */
+#define SYNC_LOST_BEACONS 2
+#define SYNC_STALE_BEACONS 3
+
+/* A loop that was due that long ago has stood still. */
+#define SYNC_STALL_MS 10000
+
+static long long int spread(struct sync *, long long int now, int ms);
+static void receive_beacon(struct sync *, const struct sg_update *,
+                           long long int now);
+static void receive_resync(struct sync *, const struct sg_update *,
+                           long long int now);
+static void receive_change(struct sync *, const struct sg_update *,
+                           long long int now);
+static void hear(struct sync *, enum sg_kind, const struct uuid *);
+
+const char *
+sync_state_name(enum sync_state state)
+{
+    switch (state) {
+#define SYNC_STATE(ENUM, NAME) case SYNC_##ENUM: return NAME;
+    SYNC_STATES
+#undef SYNC_STATE
+    }
+    OVS_NOT_REACHED();
+}
+
+const char *
+sync_object_name(enum sync_object object)
+{
+    switch (object) {
+#define SYNC_OBJECT(ENUM, NAME) case SYNC_OBJECT_##ENUM: return NAME;
+    SYNC_OBJECTS
+#undef SYNC_OBJECT
+    }
+    OVS_NOT_REACHED();
+}
+
+struct sync *
+sync_create(const struct sync_config *config, struct policy_store *store)
+{
+    struct sync *s = xzalloc(sizeof *s);
+
+    s->config = *config;
+    s->store = store;
+    s->random = config->seed;
+    s->full_at = LLONG_MAX;
+    s->hold_until = LLONG_MIN;
+    s->due = LLONG_MAX;
+    s->connected_at = s->last_beacon = LLONG_MIN;
+    s->beacon_seq = -1;
+    kept_init(&s->call.pages);
+    kept_init(&s->kept);
+    sync_objects_init(&s->objects);
+    return s;
+}
+
+void
+sync_destroy(struct sync *s)
+{
+    if (s) {
+        sync_call_end(s);
+        kept_uninit(&s->call.pages);
+        kept_uninit(&s->kept);
+        sync_objects_uninit(&s->objects);
+        free(s);
+    }
+}
+
+void
+sync_connected(struct sync *s, long long int now)
+{
+    if (s->connected) {
+        sync_disconnected(s, now);
+    }
+    s->connected = true;
+    s->connected_at = now;
+    s->beacon_seq = -1;
+    sync_objects_refresh(&s->objects, s->store, now);
+    sync_want_full(s, s->was_connected
+              ? spread(s, now, SYNC_RECONNECT_SPREAD_MS) : now);
+    s->was_connected = true;
+}
+
+void
+sync_disconnected(struct sync *s, long long int now)
+{
+    if (!s->connected) {
+        return;
+    }
+    if (s->call.active) {
+        sync_objects_failed(&s->objects, now);
+        sync_call_end(s);
+    }
+    s->connected = s->session_complete = false;
+    s->full_at = LLONG_MAX;
+    s->hold_until = LLONG_MIN;
+    s->n_failures = 0;
+    /* Nothing continues what was kept: the queue is gone. */
+    kept_clear(&s->kept);
+    sync_objects_disconnected(&s->objects);
+}
+
+void
+sync_bound(struct sync *s, const char *exchange, long long int now)
+{
+    enum sg_kind kind;
+    struct uuid id;
+
+    if (s->connected && rpc_group_from_exchange(exchange, &kind, &id)) {
+        struct sync_entry *e = sync_objects_find(&s->objects, kind, &id);
+
+        if (e) {
+            sync_objects_bound(&s->objects, e, s->store, now);
+        }
+    }
+}
+
+void
+sync_unbound(struct sync *s, const char *exchange)
+{
+    enum sg_kind kind;
+    struct uuid id;
+
+    if (rpc_group_from_exchange(exchange, &kind, &id)) {
+        struct sync_entry *e = sync_objects_find(&s->objects, kind, &id);
+
+        if (e) {
+            sync_objects_unbound(&s->objects, e, s->now);
+        }
+    }
+}
+
+void
+sync_update(struct sync *s, const struct sg_update *update,
+            long long int now)
+{
+    bool beacon = update->method == SG_METHOD_BEACON;
+
+    if (!s->connected) {
+        return;
+    }
+    switch (rpc_order_epoch(&s->epoch, &update->epoch)) {
+    case RPC_EPOCH_OLD:
+        s->old_epoch++;
+        return;
+
+    case RPC_EPOCH_NEW:
+        /* An epoch between the one in force and the newest one seen: its
+         * controller has been replaced already. */
+        if (sync_has_newer(s)
+            && rpc_order_epoch(&s->newer, &update->epoch) == RPC_EPOCH_OLD) {
+            s->old_epoch++;
+            return;
+        }
+        sync_note_newer(s, &update->epoch, now);
+        if (beacon) {
+            s->last_beacon = now;
+        } else if (update->method != SG_METHOD_RESYNC) {
+            kept_add(&s->kept, update);
+        }
+        return;
+
+    case RPC_EPOCH_SAME:
+        break;
+    }
+
+    if (beacon) {
+        receive_beacon(s, update, now);
+    } else if (update->method == SG_METHOD_RESYNC) {
+        receive_resync(s, update, now);
+    } else {
+        receive_change(s, update, now);
+    }
+}
+
+/* Answers to questions that were given up are ignored. */
+void
+sync_answer(struct sync *s, const char *msg_id,
+            const struct sg_update *update, const char *failure,
+            long long int now)
+{
+    if (!s->call.active || s->call.page_due
+        || strcmp(msg_id, s->call.msg_id)) {
+        return;
+    }
+    if (!update) {
+        sync_call_fail(s, failure ? failure
+                                  : "the question could not be sent", now);
+    } else {
+        sync_call_answer(s, update, now);
+    }
+}
+
+void
+sync_needs_changed(struct sync *s, long long int now)
+{
+    sync_objects_refresh(&s->objects, s->store, now);
+}
+
+void
+sync_request_full(struct sync *s, long long int now)
+{
+    s->doubt++;
+    s->full_fresh = true;
+    s->hold_until = LLONG_MIN;
+    if (s->connected) {
+        sync_want_full(s, now);
+    }
+}
+
+bool
+sync_run(struct sync *s, long long int now, char msg_id[33],
+         struct sg_sync_request *request)
+{
+    bool sent = false;
+
+    s->now = now;
+    if (s->connected && s->due != LLONG_MAX && s->due != LLONG_MIN
+        && now - s->due > SYNC_STALL_MS) {
+        /* The broker may have dropped what we did not fetch. */
+        s->doubt++;
+        sync_want_full(s, spread(s, now, SYNC_LOST_SPREAD_MS));
+    }
+    sync_objects_refresh(&s->objects, s->store, now);
+    if (s->call.active && !s->call.page_due && now >= s->call.deadline) {
+        s->timeouts++;
+        sync_call_fail(s, "no answer in time", now);
+    }
+    if (s->call.active && s->call.page_due) {
+        s->call.page_due = false;
+        sync_call_send(s, now, msg_id, request);
+        sent = true;
+    } else if (now >= sync_next(s)) {
+        sync_call_begin(s, s->full_at <= now, now);
+        if (s->call.active) {
+            sync_call_send(s, now, msg_id, request);
+            sent = true;
+        }
+    }
+    sync_objects_recount(&s->objects);
+    s->due = sync_next(s);
+    return sent;
+}
+
+bool
+sync_take_bindings(struct sync *s, long long int now, char ***exchanges,
+                   size_t *n)
+{
+    sync_objects_refresh(&s->objects, s->store, now);
+    if (!s->objects.bindings_changed) {
+        return false;
+    }
+    s->objects.bindings_changed = false;
+    *exchanges = sync_objects_exchanges(&s->objects, n);
+    return true;
+}
+
+long long int
+sync_next(const struct sync *s)
+{
+    long long int next = s->full_at;
+
+    if (!s->connected) {
+        return LLONG_MAX;
+    }
+    if (s->call.active) {
+        return s->call.page_due ? LLONG_MIN : s->call.deadline;
+    }
+    /* While a full question is due anyway, parts of it need no asking. */
+    if (s->session_complete && !sync_has_newer(s)) {
+        next = MIN(next, sync_objects_counts(&s->objects).next_ask);
+    }
+    return next == LLONG_MAX ? next : MAX(next, s->hold_until);
+}
+
+void
+sync_get_status(const struct sync *s, long long int now,
+                struct sync_status *status)
+{
+    struct sync_counts counts = sync_objects_counts(&s->objects);
+    long long int heard = MAX(s->last_beacon, s->connected_at);
+
+    *status = (struct sync_status) {
+        .complete = s->complete,
+        .stale = (heard == LLONG_MIN
+                  || (now - heard
+                      > SYNC_STALE_BEACONS * s->config.beacon_ms)),
+        .epoch = s->epoch,
+        .last_beacon = s->last_beacon,
+        .beacon_seq = s->beacon_seq,
+        .syncs = s->syncs,
+        .timeouts = s->timeouts,
+        .failures = s->failures,
+        .gaps = s->gaps,
+        .old_epoch = s->old_epoch,
+        .beacons_lost = s->beacons_lost,
+        .full_answers = s->full_answers,
+        .n_needed = counts.n_needed,
+        .n_unknown = counts.n_unknown,
+        .n_unconfirmed = counts.n_unconfirmed,
+        .n_unbound = counts.n_unbound,
+    };
+    if (!s->connected) {
+        status->state = SYNC_DOWN;
+    } else if (!s->session_complete || sync_has_newer(s)
+               || s->doubt != s->doubt_over) {
+        status->state = SYNC_ASKING;
+    } else if (counts.n_unconfirmed || counts.n_unbound) {
+        status->state = SYNC_CONFIRMING;
+    } else {
+        status->state = SYNC_SYNCED;
+        status->in_sync = !counts.n_unknown;
+    }
+    ovs_strlcpy(status->last_error, s->last_error,
+                sizeof status->last_error);
+}
+
+enum sync_object
+sync_object_state(const struct sync *s, enum sg_kind kind,
+                  const struct uuid *id)
+{
+    const struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
+
+    if (!e || !e->needed) {
+        return SYNC_OBJECT_NEW;
+    } else if (e->unknown) {
+        return SYNC_OBJECT_UNKNOWN;
+    } else if (e->confirmed) {
+        return SYNC_OBJECT_CONFIRMED;
+    } else if (e->answered) {
+        return SYNC_OBJECT_UNCONFIRMED;
+    } else {
+        return e->was_asked ? SYNC_OBJECT_ASKED : SYNC_OBJECT_NEW;
+    }
+}
+
+/* splitmix64: jitter and message ids need no better numbers. */
+uint64_t
+sync_random(struct sync *s)
+{
+    uint64_t x = s->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* Some time from 'now' to 'now' + 'ms'. */
+static long long int
+spread(struct sync *s, long long int now, int ms)
+{
+    return now + (long long int) (sync_random(s) % ((unsigned int) ms + 1));
+}
+
+void
+sync_want_full(struct sync *s, long long int when)
+{
+    s->full_at = MIN(s->full_at, when);
+}
+
+bool
+sync_has_newer(const struct sync *s)
+{
+    return s->newer.ms || s->newer.tag;
+}
+
+/* A higher epoch was seen.  It takes effect by a complete answer only. */
+void
+sync_note_newer(struct sync *s, const struct sg_epoch *epoch,
+                long long int now)
+{
+    if (!sync_has_newer(s)
+        || rpc_order_epoch(&s->newer, epoch) == RPC_EPOCH_NEW) {
+        s->newer = *epoch;
+        kept_clear(&s->kept);
+        if (!s->call.active || !s->call.full) {
+            sync_want_full(s, spread(s, now, SYNC_EPOCH_SPREAD_MS));
+        }
+    }
+}
+
+static void
+receive_beacon(struct sync *s, const struct sg_update *update,
+               long long int now)
+{
+    s->last_beacon = now;
+    if (update->seq <= s->beacon_seq) {
+        return;
+    }
+    if (s->beacon_seq >= 0 && update->seq > s->beacon_seq + 1) {
+        int64_t lost = update->seq - s->beacon_seq - 1;
+
+        s->beacons_lost += (uint64_t) lost;
+        if (lost >= SYNC_LOST_BEACONS) {
+            s->doubt++;
+            sync_want_full(s, spread(s, now, SYNC_LOST_SPREAD_MS));
+        }
+    }
+    s->beacon_seq = update->seq;
+
+    for (size_t i = 0; i < update->n_entries; i++) {
+        const struct sg_beacon_entry *b = &update->entries[i];
+        struct sg_ref ref;
+
+        if (policy_store_behind(s->store, b->hash, b->revision, &ref)) {
+            struct sync_entry *e = sync_objects_find(&s->objects, ref.kind,
+                                                     &ref.id);
+
+            if (e && !e->asked) {
+                sync_objects_doubt(&s->objects, e, b->revision,
+                                   spread(s, now, SYNC_GAP_SPREAD_MS));
+            }
+        }
+    }
+    if (update->more) {
+        s->doubt++;
+        sync_want_full(s, spread(s, now, SYNC_MORE_SPREAD_MS));
+    }
+}
+
+/* The controller spreads its hosts itself. */
+static void
+receive_resync(struct sync *s, const struct sg_update *update,
+               long long int now)
+{
+    if (!update->n_refs) {
+        s->doubt++;
+        sync_want_full(s, now);
+    }
+    for (size_t i = 0; i < update->n_refs; i++) {
+        struct sync_entry *e = sync_objects_find(&s->objects,
+                                                 update->refs[i].kind,
+                                                 &update->refs[i].id);
+
+        if (e) {
+            sync_objects_doubt(&s->objects, e, 0, now);
+        }
+    }
+}
+
+/* A change of the epoch in force.  What does not fit is kept until the object
+ * has been asked for: it may be newer than the answer. */
+static void
+receive_change(struct sync *s, const struct sg_update *update,
+               long long int now)
+{
+    struct sg_ref_list ask = { NULL, 0, 0 };
+
+    policy_store_update(s->store, update, now, &ask);
+    s->gaps += ask.n;
+    for (size_t i = 0; i < ask.n; i++) {
+        struct sync_entry *e = sync_objects_find(&s->objects,
+                                                 ask.refs[i].kind,
+                                                 &ask.refs[i].id);
+
+        if (e && !e->asked) {
+            sync_objects_doubt(&s->objects, e, 0,
+                               spread(s, now, SYNC_GAP_SPREAD_MS));
+        }
+    }
+    if (ask.n || (s->call.active && s->call.fresh)) {
+        kept_add(&s->kept, update);
+    }
+    sg_ref_list_clear(&ask);
+    sync_objects_refresh(&s->objects, s->store, now);
+
+    if (sync_objects_counts(&s->objects).n_unknown) {
+        for (size_t i = 0; i < update->n_ports; i++) {
+            hear(s, SG_KIND_PORT, &update->ports[i].id);
+        }
+        for (size_t i = 0; i < update->n_rules; i++) {
+            hear(s, SG_KIND_RULES, &update->rules[i].group);
+        }
+        for (size_t i = 0; i < update->n_members; i++) {
+            hear(s, SG_KIND_MEMBERS, &update->members[i].group);
+        }
+    }
+}
+
+static void
+hear(struct sync *s, enum sg_kind kind, const struct uuid *id)
+{
+    struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
+    struct store_object object;
+
+    if (e && policy_store_object(s->store, kind, id, &object)
+        && object.state == SG_KNOWN && !object.problem) {
+        sync_objects_heard(&s->objects, e);
+    }
+}

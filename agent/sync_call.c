@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* One question and its answer.
+ *
+ *   begin --> send --> answer, page by page --> finish
+ *               ^         |  `next`       |
+ *               +---------+               +--> fail: everything asked is due
+ *                                              again, after a back-off
+ */
+
+#include <config.h>
+#include "agent/sync-private.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/sequence.h"
+#include "util.h"
+
+/* A partial question names at most that many objects; more make a full one. */
+#define SYNC_MAX_OBJECTS 1000
+/* Entries of `have`; what is left out is sent again. */
+#define SYNC_MAX_HAVE 20000
+/* Pages of one answer. */
+#define SYNC_MAX_PAGES 4096
+
+static void fill_request(struct sync *, struct sg_ref_list *asked);
+static void fill_have(struct sync *, const struct sg_ref_list *asked);
+static void clone_request(struct sg_sync_request *,
+                          const struct sg_sync_request *);
+static bool check_epoch(struct sync *, const struct sg_update *,
+                        long long int now);
+static bool take_page(struct sync *, const struct sg_update *,
+                      long long int now);
+static void finish(struct sync *, long long int now);
+static void apply_pages(struct sync *, long long int now);
+static void apply_deleted(struct sync *, long long int now);
+static void replay(struct sync *, long long int now);
+static void mark_unknown(struct sync *, const struct sg_ref *, size_t n);
+static bool has_epoch(const struct sync *);
+
+void
+sync_call_begin(struct sync *s, bool full, long long int now)
+{
+    struct sg_ref_list asked = { NULL, 0, 0 };
+    struct call *c = &s->call;
+
+    if (!full) {
+        /* What is due in a moment goes along. */
+        sync_objects_ask(&s->objects, s->store, false, now + SYNC_GATHER_MS,
+                         &asked);
+        if (!asked.n) {
+            return;
+        }
+        full = asked.n > SYNC_MAX_OBJECTS;
+    }
+    if (full) {
+        asked.n = 0;
+        sync_objects_ask(&s->objects, s->store, true, now, &asked);
+        s->full_at = LLONG_MAX;
+    }
+
+    c->active = true;
+    c->full = full;
+    c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
+    c->doubt = s->doubt;
+    if (full) {
+        s->full_fresh = false;
+    }
+    fill_request(s, &asked);
+    sg_ref_list_clear(&asked);
+    s->syncs++;
+}
+
+void
+sync_call_send(struct sync *s, long long int now, char msg_id[33],
+               struct sg_sync_request *request)
+{
+    struct call *c = &s->call;
+
+    snprintf(c->msg_id, sizeof c->msg_id, "%016"PRIx64"%016"PRIx64,
+             sync_random(s), sync_random(s));
+    memcpy(msg_id, c->msg_id, sizeof c->msg_id);
+    c->page_due = false;
+    c->deadline = now + s->config.timeout_ms;
+    clone_request(request, &c->request);
+}
+
+void
+sync_call_answer(struct sync *s, const struct sg_update *update,
+                 long long int now)
+{
+    struct call *c = &s->call;
+
+    if (!check_epoch(s, update, now) || !take_page(s, update, now)) {
+        return;
+    }
+    if (update->next) {
+        free(c->request.page);
+        c->request.page = xstrdup(update->next);
+        c->page_due = true;
+    } else {
+        finish(s, now);
+    }
+}
+
+void
+sync_call_fail(struct sync *s, const char *text, long long int now)
+{
+    struct call *c = &s->call;
+    long long int ms = s->config.backoff_min_ms;
+
+    ovs_strlcpy(s->last_error, text, sizeof s->last_error);
+    for (char *p = s->last_error; *p; p++) {
+        if (!isprint((unsigned char) *p)) {
+            *p = '?';
+        }
+    }
+
+    for (unsigned int i = 0;
+         i < s->n_failures && ms < s->config.backoff_max_ms; i++) {
+        ms *= 2;
+    }
+    ms = MIN(ms, s->config.backoff_max_ms);
+    s->hold_until = (now + ms * 3 / 4
+                     + (long long int) (sync_random(s)
+                                        % (uint64_t) (ms / 2 + 1)));
+    s->n_failures++;
+    s->failures++;
+
+    if (c->full) {
+        s->full_fresh = s->full_fresh || c->fresh;
+        sync_want_full(s, now);
+    }
+    sync_objects_failed(&s->objects, now);
+    sync_call_end(s);
+}
+
+void
+sync_call_end(struct sync *s)
+{
+    struct call *c = &s->call;
+
+    sg_sync_request_uninit(&c->request);
+    memset(&c->request, 0, sizeof c->request);
+    kept_clear(&c->pages);
+    sg_ref_list_clear(&c->deleted);
+    memset(&c->epoch, 0, sizeof c->epoch);
+    c->n_pages = 0;
+    c->active = c->page_due = c->full = c->fresh = false;
+}
+
+static void
+fill_request(struct sync *s, struct sg_ref_list *asked)
+{
+    struct sg_sync_request *r = &s->call.request;
+    struct sg_ref_list needs = { NULL, 0, 0 };
+
+    r->host = xstrdup(s->config.host);
+    r->boot = xstrdup(s->config.boot);
+    r->epoch = s->epoch;
+
+    policy_store_needs(s->store, &needs);
+    r->ports = xcalloc(needs.n + 1, sizeof *r->ports);
+    for (size_t i = 0; i < needs.n; i++) {
+        if (needs.refs[i].kind == SG_KIND_PORT) {
+            r->ports[r->n_ports++] = needs.refs[i].id;
+        }
+    }
+    sg_ref_list_clear(&needs);
+
+    if (!s->call.fresh) {
+        fill_have(s, asked);
+    }
+    if (!s->call.full) {
+        r->partial = true;
+        r->objects = asked->refs;
+        r->n_objects = asked->n;
+        memset(asked, 0, sizeof *asked);
+    }
+}
+
+/* What is held of what may be in the answer.  A port brings its groups along,
+ * which are mostly here already: then all that is held. */
+static void
+fill_have(struct sync *s, const struct sg_ref_list *asked)
+{
+    struct sg_sync_request *r = &s->call.request;
+    struct sg_ref_list held = { NULL, 0, 0 };
+    bool all = s->call.full;
+
+    for (size_t i = 0; i < asked->n; i++) {
+        all = all || asked->refs[i].kind == SG_KIND_PORT;
+    }
+    if (all) {
+        policy_store_held(s->store, &held);
+    }
+
+    const struct sg_ref_list *from = all ? &held : asked;
+    r->have = xcalloc(from->n + 1, sizeof *r->have);
+    for (size_t i = 0; i < from->n && r->n_have < SYNC_MAX_HAVE; i++) {
+        if (from->refs[i].revision) {
+            r->have[r->n_have++] = from->refs[i];
+        }
+    }
+    sg_ref_list_clear(&held);
+}
+
+static void *
+clone_array(const void *array, size_t n, size_t size)
+{
+    return n ? xmemdup(array, n * size) : NULL;
+}
+
+static void
+clone_request(struct sg_sync_request *dst, const struct sg_sync_request *src)
+{
+    *dst = *src;
+    dst->host = xstrdup(src->host);
+    dst->boot = xstrdup(src->boot);
+    dst->ports = clone_array(src->ports, src->n_ports, sizeof *src->ports);
+    dst->objects = clone_array(src->objects, src->n_objects,
+                               sizeof *src->objects);
+    dst->have = clone_array(src->have, src->n_have, sizeof *src->have);
+    dst->digest = nullable_xstrdup(src->digest);
+    dst->page = nullable_xstrdup(src->page);
+}
+
+/* Is this page of an epoch that the question can be answered in? */
+static bool
+check_epoch(struct sync *s, const struct sg_update *update,
+            long long int now)
+{
+    enum rpc_epoch_order order = rpc_order_epoch(&s->epoch, &update->epoch);
+    struct call *c = &s->call;
+
+    if (order == RPC_EPOCH_OLD
+        || (sync_has_newer(s)
+            && rpc_order_epoch(&s->newer,
+                               &update->epoch) == RPC_EPOCH_OLD)) {
+        s->old_epoch++;
+        sync_call_fail(s, "an answer of an epoch that is over", now);
+        return false;
+    }
+    if (c->n_pages && sg_epoch_compare(&c->epoch, &update->epoch)) {
+        sync_note_newer(s, &update->epoch, now);
+        sync_call_fail(s, "the epoch changed between two pages", now);
+        return false;
+    }
+    if (order == RPC_EPOCH_NEW && !c->full) {
+        /* Not a failure: the controller is there, but only a full answer can
+         * begin its epoch. */
+        sync_note_newer(s, &update->epoch, now);
+        sync_objects_failed(&s->objects, now);
+        sync_call_end(s);
+        return false;
+    }
+    if (order == RPC_EPOCH_NEW && update->same) {
+        sync_call_fail(s, "\"same\" of an epoch in which nothing is held",
+                       now);
+        return false;
+    }
+    c->fresh = c->fresh || order == RPC_EPOCH_NEW;
+    c->epoch = update->epoch;
+    return true;
+}
+
+/* Objects of the epoch in force are applied as they come; what the controller
+ * deleted is taken away only after the last page. */
+static bool
+take_page(struct sync *s, const struct sg_update *update, long long int now)
+{
+    struct call *c = &s->call;
+
+    if (++c->n_pages > SYNC_MAX_PAGES) {
+        sync_call_fail(s, "too many pages", now);
+        return false;
+    }
+    mark_unknown(s, update->unknown, update->n_unknown);
+    mark_unknown(s, update->bad, update->n_bad);
+    if (c->fresh) {
+        kept_add(&c->pages, update);
+        if (c->pages.overflow) {
+            sync_call_fail(s, "the answer is too large", now);
+            return false;
+        }
+    } else {
+        struct sg_update rest = *update;
+
+        for (size_t i = 0; i < update->n_deleted; i++) {
+            sg_ref_list_add(&c->deleted, &update->deleted[i]);
+        }
+        rest.deleted = NULL;
+        rest.n_deleted = 0;
+        policy_store_update(s->store, &rest, now, NULL);
+        sync_objects_refresh(&s->objects, s->store, now);
+    }
+    return true;
+}
+
+/* The last page has come. */
+static void
+finish(struct sync *s, long long int now)
+{
+    struct call *c = &s->call;
+
+    if (c->fresh) {
+        apply_pages(s, now);
+    } else {
+        apply_deleted(s, now);
+    }
+
+    bool overflow = s->kept.overflow;
+    replay(s, now);
+    sync_objects_refresh(&s->objects, s->store, now);
+    sync_objects_answered(&s->objects, s->store, now);
+    if (c->full) {
+        s->complete = s->session_complete = true;
+        s->full_answers++;
+        s->doubt_over = c->doubt;
+    }
+    if (overflow) {
+        /* What had no room may have been newer than the answer. */
+        s->doubt++;
+        sync_want_full(s, now);
+    }
+    s->n_failures = 0;
+    s->hold_until = LLONG_MIN;
+    sync_call_end(s);
+}
+
+/* A complete fresh answer takes effect at once. */
+static void
+apply_pages(struct sync *s, long long int now)
+{
+    struct call *c = &s->call;
+    struct kept_update *page;
+
+    if (sg_epoch_compare(&s->epoch, &c->epoch)) {
+        s->epoch = c->epoch;
+        s->beacon_seq = -1;
+    }
+    if (sync_has_newer(s)
+        && rpc_order_epoch(&s->epoch, &s->newer) != RPC_EPOCH_NEW) {
+        memset(&s->newer, 0, sizeof s->newer);
+    }
+    policy_store_new_epoch(s->store);
+    sync_objects_new_epoch(&s->objects, now);
+    while ((page = kept_pop(&c->pages)) != NULL) {
+        policy_store_update(s->store, &page->update, now, NULL);
+        kept_update_destroy(page);
+    }
+}
+
+static void
+apply_deleted(struct sync *s, long long int now)
+{
+    struct call *c = &s->call;
+
+    if (c->deleted.n) {
+        struct sg_update update;
+
+        sg_update_init(&update, SG_METHOD_SYNC);
+        update.deleted = c->deleted.refs;
+        update.n_deleted = c->deleted.n;
+        policy_store_update(s->store, &update, now, NULL);
+    }
+}
+
+/* Applies what was kept, in its order.  What still does not fit stays kept
+ * for the answer that it causes to be asked for; what belongs to a newer
+ * epoch stays for that one. */
+static void
+replay(struct sync *s, long long int now)
+{
+    size_t n = s->kept.n;
+
+    s->kept.overflow = false;
+    for (size_t i = 0; i < n; i++) {
+        struct kept_update *u = kept_pop(&s->kept);
+        struct sg_ref_list ask = { NULL, 0, 0 };
+        bool again = false;
+
+        switch (rpc_order_epoch(&s->epoch, &u->update.epoch)) {
+        case RPC_EPOCH_OLD:
+            break;
+        case RPC_EPOCH_NEW:
+            again = true;
+            break;
+        case RPC_EPOCH_SAME:
+            policy_store_update(s->store, &u->update, now, &ask);
+            again = ask.n > 0;
+            break;
+        }
+        for (size_t j = 0; j < ask.n; j++) {
+            struct sync_entry *e = sync_objects_find(&s->objects,
+                                                     ask.refs[j].kind,
+                                                     &ask.refs[j].id);
+
+            if (e) {
+                sync_objects_doubt(&s->objects, e, 0, now);
+            }
+        }
+        sg_ref_list_clear(&ask);
+        if (again) {
+            kept_add(&s->kept, &u->update);
+        }
+        kept_update_destroy(u);
+    }
+}
+
+static void
+mark_unknown(struct sync *s, const struct sg_ref *refs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct sync_entry *e = sync_objects_find(&s->objects, refs[i].kind,
+                                                 &refs[i].id);
+
+        if (e) {
+            e->said_unknown = true;
+        }
+    }
+}
+
+static bool
+has_epoch(const struct sync *s)
+{
+    return s->epoch.ms || s->epoch.tag;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_SYNC_OBJECTS_H
+#define AGENT_SYNC_OBJECTS_H 1
+
+/* What sync knows of each object the policy store holds: is its exchange
+ * bound, was it asked for, when is it to be asked for (again).
+ *
+ * Pure; a part of sync.
+ *
+ *            asked               answered, binding stood when asked
+ *   new ---------------> asked -------------------------------> confirmed
+ *    ^ bound, gap, behind  |  ^                                     |
+ *    |                     |  | 1, 2, 4 .. 30 s    gap, behind      |
+ *    |      `unknown`      v  |                                     |
+ *    |                  unknown                                     |
+ *    +--------------------------------------------------------------+
+ *
+ * A port needs no binding: its messages come to the queue's own key. */
+
+#include "agent/policy_store.h"
+
+/* Confirming questions wait that long for more bindings to stand. */
+#define SYNC_GATHER_MS 20
+/* An object whose binding does not come is asked for all the same. */
+#define SYNC_BIND_WAIT_MS 5000
+/* Of objects that the controller does not know. */
+#define SYNC_UNKNOWN_MIN_MS 1000
+#define SYNC_UNKNOWN_MAX_MS 30000
+
+struct sync_entry {
+    struct hmap_node node;      /* In sync_objects 'entries'. */
+    enum sg_kind kind;
+    struct uuid id;
+    bool needed;                /* False: lingers. */
+    bool bound;
+    bool was_asked;             /* At least once. */
+    bool answered;              /* At least once in this epoch. */
+    bool confirmed;             /* Nothing can have been missed. */
+    bool unknown;               /* By the last answer, or no good answer. */
+    long long int ask_at;       /* LLONG_MAX: not at all. */
+    int64_t want;               /* Ask only if the store is below this
+                                 * revision; 0: ask anyway. */
+    int unknown_ms;             /* Last wait of an unknown object. */
+
+    /* Of the outstanding question. */
+    bool asked;
+    bool asked_bound;           /* The binding stood when it was sent. */
+    bool said_unknown;          /* The answer names it unknown or bad. */
+
+    uint64_t mark;              /* Last refresh that found it. */
+};
+
+/* Of the entries that are needed. */
+struct sync_counts {
+    long long int next_ask;     /* LLONG_MAX: nothing to ask. */
+    size_t n_needed, n_unknown, n_unconfirmed, n_unbound;
+};
+
+struct sync_objects {
+    struct hmap entries;
+    uint64_t mark;
+    uint64_t needs_seqno;       /* Of the store, at the last refresh. */
+    bool bindings_changed;      /* Since the last take. */
+    bool dirty;                 /* 'counts' is out of date. */
+    struct sync_counts counts;
+};
+
+void sync_objects_init(struct sync_objects *);
+void sync_objects_uninit(struct sync_objects *);
+
+/* Follows what the store holds now. */
+void sync_objects_refresh(struct sync_objects *, const struct policy_store *,
+                          long long int now);
+struct sync_entry *sync_objects_find(const struct sync_objects *,
+                                     enum sg_kind, const struct uuid *);
+/* Looks at every entry, unless nothing changed since sync_objects_recount().
+ */
+struct sync_counts sync_objects_counts(const struct sync_objects *);
+void sync_objects_recount(struct sync_objects *);
+/* Sorted, malloc'd names of the exchanges of all groups held. */
+char **sync_objects_exchanges(const struct sync_objects *, size_t *n);
+
+/* The connection is gone and with it all bindings. */
+void sync_objects_disconnected(struct sync_objects *);
+void sync_objects_bound(struct sync_objects *, struct sync_entry *,
+                        const struct policy_store *, long long int now);
+void sync_objects_unbound(struct sync_objects *, struct sync_entry *,
+                          long long int now);
+/* A change of 'e' was missed: ask at 'when' unless the store has revision
+ * 'want' (0: whatever it has) by then. */
+void sync_objects_doubt(struct sync_objects *, struct sync_entry *,
+                        int64_t want, long long int when);
+/* A message brought 'e' whole. */
+void sync_objects_heard(struct sync_objects *, struct sync_entry *);
+
+/* Marks what is due as asked and appends it to 'list', or everything that is
+ * needed if 'all'.  Entries that are no longer in doubt are dropped. */
+void sync_objects_ask(struct sync_objects *, const struct policy_store *,
+                      bool all, long long int now, struct sg_ref_list *list);
+/* The question failed: everything asked is due again. */
+void sync_objects_failed(struct sync_objects *, long long int now);
+/* Revisions do not carry over: what the answer under way does not cover is to
+ * be asked for. */
+void sync_objects_new_epoch(struct sync_objects *, long long int now);
+/* The question was answered and the answer is in the store. */
+void sync_objects_answered(struct sync_objects *,
+                           const struct policy_store *, long long int now);
+
+#endif /* agent/sync_objects.h */
