@@ -144,6 +144,7 @@ TESTLIB_SRCS += tests/lib/test.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-members.c
+UNIT_TESTS += tests/unit/test-message-codec.c
 UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c

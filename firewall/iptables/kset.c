@@ -240,6 +240,16 @@ get_type(struct kset *k, enum sg_family family, int *error)
     return k->types[family];
 }
 
+/* Executes a command for which "already there" and "not there" are errors. */
+static int
+strict_cmd(struct kset *k, enum ipset_cmd cmd)
+{
+    ipset_envopt_unset(k->session, IPSET_ENV_EXIST);
+    int retval = ipset_cmd(k->session, cmd, 0);
+    ipset_envopt_set(k->session, IPSET_ENV_EXIST);
+    return retval;
+}
+
 /* Creates a hash:ip set with the name, family, maxelem and hashsize of '*set'
  * (0: the kernel's default). */
 int
@@ -268,11 +278,7 @@ kset_set_create(struct kset *k, const struct fw_set *set)
         ipset_data_set(data, IPSET_OPT_HASHSIZE, &set->hashsize);
     }
 
-    /* Without this an existing set of the same options would do. */
-    ipset_envopt_unset(k->session, IPSET_ENV_EXIST);
-    int retval = ipset_cmd(k->session, IPSET_CMD_CREATE, 0);
-    ipset_envopt_set(k->session, IPSET_ENV_EXIST);
-    if (retval < 0) {
+    if (strict_cmd(k, IPSET_CMD_CREATE) < 0) {
         return library_failed(k, "create", set->name, NULL);
     }
     /* The list that the library appends each set to, walking all of it. */
@@ -288,7 +294,7 @@ kset_set_destroy(struct kset *k, const char *name)
         return failed(k, EINVAL, "destroy", name);
     }
     ipset_data_set(ipset_session_data(k->session), IPSET_SETNAME, name);
-    if (ipset_cmd(k->session, IPSET_CMD_DESTROY, 0) < 0) {
+    if (strict_cmd(k, IPSET_CMD_DESTROY) < 0) {
         return library_failed(k, "destroy", name, NULL);
     }
     return 0;
