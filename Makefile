@@ -58,14 +58,15 @@ CORE_SRCS += agent/sync.c
 CORE_SRCS += agent/sync_call.c
 CORE_SRCS += agent/sync_objects.c
 CORE_SRCS += agent/zone_alloc.c
-#CORE_SRCS += firewall/backend_memory.c
+CORE_SRCS += firewall/backend_memory.c
 CORE_SRCS += firewall/dispatch.c
 #CORE_SRCS += firewall/flow_verdict.c
 CORE_SRCS += firewall/iptables/ipt_codec.c
 CORE_SRCS += firewall/iptables/ipt_rule.c
 #CORE_SRCS += firewall/member_delta.c
 CORE_SRCS += firewall/names.c
-#CORE_SRCS += firewall/plan.c
+CORE_SRCS += firewall/plan.c
+CORE_SRCS += firewall/plan_check.c
 CORE_SRCS += firewall/render.c
 CORE_SRCS += firewall/render_fixed.c
 CORE_SRCS += firewall/render_rule.c
@@ -73,6 +74,7 @@ CORE_SRCS += firewall/ruleset.c
 CORE_SRCS += firewall/ruleset_check.c
 CORE_SRCS += firewall/ruleset_format.c
 CORE_SRCS += firewall/slots.c
+CORE_SRCS += firewall/table_diff.c
 CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
@@ -133,7 +135,9 @@ TOOLS_SRCS += tools/sg-controller/topology.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/netns.c
+TESTLIB_SRCS += tests/lib/eval.c
 TESTLIB_SRCS += tests/lib/policy-text.c
+TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/test.c
@@ -142,6 +146,7 @@ TESTLIB_SRCS += tests/lib/test.c
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/unit/test-codec.c
+UNIT_TESTS += tests/property/test-plan-prop.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-members.c
 UNIT_TESTS += tests/unit/test-message-codec.c
@@ -160,7 +165,7 @@ UNIT_TESTS += tests/unit/test-zone.c
 
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
 # its cases are tests/golden/X/*.in with the expected *.out beside them.
-#GOLDEN_TESTS += tests/golden/golden-message.c
+GOLDEN_TESTS += tests/golden/golden-message.c
 
 # Fuzz targets: LLVMFuzzerTestOneInput() and nothing else.  Pure.  Inputs that
 # once found something are tests/fuzz/corpus/X/* for fuzz-X.c; check replays
@@ -180,6 +185,9 @@ CONFORMANCE_TESTS += tests/conformance/test-backend.c
 # libsgtest.a's.
 IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
+
+# What system tests preload into a program: $(BUILD)/tests/<name>.so.
+TEST_SHIMS += tests/lib/teeth.c
 
 # Files that include Open vSwitch's JSON or IDL headers.  They are compiled
 # with the names of the six symbols that clash with jansson changed, and must
@@ -272,18 +280,19 @@ endif
 IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BENCH_TESTS) $(IO_TESTS)
 PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS) $(FUZZ_TARGETS))
 IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
+SHIMS := $(addsuffix .so,$(call test_programs,$(TEST_SHIMS)))
 
 SOURCES := $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) $(SGCTL_SRCS) \
 	$(CONTROLLER_SRCS)
 TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_TARGETS) \
-	$(IO_TEST_SRCS) tests/lib/fuzz-replay.c
+	$(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
 
 .PHONY: all lib programs tests
 all: lib programs tests
 lib: $(ALL_ARCHIVES)
 programs: $(addprefix $(BUILD)/,$(PROGRAMS))
-tests: $(PURE_TEST_PROGRAMS) $(IO_TEST_PROGRAMS)
+tests: $(PURE_TEST_PROGRAMS) $(IO_TEST_PROGRAMS) $(SHIMS)
 
 $(OVS_STAMP): tools/build-ovs
 	$(Q)tools/build-ovs && touch $@
@@ -334,6 +343,11 @@ $(BUILD)/sgctl: $(call objects,$(SGCTL_SRCS)) $(PURE_ARCHIVES) $(OVS_STAMP)
 $(BUILD)/sg-controller: $(call objects,$(CONTROLLER_SRCS)) $(ALL_ARCHIVES) \
 		$(OVS_STAMP)
 	$(call link,$(IO_LIBS) $(PURE_LIBS))
+
+$(SHIMS): $(BUILD)/tests/%.so: tests/lib/%.c $(BUILD)/flags $(OVS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(COMPILE) -fPIC -shared -o $@ $<
 
 # One rule per test program, because its source may be in any directory.
 define pure_test

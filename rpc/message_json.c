@@ -241,8 +241,10 @@ msg_error(const struct msg_place *place, const char *format, ...)
     struct ds ds = DS_EMPTY_INITIALIZER;
     va_list args;
 
-    put_path(&ds, place);
-    ds_put_cstr(&ds, ": ");
+    if (place) {
+        put_path(&ds, place);
+        ds_put_cstr(&ds, ": ");
+    }
     va_start(args, format);
     ds_put_format_valist(&ds, format, args);
     va_end(args);

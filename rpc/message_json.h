@@ -11,8 +11,9 @@
  *
  * All of them return NULL or a malloc'd sentence that begins with the path of
  * the bad value.  The path is a chain of struct msg_place on the callers'
- * stacks; it costs nothing until something is wrong.  On failure the output is
- * untouched. */
+ * stacks; it costs nothing until something is wrong.  What is left out of an
+ * object has a path within it, so that the same object compares equal however
+ * it came.  On failure the output is untouched. */
 
 #include <jansson.h>
 
@@ -82,7 +83,7 @@ char *msg_rules(const struct msg_reader *, const struct msg_place *, json_t *,
 char *msg_members(const struct msg_reader *, const struct msg_place *,
                   json_t *, struct sg_members_spec *) SG_MUST_USE;
 
-/* "PATH: text". */
+/* "PATH: text", or just the text if the place is NULL. */
 char *msg_error(const struct msg_place *, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull)) SG_MUST_USE;
 /* "PATH: "VALUE" text", the value quoted. */

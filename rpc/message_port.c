@@ -147,7 +147,8 @@ read_mac(const struct msg_object *object, struct sg_port_spec *port)
 static char *
 read_fixed_ips(const struct msg_object *object, struct sg_port_spec *port)
 {
-    struct msg_place place = { object->place, port_names[PORT_FIXED_IPS], 0 };
+    /* Relative to the port: what is left out belongs to it. */
+    struct msg_place place = { NULL, port_names[PORT_FIXED_IPS], 0 };
     json_t *array, *value;
     size_t i;
     char *error = msg_array(object, PORT_FIXED_IPS,
@@ -181,7 +182,7 @@ read_fixed_ips(const struct msg_object *object, struct sg_port_spec *port)
 static char *
 read_pairs(const struct msg_object *object, struct sg_port_spec *port)
 {
-    struct msg_place place = { object->place, port_names[PORT_PAIRS], 0 };
+    struct msg_place place = { NULL, port_names[PORT_PAIRS], 0 };
     json_t *array, *value;
     size_t i;
     char *error = msg_array(object, PORT_PAIRS,

@@ -46,8 +46,7 @@ static const char *const rule_names[] = {
 
 static void read_rule(const struct msg_reader *, const struct msg_place *,
                       json_t *, struct sg_rules_spec *);
-static char *rule_from_json(const struct msg_reader *,
-                            const struct msg_place *, json_t *,
+static char *rule_from_json(const struct msg_reader *, json_t *,
                             struct sg_rule *);
 static char *rule_strings(const struct msg_object *,
                           struct rpc_rule_fields *);
@@ -59,7 +58,8 @@ char *
 msg_rules(const struct msg_reader *reader, const struct msg_place *place,
           json_t *json, struct sg_rules_spec *rulesp)
 {
-    struct msg_place list = { place, rules_names[RULES_RULES], 0 };
+    /* Relative to the list: what is left out belongs to it. */
+    struct msg_place rules_place = { NULL, rules_names[RULES_RULES], 0 };
     struct sg_rules_spec rules;
     struct msg_object object;
     json_t *array, *value;
@@ -86,7 +86,7 @@ msg_rules(const struct msg_reader *reader, const struct msg_place *place,
     }
 
     json_array_foreach (array, i, value) {
-        struct msg_place at = { &list, NULL, i };
+        struct msg_place at = { &rules_place, NULL, i };
 
         read_rule(reader, &at, value, &rules);
     }
@@ -101,7 +101,7 @@ read_rule(const struct msg_reader *reader, const struct msg_place *place,
           json_t *json, struct sg_rules_spec *rules)
 {
     struct sg_rule rule;
-    char *reason = rule_from_json(reader, place, json, &rule);
+    char *reason = rule_from_json(reader, json, &rule);
 
     if (!reason && has_rule(rules, &rule.id)) {
         reason = xstrdup("id is used twice");
@@ -116,10 +116,10 @@ read_rule(const struct msg_reader *reader, const struct msg_place *place,
     rules->rules[rules->n_rules++] = rule;
 }
 
-/* Returns NULL or a malloc'd reason. */
+/* Returns NULL or a malloc'd reason, which does not name the rule. */
 static char *
-rule_from_json(const struct msg_reader *reader, const struct msg_place *place,
-               json_t *json, struct sg_rule *rule)
+rule_from_json(const struct msg_reader *reader, json_t *json,
+               struct sg_rule *rule)
 {
     struct rpc_rule_fields fields;
     struct msg_object object;
@@ -127,7 +127,7 @@ rule_from_json(const struct msg_reader *reader, const struct msg_place *place,
     char number[24];            /* Any 64-bit integer. */
     char *error;
 
-    error = msg_object_init(&object, reader, place, json, rule_names);
+    error = msg_object_init(&object, reader, NULL, json, rule_names);
     if (error) {
         return error;
     } else if (object.unknown) {

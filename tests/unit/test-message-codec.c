@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Everything that is encoded decodes to the same. */
+
+#include <config.h>
+#include "rpc/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/test.h"
+#include "util.h"
+#include "uuid.h"
+
+#define UNIQUE "0123456789abcdef0123456789abcdef"
+#define MSG_ID "fedcba9876543210fedcba9876543210"
+
+static struct rpc_limits
+limits(void)
+{
+    struct rpc_limits l;
+
+    rpc_limits_default(&l);
+    return l;
+}
+
+static char *
+decode(const char *body, struct rpc_message *message)
+{
+    struct rpc_limits l = limits();
+
+    return rpc_message_decode(body, strlen(body), &l, message);
+}
+
+static bool
+same_string(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static struct uuid
+random_id(uint64_t *seed)
+{
+    struct uuid id;
+
+    for (int i = 0; i < 4; i++) {
+        id.parts[i] = test_random(seed) | 1;
+    }
+    return id;
+}
+
+static struct sg_prefix
+random_prefix(uint64_t *seed, bool host)
+{
+    static const char *const texts[] = {
+        "192.0.2.1", "10.77.0.16/28", "0.0.0.0/0", "198.51.100.255",
+        "2001:db8::1", "2001:db8::/64", "::/0", "fe80::1",
+    };
+    struct sg_prefix p;
+
+    do {
+        const char *text = texts[test_random(seed) % ARRAY_SIZE(texts)];
+
+        REQUIRE(sg_prefix_from_string(text, &p));
+    } while (host && !sg_prefix_is_host(&p));
+    if (sg_prefix_is_host(&p)) {
+        p.addr[1] = test_random(seed);
+    }
+    return p;
+}
+
+static void
+random_port(uint64_t *seed, struct sg_port_spec *port)
+{
+    memset(port, 0, sizeof *port);
+    port->id = random_id(seed);
+    port->revision = 1 + test_random(seed) % INT64_MAX;
+    if (test_random(seed) % 2) {
+        port->network_id = random_id(seed);
+        strcpy(port->device, "tap5eb00000-00");
+    }
+    port->mac.ea[0] = 2;
+    port->mac.ea[5] = test_random(seed);
+    port->n_fixed_ips = test_random(seed) % 2;
+    if (port->n_fixed_ips) {
+        struct sg_prefix ip = random_prefix(seed, true);
+
+        port->fixed_ips = xmemdup(&ip, sizeof ip);
+    }
+    port->n_pairs = test_random(seed) % 2;
+    if (port->n_pairs) {
+        struct sg_pair pair = { random_prefix(seed, false),
+                                { { 2, 1, test_random(seed) } } };
+
+        port->pairs = xmemdup(&pair, sizeof pair);
+    }
+    port->n_groups = test_random(seed) % 2;
+    if (port->n_groups) {
+        struct uuid group = random_id(seed);
+
+        port->groups = xmemdup(&group, sizeof group);
+    }
+    port->port_security_enabled = test_random(seed) % 2;
+    port->trusted = test_random(seed) % 2;
+}
+
+static void
+random_rule(uint64_t *seed, struct sg_rule *rule)
+{
+    static const int with_ports[] = { 6, 17, 33, 132, 136 };
+
+    memset(rule, 0, sizeof *rule);
+    rule->id = random_id(seed);
+    rule->direction = test_random(seed) % 2;
+    rule->icmp_type = rule->icmp_code = -1;
+    rule->remote_prefix = random_prefix(seed, false);
+    rule->family = rule->remote_prefix.family;
+    switch (test_random(seed) % 4) {
+    case 0:
+        rule->protocol = -1;
+        break;
+    case 1:
+        rule->protocol = 1 + test_random(seed) % 255;
+        break;
+    case 2:
+        rule->protocol = with_ports[test_random(seed)
+                                    % ARRAY_SIZE(with_ports)];
+        rule->has_ports = true;
+        rule->port_min = test_random(seed);
+        rule->port_max = rule->port_min
+                         + test_random(seed) % (65536 - rule->port_min);
+        break;
+    case 3:
+        rule->protocol = rule->family == SG_IPV4 ? 1 : 58;
+        rule->icmp_type = test_random(seed) % 255;
+        rule->icmp_code = (int) (test_random(seed) % 257) - 1;
+        break;
+    }
+
+    rule->remote = test_random(seed) % 4;
+    if (rule->remote != SG_REMOTE_PREFIX) {
+        memset(&rule->remote_prefix, 0, sizeof rule->remote_prefix);
+    }
+    if (rule->remote == SG_REMOTE_GROUP
+        || rule->remote == SG_REMOTE_ADDRESS_GROUP) {
+        rule->remote_id = random_id(seed);
+    }
+}
+
+static void
+random_rules(uint64_t *seed, struct sg_rules_spec *rules)
+{
+    memset(rules, 0, sizeof *rules);
+    rules->group = random_id(seed);
+    rules->revision = 1 + test_random(seed) % 1000;
+    rules->stateful = test_random(seed) % 2;
+    rules->n_rules = test_random(seed) % 5;
+    rules->rules = xcalloc(rules->n_rules + 1, sizeof *rules->rules);
+    for (size_t i = 0; i < rules->n_rules; i++) {
+        random_rule(seed, &rules->rules[i]);
+    }
+}
+
+static void
+random_members(uint64_t *seed, bool whole, struct sg_members_spec *members)
+{
+    memset(members, 0, sizeof *members);
+    members->group = random_id(seed);
+    members->revision = 2 + test_random(seed) % 1000;
+    members->whole = whole;
+    for (int n = test_random(seed) % 4; n > 0; n--) {
+        struct sg_prefix p = random_prefix(seed, false);
+
+        if (p.plen) {
+            p.addr[0] = 40 + n;
+        }
+        sg_prefix_list_add(&members->added, &p);
+    }
+    sg_prefix_list_sort(&members->added);
+    if (!whole) {
+        members->prev = members->revision - 1;
+        struct sg_prefix p = random_prefix(seed, true);
+
+        p.addr[0] = 50;
+        sg_prefix_list_add(&members->removed, &p);
+    }
+}
+
+static void
+random_ref(uint64_t *seed, enum sg_kind kind, struct sg_ref **refs, size_t *n)
+{
+    *refs = xrealloc(*refs, (*n + 1) * sizeof **refs);
+    (*refs)[(*n)++] = (struct sg_ref) {
+        kind, random_id(seed), 1 + test_random(seed) % 1000,
+    };
+}
+
+static void
+add_objects(uint64_t *seed, struct sg_update *update)
+{
+    update->n_ports = test_random(seed) % 3;
+    update->ports = xcalloc(update->n_ports + 1, sizeof *update->ports);
+    for (size_t i = 0; i < update->n_ports; i++) {
+        random_port(seed, &update->ports[i]);
+    }
+    update->n_rules = test_random(seed) % 3;
+    update->rules = xcalloc(update->n_rules + 1, sizeof *update->rules);
+    for (size_t i = 0; i < update->n_rules; i++) {
+        random_rules(seed, &update->rules[i]);
+    }
+    update->n_members = test_random(seed) % 3;
+    update->members = xcalloc(update->n_members + 1, sizeof *update->members);
+    for (size_t i = 0; i < update->n_members; i++) {
+        random_members(seed, true, &update->members[i]);
+    }
+    for (int i = test_random(seed) % 3; i > 0; i--) {
+        random_ref(seed, i, &update->deleted, &update->n_deleted);
+        random_ref(seed, i, &update->unknown, &update->n_unknown);
+    }
+}
+
+static void
+random_update(uint64_t *seed, enum sg_method method, struct sg_update *update)
+{
+    sg_update_init(update, method);
+    update->epoch.ms = 1 + test_random(seed) % INT64_MAX;
+    update->epoch.tag = test_random(seed);
+    update->sent = test_random(seed) % INT64_MAX;
+    switch (method) {
+    case SG_METHOD_PORTS_UPDATED:
+        update->ports = xcalloc(2, sizeof *update->ports);
+        update->n_ports = 2;
+        random_port(seed, &update->ports[0]);
+        random_port(seed, &update->ports[1]);
+        break;
+    case SG_METHOD_PORTS_DELETED:
+        random_ref(seed, SG_KIND_PORT, &update->deleted, &update->n_deleted);
+        random_ref(seed, SG_KIND_PORT, &update->deleted, &update->n_deleted);
+        break;
+    case SG_METHOD_RESYNC:
+        for (int i = test_random(seed) % 3; i > 0; i--) {
+            random_ref(seed, i, &update->refs, &update->n_refs);
+            update->refs[update->n_refs - 1].revision = 0;
+        }
+        break;
+    case SG_METHOD_RULES_UPDATED:
+        update->rules = xcalloc(1, sizeof *update->rules);
+        update->n_rules = 1;
+        random_rules(seed, &update->rules[0]);
+        break;
+    case SG_METHOD_MEMBERS_CHANGED:
+        update->members = xcalloc(1, sizeof *update->members);
+        update->n_members = 1;
+        random_members(seed, test_random(seed) % 2, &update->members[0]);
+        break;
+    case SG_METHOD_GROUP_DELETED:
+        random_ref(seed, SG_KIND_RULES, &update->deleted, &update->n_deleted);
+        random_ref(seed, SG_KIND_MEMBERS, &update->deleted,
+                   &update->n_deleted);
+        update->deleted[1].id = update->deleted[0].id;
+        update->deleted[1].revision = update->deleted[0].revision;
+        break;
+    case SG_METHOD_BEACON:
+        update->seq = test_random(seed) % INT64_MAX;
+        update->more = test_random(seed) % 2;
+        update->n_entries = test_random(seed) % 3;
+        update->entries = xcalloc(3, sizeof *update->entries);
+        for (size_t i = 0; i < update->n_entries; i++) {
+            update->entries[i].hash = test_random(seed) >> i * 8;
+            update->entries[i].revision = 1 + test_random(seed) % 1000;
+        }
+        break;
+    case SG_METHOD_SYNC:
+        add_objects(seed, update);
+        update->same = test_random(seed) % 2;
+        update->next = test_random(seed) % 2 ? xstrdup("page \"2\"") : NULL;
+        break;
+    case SG_METHOD_REPORT:
+        FAIL("no update");
+        break;
+    }
+}
+
+static void
+check_refs(const struct sg_ref *a, size_t n_a, const struct sg_ref *b,
+           size_t n_b, bool with_revision)
+{
+    if (!CHECK_UEQ(n_a, n_b)) {
+        return;
+    }
+    for (size_t i = 0; i < n_a; i++) {
+        CHECK_EQ(a[i].kind, b[i].kind);
+        CHECK(uuid_equals(&a[i].id, &b[i].id));
+        CHECK_EQ(a[i].revision, with_revision ? b[i].revision : 0);
+    }
+}
+
+static void
+check_prefixes(const struct sg_prefix_list *a, const struct sg_prefix_list *b)
+{
+    if (CHECK_UEQ(a->n, b->n) && a->n) {
+        CHECK_MEM(a->p, b->p, a->n * sizeof *a->p);
+    }
+}
+
+static void
+check_objects(const struct sg_update *got, const struct sg_update *want)
+{
+    REQUIRE(CHECK_UEQ(got->n_ports, want->n_ports));
+    for (size_t i = 0; i < got->n_ports; i++) {
+        CHECK(sg_port_spec_equals(&got->ports[i], &want->ports[i]));
+        CHECK_EQ(got->ports[i].revision, want->ports[i].revision);
+    }
+    REQUIRE(CHECK_UEQ(got->n_rules, want->n_rules));
+    for (size_t i = 0; i < got->n_rules; i++) {
+        CHECK(sg_rules_spec_equals(&got->rules[i], &want->rules[i]));
+        CHECK_EQ(got->rules[i].revision, want->rules[i].revision);
+        for (size_t j = 0; j < got->rules[i].n_refused; j++) {
+            FAIL("refused: %s", got->rules[i].refused[j].reason);
+        }
+    }
+    REQUIRE(CHECK_UEQ(got->n_members, want->n_members));
+    for (size_t i = 0; i < got->n_members; i++) {
+        const struct sg_members_spec *a = &got->members[i];
+        const struct sg_members_spec *b = &want->members[i];
+
+        CHECK(uuid_equals(&a->group, &b->group));
+        CHECK_EQ(a->revision, b->revision);
+        CHECK_EQ(a->prev, b->prev);
+        CHECK_EQ(a->whole, b->whole);
+        check_prefixes(&a->added, &b->added);
+        check_prefixes(&a->removed, &b->removed);
+    }
+}
+
+static void
+check_updates(const struct sg_update *got, const struct sg_update *want)
+{
+    CHECK_EQ(got->method, want->method);
+    CHECK_EQ(sg_epoch_compare(&got->epoch, &want->epoch), 0);
+    CHECK_EQ(got->sent, want->sent);
+    check_objects(got, want);
+    check_refs(got->deleted, got->n_deleted, want->deleted, want->n_deleted,
+               true);
+    check_refs(got->unknown, got->n_unknown, want->unknown, want->n_unknown,
+               false);
+    check_refs(got->refs, got->n_refs, want->refs, want->n_refs, false);
+    CHECK_UEQ(got->n_bad + got->n_problems, 0);
+    CHECK_EQ(got->seq, want->seq);
+    CHECK_EQ(got->more, want->more);
+    CHECK_EQ(got->same, want->same);
+    CHECK(same_string(got->next, want->next));
+    if (CHECK_UEQ(got->n_entries, want->n_entries)) {
+        for (size_t i = 0; i < got->n_entries; i++) {
+            CHECK_UEQ(got->entries[i].hash, want->entries[i].hash);
+            CHECK_EQ(got->entries[i].revision, want->entries[i].revision);
+        }
+    }
+}
+
+TEST(round_trip_requests)
+{
+    uint64_t seed = test_seed();
+    struct rpc_limits l = limits();
+
+    for (unsigned int round = 0; round < test_rounds(100); round++) {
+        for (int m = 0; m < SG_METHOD_SYNC; m++) {
+            struct sg_update want, got;
+            struct rpc_message message;
+            size_t len;
+
+            random_update(&seed, m, &want);
+            char *body = rpc_encode_update(&want, UNIQUE, &len);
+            CHECK_UEQ(len, strlen(body));
+            REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+            CHECK_EQ(message.type, RPC_REQUEST);
+            CHECK_STR(message.unique_id, UNIQUE);
+            CHECK(!message.msg_id);
+            REQUIRE(CHECK_NO_ERROR(rpc_update_from_request(&message, &l,
+                                                           &got)));
+            check_updates(&got, &want);
+            rpc_message_uninit(&message);
+            sg_update_uninit(&got);
+            sg_update_uninit(&want);
+            free(body);
+        }
+    }
+}
+
+TEST(round_trip_answers)
+{
+    uint64_t seed = test_seed();
+    struct rpc_limits l = limits();
+
+    for (unsigned int round = 0; round < test_rounds(200); round++) {
+        struct sg_update want, got;
+        struct rpc_message message;
+        size_t len;
+
+        random_update(&seed, SG_METHOD_SYNC, &want);
+        char *body = rpc_encode_sync_reply(&want, MSG_ID, UNIQUE, &len);
+        REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+        CHECK_EQ(message.type, RPC_REPLY);
+        CHECK_STR(message.msg_id, MSG_ID);
+        CHECK_STR(message.unique_id, UNIQUE);
+        CHECK(message.ending && !message.failure_class);
+        REQUIRE(CHECK_NO_ERROR(rpc_update_from_reply(&message, &l, &got)));
+        check_updates(&got, &want);
+        sg_update_uninit(&got);
+        rpc_message_uninit(&message);
+        free(body);
+
+        char *text = rpc_encode_update_text(&want, &len);
+        REQUIRE(CHECK_NO_ERROR(rpc_update_from_text(text, len, &l, &got)));
+        check_updates(&got, &want);
+        sg_update_uninit(&got);
+        sg_update_uninit(&want);
+        free(text);
+    }
+}
+
+static void
+check_sync_request(const struct sg_sync_request *want)
+{
+    struct rpc_limits l = limits();
+    struct sg_sync_request got;
+    struct rpc_message message;
+    size_t len;
+    char *body = rpc_encode_sync_call(want, MSG_ID, "sg-agent.h.00000001",
+                                      UNIQUE, &len);
+
+    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    CHECK_STR(message.method, "sync");
+    CHECK_STR(message.msg_id, MSG_ID);
+    CHECK_STR(message.reply_q, "sg-agent.h.00000001");
+    CHECK_STR(message.unique_id, UNIQUE);
+    CHECK_EQ(message.timeout, 0);
+    CHECK(rpc_message_served(&message));
+    REQUIRE(CHECK_NO_ERROR(rpc_sync_request_decode(&message, &l, &got)));
+    CHECK_STR(got.host, want->host);
+    CHECK_STR(got.boot, want->boot);
+    CHECK_EQ(sg_epoch_compare(&got.epoch, &want->epoch), 0);
+    CHECK_EQ(got.partial, want->partial);
+    CHECK(same_string(got.digest, want->digest));
+    CHECK(same_string(got.page, want->page));
+    if (CHECK_UEQ(got.n_ports, want->n_ports) && got.n_ports) {
+        CHECK_MEM(got.ports, want->ports, got.n_ports * sizeof *got.ports);
+    }
+    check_refs(got.objects, got.n_objects, want->objects, want->n_objects,
+               false);
+    check_refs(got.have, got.n_have, want->have, want->n_have, true);
+    sg_sync_request_uninit(&got);
+    rpc_message_uninit(&message);
+    free(body);
+}
+
+TEST(round_trip_sync_request)
+{
+    uint64_t seed = test_seed();
+    struct sg_sync_request request;
+
+    memset(&request, 0, sizeof request);
+    request.host = xstrdup("compute-1");
+    request.boot = xstrdup("0badcafe");
+    check_sync_request(&request);
+
+    request.epoch = (struct sg_epoch) { 1763666000000, 7 };
+    request.ports = xcalloc(3, sizeof *request.ports);
+    request.n_ports = 3;
+    for (int i = 0; i < 3; i++) {
+        request.ports[i] = random_id(&seed);
+        random_ref(&seed, i, &request.have, &request.n_have);
+    }
+    request.page = xstrdup("p2");
+    request.digest = xstrdup("d");
+    check_sync_request(&request);
+
+    /* Nothing in particular is not the same as everything. */
+    request.partial = true;
+    check_sync_request(&request);
+    random_ref(&seed, SG_KIND_RULES, &request.objects, &request.n_objects);
+    check_sync_request(&request);
+    sg_sync_request_uninit(&request);
+}
+
+TEST(round_trip_report)
+{
+    struct rpc_limits l = limits();
+    char host[] = "compute-1", boot[] = "0badcafe";
+    struct sg_report want = {
+        .host = host, .boot = boot, .epoch = { 1763666000000, 7 },
+        .generation = 12, .applied = 11, .in_sync = true, .lag_ms = 3,
+        .n_ports = 20, .n_protected = 19,
+    };
+    struct rpc_message message;
+    struct sg_report got;
+    size_t len;
+    char *body = rpc_encode_report(&want, UNIQUE, &len);
+
+    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    CHECK(!message.msg_id);
+    REQUIRE(CHECK_NO_ERROR(rpc_report_decode(&message, &l, &got)));
+    CHECK_STR(got.host, host);
+    CHECK_STR(got.boot, boot);
+    CHECK_EQ(sg_epoch_compare(&got.epoch, &want.epoch), 0);
+    CHECK_UEQ(got.generation, 12);
+    CHECK_UEQ(got.applied, 11);
+    CHECK(got.in_sync);
+    CHECK_EQ(got.lag_ms, 3);
+    CHECK_UEQ(got.n_ports, 20);
+    CHECK_UEQ(got.n_protected, 19);
+    sg_report_uninit(&got);
+    rpc_message_uninit(&message);
+    free(body);
+}
