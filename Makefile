@@ -177,7 +177,7 @@ GOLDEN_TESTS += tests/golden/golden-render.c
 
 # These link everything and may need a private network namespace or root.
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
-#CONFORMANCE_TESTS += tests/conformance/test-iptables.c
+CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
 

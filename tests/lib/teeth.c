@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* A deliberate fault for sg-agent, preloaded into it.
+ *
+ * Changes of set members that the agent sends to the kernel do the opposite
+ * of what it asked for, and the kernel says that all is well.  The program
+ * itself is the one that users run.  The file that TEETH_FILE names decides,
+ * for as long as it is there:
+ *
+ *   leak    a member to be deleted stays: its packets go on passing
+ *   lose    a member to be added does not come: its packets never pass
+ *
+ * The prober has to find it out. */
+
+#include <config.h>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+
+typedef ssize_t sendto_func(int, const void *, size_t, int,
+                            const struct sockaddr *, socklen_t);
+
+/* The second letter of the file, in which the two words differ, or '\0'. */
+static char
+fault(void)
+{
+    const char *name = getenv("TEETH_FILE");
+    int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+    char letters[2] = "";
+
+    if (fd >= 0) {
+        if (read(fd, letters, sizeof letters) != sizeof letters) {
+            letters[1] = '\0';
+        }
+        close(fd);
+    }
+    return letters[1];
+}
+
+/* Turns the command 'from' into 'to'.  The flag that lets the kernel refuse a
+ * member that is there already, or is not, goes. */
+static void
+spoil(struct nlmsghdr *nlh, int from, int to)
+{
+    if (nlh->nlmsg_type == (NFNL_SUBSYS_IPSET << 8 | from)) {
+        nlh->nlmsg_type = NFNL_SUBSYS_IPSET << 8 | to;
+        nlh->nlmsg_flags &= ~NLM_F_EXCL;
+    }
+}
+
+/* What libmnl sends by. */
+ssize_t
+sendto(int fd, const void *data, size_t size, int flags,
+       const struct sockaddr *to, socklen_t to_len)
+{
+    sendto_func *next = (sendto_func *) dlsym(RTLD_NEXT, "sendto");
+    char copy[1 << 17];
+    char letter;
+
+    if (!to || to->sa_family != AF_NETLINK || size > sizeof copy
+        || !(letter = fault())) {
+        return next(fd, data, size, flags, to, to_len);
+    }
+    struct nlmsghdr *nlh = (struct nlmsghdr *) copy;
+    int left = size;
+    memcpy(copy, data, size);
+    for (; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
+        if (letter == 'e') {
+            spoil(nlh, IPSET_CMD_DEL, IPSET_CMD_ADD);
+        } else {
+            spoil(nlh, IPSET_CMD_ADD, IPSET_CMD_DEL);
+        }
+    }
+    return next(fd, copy, size, flags, to, to_len);
+}
