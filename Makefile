@@ -43,7 +43,8 @@ all:
 # Sources, one per line, sorted.
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
-#CORE_SRCS += agent/config.c
+CORE_SRCS += agent/config.c
+CORE_SRCS += agent/config_keys.c
 CORE_SRCS += agent/kept.c
 CORE_SRCS += agent/member_changes.c
 CORE_SRCS += agent/metrics.c
@@ -79,6 +80,8 @@ CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
 CORE_SRCS += include/sg/types.c
 CORE_SRCS += include/sg/update.c
+CORE_SRCS += rpc/ack_window.c
+CORE_SRCS += rpc/binding_table.c
 CORE_SRCS += rpc/message.c
 CORE_SRCS += rpc/message_decode.c
 CORE_SRCS += rpc/message_encode.c
@@ -87,6 +90,7 @@ CORE_SRCS += rpc/message_members.c
 CORE_SRCS += rpc/message_port.c
 CORE_SRCS += rpc/message_request.c
 CORE_SRCS += rpc/message_rules.c
+CORE_SRCS += rpc/publish_window.c
 CORE_SRCS += rpc/rule.c
 CORE_SRCS += rpc/sequence.c
 CORE_SRCS += rpc/topology.c
@@ -104,7 +108,12 @@ IO_SRCS += firewall/iptables/backend_iptables.c
 IO_SRCS += firewall/iptables/ipt_table.c
 IO_SRCS += firewall/iptables/kset.c
 IO_SRCS += firewall/iptables/xtables_lock.c
-#IO_SRCS += rpc/amqp_client.c
+IO_SRCS += rpc/amqp_client.c
+IO_SRCS += rpc/amqp_conn.c
+IO_SRCS += rpc/amqp_consumer.c
+IO_SRCS += rpc/amqp_publisher.c
+IO_SRCS += rpc/handover.c
+IO_SRCS += rpc/resolver.c
 
 # P files of the programs under tools/, so that unit tests can reach them.
 # libsgtools.a.
@@ -145,10 +154,14 @@ TESTLIB_SRCS += tests/lib/test.c
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
-UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/property/test-plan-prop.c
+UNIT_TESTS += tests/unit/test-codec.c
+UNIT_TESTS += tests/unit/test-config.c
+UNIT_TESTS += tests/unit/test-diff.c
+UNIT_TESTS += tests/unit/test-dispatch.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-members.c
+UNIT_TESTS += tests/unit/test-membership.c
 UNIT_TESTS += tests/unit/test-message-codec.c
 UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
@@ -157,6 +170,7 @@ UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-policy.c
 UNIT_TESTS += tests/unit/test-prober-account.c
+UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
 UNIT_TESTS += tests/unit/test-topology.c

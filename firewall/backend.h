@@ -84,6 +84,14 @@ uint64_t fw_backend_memory_writes(const struct fw_backend *);
 struct fw_ruleset *fw_backend_memory_state(struct fw_backend *);
 /* A listing of this set is under way: swap and destroy answer EBUSY. */
 void fw_backend_memory_hold_dump(struct fw_backend *, const char *set, bool);
+/* What a set holds, or NULL if there is no such set. */
+const struct sg_members *fw_backend_memory_members(const struct fw_backend *,
+                                                   const char *set);
+/* Calls 'cb' after every change that a packet could see: each member added or
+ * deleted, each table committed, each swap. */
+typedef void fw_backend_memory_cb(void *aux);
+void fw_backend_memory_observe(struct fw_backend *, fw_backend_memory_cb *,
+                               void *aux);
 
 /* The kernel of this network namespace: legacy tables and ipset. */
 struct fw_backend_iptables_config {

@@ -9,7 +9,8 @@
  *
  *   prepare   create and fill sets that no rule refers to
  *   tighten   delete members
- *   commit    rules, one commit per family and table that differs
+ *   commit    rules, one commit per family and table that differs; the raw
+ *             table has two if zones come and go at once (see plan.c)
  *   widen     add members to sets that rules refer to
  *   retire    destroy sets that nothing refers to any more
  *
@@ -85,6 +86,16 @@ struct fw_set_work {
     char name[FW_SET_LEN];
     struct sg_prefix_list add, del;
 };
+struct fw_set_work *fw_set_work_find(const struct hmap *, const char *name);
+struct fw_set_work *fw_set_work_add(struct hmap *, const char *name);
+/* Frees the entries and destroys the map. */
+void fw_set_work_destroy(struct hmap *);
+
+/* Members of the group that a set of 'family' can hold: single addresses, of
+ * a group that is known.  Appends to the list. */
+void fw_set_wanted(const struct sg_policy *, const struct uuid *group,
+                   enum sg_family, struct sg_prefix_list *);
+bool fw_set_can_hold(const struct sg_prefix *, enum sg_family);
 
 struct fw_plan_args {
     const struct fw_ruleset *actual, *desired;
@@ -98,8 +109,10 @@ struct fw_plan_args {
 struct fw_plan *fw_plan_create(const struct fw_plan_args *);
 void fw_plan_destroy(struct fw_plan *);
 /* Invariants: phases ascend, sets are created before a commit names them and
- * destroyed after, no edit touches a foreign rule or chain, every edit's
- * chain exists by then.  NULL or a malloc'd sentence. */
+ * destroyed after, members are added to a set that rules refer to only after
+ * the commits, no edit touches a foreign rule or chain, every edit's chain
+ * exists by then, and the tables end up as desired.  NULL or a malloc'd
+ * sentence. */
 char *fw_plan_check(const struct fw_plan *, const struct fw_plan_args *)
     SG_MUST_USE;
 bool fw_plan_is_empty(const struct fw_plan *);

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* A model of the kernel's packet filter behind struct fw_backend.
+ *
+ * It has the kernel's manners, as far as the layers above depend on them:
+ *
+ * - A commit replaces the whole table with what was read plus the edits.  It
+ *   is refused only if the number of entries changed since; another writer's
+ *   edit that keeps the number is silently undone.
+ * - A rule holds its set; a set that is held or being listed is not
+ *   destroyed, one that is being listed is not swapped.  References belong to
+ *   the name and stay with it through a swap.
+ * - A rule with a set of the other family is accepted.
+ * - Members are added one by one; a full set stops a batch half-way.
+ * - A hash:ip set takes neither prefixes nor the unspecified address. */
+
+#include <config.h>
+#include "firewall/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/table_diff.h"
+#include "hash.h"
+#include "sset.h"
+#include "util.h"
+
+/* Content of a set of 'state'. */
+struct content {
+    struct hmap_node node;      /* In 'contents', by name. */
+    char name[FW_SET_LEN];
+    struct sg_members members;
+};
+
+/* What read() saw and commit() works on. */
+struct open_table {
+    bool open;
+    size_t n_entries;
+    struct fw_table table;
+};
+
+struct fault {
+    int nth;                    /* Counts down; 0: none. */
+    int error;
+    bool persistent;
+};
+
+struct backend_memory {
+    struct fw_backend up;
+    struct fw_ruleset *state;
+    struct hmap contents;       /* Contains "struct content"s. */
+    struct open_table opened[SG_N_FAMILIES][FW_N_TABLES];
+    bool locked;
+    struct sset dumps;          /* Names of sets being listed. */
+    struct fault faults[FW_N_FAULTS];
+    uint64_t writes;
+    fw_backend_memory_cb *observer;
+    void *aux;
+    char *error;
+};
+
+static const struct fw_backend_class memory_class;
+
+static int apply_edit(struct fw_table *, const struct fw_edit *);
+static bool is_target(const struct fw_table *, const struct fw_chain *);
+static bool sets_exist(const struct backend_memory *,
+                       const struct fw_table *);
+static void count_references(struct backend_memory *,
+                             const struct fw_table *, int sign);
+static size_t count_entries(const struct fw_table *);
+static void close_table(struct open_table *);
+static struct content *find_content(const struct backend_memory *,
+                                    const char *name);
+
+static struct backend_memory *
+memory_cast(const struct fw_backend *up)
+{
+    /* The class's functions may get a const pointer to what is not const. */
+    BUILD_ASSERT_DECL(offsetof(struct backend_memory, up) == 0);
+    ovs_assert(up->class == &memory_class);
+    return (struct backend_memory *) (uintptr_t) up;
+}
+
+struct fw_backend *
+fw_backend_memory_create(void)
+{
+    static const char *const builtin[FW_N_TABLES][3] = {
+        [FW_RAW] = { "PREROUTING", "OUTPUT", NULL },
+        [FW_SECURITY] = { "INPUT", "FORWARD", "OUTPUT" },
+        [FW_FILTER] = { "INPUT", "FORWARD", "OUTPUT" },
+    };
+    struct backend_memory *b = xzalloc(sizeof *b);
+
+    b->up.class = &memory_class;
+    b->state = fw_ruleset_create();
+    hmap_init(&b->contents);
+    sset_init(&b->dumps);
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            for (size_t i = 0; i < 3 && builtin[t][i]; i++) {
+                fw_table_chain(&b->state->tables[f][t], builtin[t][i]);
+            }
+        }
+    }
+    return &b->up;
+}
+
+void
+fw_backend_memory_fail(struct fw_backend *up, enum fw_fault_op op, int nth,
+                       int error, bool persistent)
+{
+    memory_cast(up)->faults[op] = (struct fault) { nth, error, persistent };
+}
+
+uint64_t
+fw_backend_memory_writes(const struct fw_backend *up)
+{
+    return memory_cast(up)->writes;
+}
+
+struct fw_ruleset *
+fw_backend_memory_state(struct fw_backend *up)
+{
+    return memory_cast(up)->state;
+}
+
+void
+fw_backend_memory_hold_dump(struct fw_backend *up, const char *set, bool hold)
+{
+    struct backend_memory *b = memory_cast(up);
+
+    if (hold) {
+        sset_add(&b->dumps, set);
+    } else {
+        sset_find_and_delete(&b->dumps, set);
+    }
+}
+
+const struct sg_members *
+fw_backend_memory_members(const struct fw_backend *up, const char *set)
+{
+    struct content *content = find_content(memory_cast(up), set);
+
+    return content ? &content->members : NULL;
+}
+
+void
+fw_backend_memory_observe(struct fw_backend *up, fw_backend_memory_cb *cb,
+                          void *aux)
+{
+    struct backend_memory *b = memory_cast(up);
+
+    b->observer = cb;
+    b->aux = aux;
+}
+
+static void
+changed(const struct backend_memory *b)
+{
+    if (b->observer) {
+        b->observer(b->aux);
+    }
+}
+
+/* Keeps the sentence for error() and returns 'error'. */
+static int
+fail(struct backend_memory *b, int error, const char *what, const char *name)
+{
+    free(b->error);
+    b->error = xasprintf("%s %s: %s", what, name, ovs_strerror(error));
+    return error;
+}
+
+/* Does this operation fail by order of the test? */
+static int
+fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
+{
+    struct fault *f = &b->faults[op];
+
+    if (!f->nth || --f->nth) {
+        return 0;
+    }
+    if (f->persistent) {
+        f->nth = 1;
+    }
+    return fail(b, f->error, "injected fault", name);
+}
+
+static int
+write_fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
+{
+    b->writes++;
+    return fault(b, op, name);
+}
+
+static void
+memory_end(struct fw_backend *up)
+{
+    struct backend_memory *b = memory_cast(up);
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            close_table(&b->opened[f][t]);
+        }
+    }
+    b->locked = false;
+}
+
+static void
+memory_destroy(struct fw_backend *up)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct content *content;
+
+    memory_end(up);
+    HMAP_FOR_EACH_POP (content, node, &b->contents) {
+        sg_members_uninit(&content->members);
+        free(content);
+    }
+    hmap_destroy(&b->contents);
+    fw_ruleset_destroy(b->state);
+    sset_destroy(&b->dumps);
+    free(b->error);
+    free(b);
+}
+
+static const char *
+memory_error(const struct fw_backend *up)
+{
+    const struct backend_memory *b = memory_cast(up);
+
+    return b->error ? b->error : "no error";
+}
+
+/* ------------------------------------------------------------------------ */
+/* Tables. */
+
+static int
+memory_begin(struct fw_backend *up)
+{
+    struct backend_memory *b = memory_cast(up);
+    int error = fault(b, FW_FAULT_BEGIN, "lock");
+
+    ovs_assert(!b->locked);
+    b->locked = !error;
+    return error;
+}
+
+static int
+memory_read(struct fw_backend *up, enum sg_family family,
+            enum fw_table_id id, struct fw_table *table)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct open_table *open = &b->opened[family][id];
+    const struct fw_table *live = &b->state->tables[family][id];
+    int error = fault(b, FW_FAULT_READ, fw_table_name(id));
+
+    ovs_assert(b->locked);
+    close_table(open);
+    if (error) {
+        return error;
+    }
+    open->open = true;
+    open->n_entries = count_entries(live);
+    fw_table_clone(&open->table, live);
+    fw_table_uninit(table);
+    fw_table_clone(table, live);
+    return 0;
+}
+
+static int
+memory_commit(struct fw_backend *up, enum sg_family family,
+              enum fw_table_id id, const struct fw_edit *edits, size_t n)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct open_table *open = &b->opened[family][id];
+    struct fw_table *live = &b->state->tables[family][id];
+    int error = write_fault(b, FW_FAULT_COMMIT, fw_table_name(id));
+
+    ovs_assert(open->open);
+    for (size_t i = 0; !error && i < n; i++) {
+        error = apply_edit(&open->table, &edits[i]);
+    }
+    if (!error && fw_table_find_loop(&open->table)) {
+        error = EINVAL;
+    }
+    if (!error && !sets_exist(b, &open->table)) {
+        error = ENOENT;
+    }
+    if (!error && count_entries(live) != open->n_entries) {
+        error = EAGAIN;
+    }
+    if (error) {
+        close_table(open);
+        return fail(b, error, "commit", fw_table_name(id));
+    }
+
+    count_references(b, live, -1);
+    hmap_swap(&live->chains, &open->table.chains);
+    count_references(b, live, 1);
+    close_table(open);
+    changed(b);
+    return 0;
+}
+
+static bool
+terminated(const char *text, size_t size)
+{
+    return text[0] && memchr(text, '\0', size);
+}
+
+static int
+apply_edit(struct fw_table *table, const struct fw_edit *e)
+{
+    bool jumps = e->rule.verdict == FW_JUMP || e->rule.verdict == FW_GOTO;
+
+    if (!terminated(e->chain, sizeof e->chain)
+        || (jumps && !terminated(e->rule.target, sizeof e->rule.target))) {
+        return EINVAL;
+    }
+
+    const struct fw_chain *chain = fw_table_find(table, e->chain);
+    if (e->kind == FW_EDIT_CHAIN_DELETE && chain
+        && (chain->references || is_target(table, chain))) {
+        return EBUSY;
+    }
+    return fw_edit_apply(table, e);
+}
+
+static bool
+is_target(const struct fw_table *table, const struct fw_chain *target)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; i < chain->n_rules; i++) {
+            const struct fw_rule *r = &chain->rules[i];
+            if ((r->verdict == FW_JUMP || r->verdict == FW_GOTO)
+                && !strcmp(r->target, target->name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+sets_exist(const struct backend_memory *b, const struct fw_table *table)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; i < chain->n_rules; i++) {
+            const struct fw_rule *r = &chain->rules[i];
+            if (r->match & (FW_M_SET_SRC | FW_M_SET_DST)
+                && !fw_ruleset_find_set(b->state, r->set)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void
+count_references(struct backend_memory *b, const struct fw_table *table,
+                 int sign)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; i < chain->n_rules; i++) {
+            const struct fw_rule *r = &chain->rules[i];
+            struct fw_set *set = (r->match & (FW_M_SET_SRC | FW_M_SET_DST)
+                                  ? fw_ruleset_find_set(b->state, r->set)
+                                  : NULL);
+            if (set) {
+                set->references += sign;
+            }
+        }
+    }
+}
+
+/* A chain costs the kernel two entries, its head and its end. */
+static size_t
+count_entries(const struct fw_table *table)
+{
+    const struct fw_chain *chain;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        n += 2 + chain->n_rules;
+    }
+    return n;
+}
+
+static void
+close_table(struct open_table *open)
+{
+    if (open->open) {
+        fw_table_uninit(&open->table);
+        open->open = false;
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Sets. */
+
+static struct content *
+find_content(const struct backend_memory *b, const char *name)
+{
+    struct content *content;
+
+    HMAP_FOR_EACH_WITH_HASH (content, node, hash_string(name, 0),
+                             &b->contents) {
+        if (!strcmp(content->name, name)) {
+            return content;
+        }
+    }
+    return NULL;
+}
+
+static int
+memory_list_sets(struct fw_backend *up, struct fw_ruleset *rs)
+{
+    struct backend_memory *b = memory_cast(up);
+    int error = fault(b, FW_FAULT_LIST, "sets");
+    const struct fw_set *set;
+
+    if (error) {
+        return error;
+    }
+    HMAP_FOR_EACH (set, node, &b->state->sets) {
+        enum sg_family family;
+        enum fw_slot slot;
+
+        if (fw_set_kind(set->name, &family, &slot) != FW_NAME_FOREIGN) {
+            struct fw_set *copy = fw_ruleset_add_set(rs, set);
+            memset(&copy->group, 0, sizeof copy->group);
+        }
+    }
+    return 0;
+}
+
+static int
+memory_set_members(struct fw_backend *up, const char *name,
+                   enum sg_family family, struct sg_prefix_list *list)
+{
+    struct backend_memory *b = memory_cast(up);
+    const struct content *content = find_content(b, name);
+    int error = fault(b, FW_FAULT_MEMBERS, name);
+
+    if (error) {
+        return error;
+    }
+    if (!content) {
+        return fail(b, ENOENT, "list", name);
+    }
+    sg_members_hosts(&content->members, family, list);
+    return 0;
+}
+
+static int
+memory_set_create(struct fw_backend *up, const struct fw_set *set)
+{
+    struct backend_memory *b = memory_cast(up);
+    bool fits = terminated(set->name, sizeof set->name);
+    int error = write_fault(b, FW_FAULT_CREATE, fits ? set->name : "set");
+
+    if (error) {
+        return error;
+    }
+    if (!fits || !set->maxelem) {
+        return fail(b, EINVAL, "create", "set");
+    }
+    if (fw_ruleset_find_set(b->state, set->name)) {
+        return fail(b, EEXIST, "create", set->name);
+    }
+
+    struct fw_set *copy = fw_ruleset_add_set(b->state, set);
+    copy->elements = copy->references = 0;
+    copy->foreign_type = false;
+
+    struct content *content = xzalloc(sizeof *content);
+    ovs_strzcpy(content->name, set->name, sizeof content->name);
+    sg_members_init(&content->members);
+    hmap_insert(&b->contents, &content->node, hash_string(set->name, 0));
+    return 0;
+}
+
+/* Can a hash:ip set of 'family' hold this? */
+static bool
+storable(const struct sg_prefix *p, enum sg_family family)
+{
+    static const uint8_t zero[sizeof p->addr];
+
+    return p->family == family && sg_prefix_is_host(p)
+           && memcmp(p->addr, zero, sizeof zero);
+}
+
+/* Adds one member, or deletes it. */
+static int
+change_member(struct fw_set *set, struct content *content,
+              const struct sg_prefix *p, bool add)
+{
+    if (!storable(p, set->family) || set->foreign_type) {
+        return EINVAL;
+    }
+    if (!add) {
+        sg_members_remove(&content->members, p);
+    } else if (!sg_members_contains(&content->members, p)) {
+        if (set->elements >= set->maxelem) {
+            return ENOSPC;
+        }
+        sg_members_add(&content->members, p);
+    }
+    set->elements = sg_members_count(&content->members);
+    return 0;
+}
+
+struct batch {
+    const char *name;
+    const struct sg_prefix *members;
+    size_t n;
+    bool add;
+};
+
+static int
+change_members(struct backend_memory *b, enum sg_family family,
+               const struct batch *batch, size_t *n_done)
+{
+    const char *what = batch->add ? "add to" : "delete from";
+    struct fw_set *set = fw_ruleset_find_set(b->state, batch->name);
+    struct content *content = find_content(b, batch->name);
+    size_t done = 0;
+    int error = 0;
+
+    if (!set || !content) {
+        error = ENOENT;
+    } else if (set->family != family) {
+        error = EINVAL;
+    }
+    while (!error && done < batch->n) {
+        error = change_member(set, content, &batch->members[done],
+                              batch->add);
+        if (!error) {
+            done++;
+            changed(b);
+        }
+    }
+    if (n_done) {
+        *n_done = done;
+    }
+    return error ? fail(b, error, what, batch->name) : 0;
+}
+
+static int
+memory_set_add(struct fw_backend *up, const char *name,
+               enum sg_family family, const struct sg_prefix *members,
+               size_t n, size_t *n_done)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct batch batch = { name, members, n, true };
+    int error = write_fault(b, FW_FAULT_ADD, name);
+
+    if (error) {
+        /* The worst kind of failure: half of it happened. */
+        batch.n = n / 2;
+        change_members(b, family, &batch, n_done);
+        return error;
+    }
+    return change_members(b, family, &batch, n_done);
+}
+
+static int
+memory_set_del(struct fw_backend *up, const char *name,
+               enum sg_family family, const struct sg_prefix *members,
+               size_t n, size_t *n_done)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct batch batch = { name, members, n, false };
+    int error = write_fault(b, FW_FAULT_DEL, name);
+
+    if (error) {
+        batch.n = n / 2;
+        change_members(b, family, &batch, n_done);
+        return error;
+    }
+    return change_members(b, family, &batch, n_done);
+}
+
+static int
+memory_set_swap(struct fw_backend *up, const char *a_name, const char *b_name)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct fw_set *set1 = fw_ruleset_find_set(b->state, a_name);
+    struct fw_set *set2 = fw_ruleset_find_set(b->state, b_name);
+    int error = write_fault(b, FW_FAULT_SWAP, a_name);
+
+    if (error) {
+        return error;
+    }
+    if (!set1 || !set2) {
+        return fail(b, ENOENT, "swap", a_name);
+    }
+    if (set1->family != set2->family
+        || set1->foreign_type != set2->foreign_type) {
+        return fail(b, EINVAL, "swap", a_name);
+    }
+    if (sset_contains(&b->dumps, a_name) || sset_contains(&b->dumps, b_name)) {
+        return fail(b, EBUSY, "swap", a_name);
+    }
+    sg_members_swap(&find_content(b, a_name)->members,
+                    &find_content(b, b_name)->members);
+
+    struct fw_set tmp = *set1;
+    set1->elements = set2->elements;
+    set1->maxelem = set2->maxelem;
+    set1->hashsize = set2->hashsize;
+    set2->elements = tmp.elements;
+    set2->maxelem = tmp.maxelem;
+    set2->hashsize = tmp.hashsize;
+    changed(b);
+    return 0;
+}
+
+static int
+memory_set_destroy(struct fw_backend *up, const char *name)
+{
+    struct backend_memory *b = memory_cast(up);
+    struct fw_set *set = fw_ruleset_find_set(b->state, name);
+    struct content *content = find_content(b, name);
+    int error = write_fault(b, FW_FAULT_DESTROY, name);
+
+    if (error) {
+        return error;
+    }
+    if (!set) {
+        return fail(b, ENOENT, "destroy", name);
+    }
+    if (set->references || sset_contains(&b->dumps, name)) {
+        return fail(b, EBUSY, "destroy", name);
+    }
+    hmap_remove(&b->state->sets, &set->node);
+    free(set);
+    if (content) {
+        hmap_remove(&b->contents, &content->node);
+        sg_members_uninit(&content->members);
+        free(content);
+    }
+    return 0;
+}
+
+static const struct fw_backend_class memory_class = {
+    .name = "memory",
+    .destroy = memory_destroy,
+    .error = memory_error,
+    .begin = memory_begin,
+    .read = memory_read,
+    .commit = memory_commit,
+    .end = memory_end,
+    .list_sets = memory_list_sets,
+    .set_members = memory_set_members,
+    .set_create = memory_set_create,
+    .set_add = memory_set_add,
+    .set_del = memory_set_del,
+    .set_swap = memory_set_swap,
+    .set_destroy = memory_set_destroy,
+};

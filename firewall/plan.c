@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Order within a plan, and why no prefix of it is open.
+ *
+ * Members: deleting first can only narrow the old rules.  Then the rules
+ * change, each table in one step, while every set holds no more than both its
+ * old and its new content.  Adding comes after: a new member never meets an
+ * old rule.  A set that no rule refers to is not part of any policy and gets
+ * its content beforehand.
+ *
+ * Tables, when something is added: raw before security, so that the first
+ * packet a new port's rules let pass is already tracked in its zone; a flow
+ * that began in another zone would break.  Security before filter: the
+ * hand-over rule in filter accepts what security is to judge, so it must not
+ * stand while security does not look.
+ *
+ * When something is taken away it is the other way round: while a port's
+ * rules stand, its zone must, or its packets would be compared with the flows
+ * of the zone that all unmanaged devices share.  If one raw table both gains
+ * and loses zones it is committed twice: before security with the new zones
+ * in front (the first CT target a packet meets decides), after it as desired.
+ *
+ * (The zone of a bridge that stays does not change; if it did, its flows would
+ * begin anew.)
+ *
+ * Families are independent: no packet belongs to both. */
+
+#include <config.h>
+#include "firewall/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/table_diff.h"
+#include "hash.h"
+#include "openvswitch/shash.h"
+#include "util.h"
+
+/* Sorted pointers to the rules of a table that give frames their zone. */
+struct zone_rules {
+    const struct fw_rule **rules;
+    size_t n;
+};
+
+static void plan_prepare(struct fw_plan *, const struct fw_plan_args *);
+static void plan_contents(struct fw_plan *, const struct fw_plan_args *,
+                          enum fw_phase);
+static void plan_family(struct fw_plan *, const struct fw_plan_args *,
+                        enum sg_family);
+static void plan_raw_early(struct fw_plan *, const struct fw_plan_args *,
+                           enum sg_family, struct fw_table *raw);
+static void plan_table(struct fw_plan *, const struct fw_plan_args *,
+                       enum sg_family, enum fw_table_id,
+                       const struct fw_table *actual);
+static void plan_retire(struct fw_plan *, const struct fw_plan_args *);
+
+static struct fw_step *add_step(struct fw_plan *, enum fw_phase,
+                                enum fw_step_kind, const struct fw_set *);
+static bool adds_hook(const struct fw_table *actual,
+                      const struct fw_table *desired);
+static void zone_rules_init(struct zone_rules *, const struct fw_table *);
+static bool zone_rules_contain(const struct zone_rules *,
+                               const struct fw_rule *);
+static void count_references(const struct fw_ruleset *, struct shash *);
+
+const char *
+fw_phase_name(enum fw_phase phase)
+{
+    switch (phase) {
+#define FW_PHASE(ENUM, NAME) case FW_PHASE_##ENUM: return NAME;
+    FW_PHASES
+#undef FW_PHASE
+    }
+    OVS_NOT_REACHED();
+}
+
+struct fw_plan *
+fw_plan_create(const struct fw_plan_args *args)
+{
+    struct fw_plan *plan = xzalloc(sizeof *plan);
+
+    plan_prepare(plan, args);
+    plan_contents(plan, args, FW_PHASE_TIGHTEN);
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        plan_family(plan, args, f);
+    }
+    plan_contents(plan, args, FW_PHASE_WIDEN);
+    if (args->sweep) {
+        plan_retire(plan, args);
+    }
+    return plan;
+}
+
+void
+fw_plan_destroy(struct fw_plan *plan)
+{
+    if (plan) {
+        for (size_t i = 0; i < plan->n_steps; i++) {
+            sg_prefix_list_uninit(&plan->steps[i].members);
+            free(plan->steps[i].edits);
+        }
+        free(plan->steps);
+        free(plan);
+    }
+}
+
+bool
+fw_plan_is_empty(const struct fw_plan *plan)
+{
+    return !plan->n_steps;
+}
+
+struct fw_set_work *
+fw_set_work_find(const struct hmap *map, const char *name)
+{
+    struct fw_set_work *work;
+
+    HMAP_FOR_EACH_WITH_HASH (work, node, hash_string(name, 0), map) {
+        if (!strcmp(work->name, name)) {
+            return work;
+        }
+    }
+    return NULL;
+}
+
+struct fw_set_work *
+fw_set_work_add(struct hmap *map, const char *name)
+{
+    struct fw_set_work *work = xzalloc(sizeof *work);
+
+    ovs_strzcpy(work->name, name, sizeof work->name);
+    hmap_insert(map, &work->node, hash_string(name, 0));
+    return work;
+}
+
+void
+fw_set_work_destroy(struct hmap *map)
+{
+    struct fw_set_work *work;
+
+    HMAP_FOR_EACH_POP (work, node, map) {
+        sg_prefix_list_uninit(&work->add);
+        sg_prefix_list_uninit(&work->del);
+        free(work);
+    }
+    hmap_destroy(map);
+}
+
+/* A hash:ip set takes no prefixes, and not the unspecified address. */
+bool
+fw_set_can_hold(const struct sg_prefix *p, enum sg_family family)
+{
+    static const uint8_t zero[sizeof p->addr];
+
+    return p->family == family && sg_prefix_is_host(p)
+           && memcmp(p->addr, zero, sizeof zero);
+}
+
+void
+fw_set_wanted(const struct sg_policy *policy, const struct uuid *id,
+              enum sg_family family, struct sg_prefix_list *list)
+{
+    const struct sg_group *group = sg_policy_group(policy, id);
+    const struct sg_member *m;
+
+    if (!group || (group->members_state != SG_KNOWN
+                   && group->members_state != SG_ORPHANED)) {
+        return;
+    }
+    SG_MEMBERS_FOR_EACH (m, &group->members) {
+        if (fw_set_can_hold(&m->prefix, family)) {
+            sg_prefix_list_add(list, &m->prefix);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Sets. */
+
+static void
+add_members(struct fw_plan *plan, enum fw_phase phase,
+            enum fw_step_kind kind, const struct fw_set *set,
+            const struct sg_prefix_list *members)
+{
+    if (members->n) {
+        struct fw_step *step = add_step(plan, phase, kind, set);
+        for (size_t i = 0; i < members->n; i++) {
+            sg_prefix_list_add(&step->members, &members->p[i]);
+        }
+        sg_prefix_list_sort(&step->members);
+    }
+}
+
+/* Sets that do not exist yet, and those that no rule refers to. */
+static void
+plan_prepare(struct fw_plan *plan, const struct fw_plan_args *args)
+{
+    size_t n = hmap_count(&args->desired->sets);
+    const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct fw_set *set = sets[i];
+        const struct fw_set *actual = fw_ruleset_find_set(args->actual,
+                                                          set->name);
+        if (!actual) {
+            struct sg_prefix_list wanted = SG_PREFIX_LIST_INITIALIZER;
+
+            add_step(plan, FW_PHASE_PREPARE, FW_STEP_SET_CREATE, set);
+            fw_set_wanted(args->policy, &set->group, set->family, &wanted);
+            add_members(plan, FW_PHASE_PREPARE, FW_STEP_SET_ADD, set,
+                        &wanted);
+            sg_prefix_list_uninit(&wanted);
+        } else if (!actual->references && args->work) {
+            /* Also without 'sweep': what it held is not in force. */
+            const struct fw_set_work *work
+                = fw_set_work_find(args->work, set->name);
+            if (work) {
+                add_members(plan, FW_PHASE_PREPARE, FW_STEP_SET_DEL, set,
+                            &work->del);
+                add_members(plan, FW_PHASE_PREPARE, FW_STEP_SET_ADD, set,
+                            &work->add);
+            }
+        }
+    }
+    free(sets);
+}
+
+/* Changes of the sets that rules refer to: FW_PHASE_TIGHTEN deletes,
+ * FW_PHASE_WIDEN adds. */
+static void
+plan_contents(struct fw_plan *plan, const struct fw_plan_args *args,
+              enum fw_phase phase)
+{
+    if (!args->work || (phase == FW_PHASE_TIGHTEN && !args->sweep)) {
+        return;
+    }
+
+    size_t n = hmap_count(&args->desired->sets);
+    const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
+    for (size_t i = 0; i < n; i++) {
+        const struct fw_set *actual = fw_ruleset_find_set(args->actual,
+                                                          sets[i]->name);
+        const struct fw_set_work *work = fw_set_work_find(args->work,
+                                                          sets[i]->name);
+        if (actual && actual->references && work) {
+            if (phase == FW_PHASE_TIGHTEN) {
+                add_members(plan, phase, FW_STEP_SET_DEL, sets[i],
+                            &work->del);
+            } else {
+                add_members(plan, phase, FW_STEP_SET_ADD, sets[i],
+                            &work->add);
+            }
+        }
+    }
+    free(sets);
+}
+
+/* Sets of ours that are not desired and that no foreign rule holds.  Our own
+ * rules that name them are gone by now. */
+static void
+plan_retire(struct fw_plan *plan, const struct fw_plan_args *args)
+{
+    struct shash references = SHASH_INITIALIZER(&references);
+    size_t n = hmap_count(&args->actual->sets);
+    const struct fw_set **sets = fw_ruleset_sort_sets(args->actual);
+
+    count_references(args->actual, &references);
+    for (size_t i = 0; i < n; i++) {
+        size_t ours = (uintptr_t) shash_find_data(&references,
+                                                  sets[i]->name);
+
+        if (!fw_ruleset_find_set(args->desired, sets[i]->name)
+            && sets[i]->references <= ours) {
+            add_step(plan, FW_PHASE_RETIRE, FW_STEP_SET_DESTROY, sets[i]);
+        }
+    }
+    shash_destroy(&references);
+    free(sets);
+}
+
+/* How many rules that a plan may remove name each set. */
+static void
+count_references(const struct fw_ruleset *rs, struct shash *references)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &rs->tables[f][FW_SECURITY].chains) {
+            for (size_t i = 0; !chain->builtin && i < chain->n_rules; i++) {
+                const struct fw_rule *rule = &chain->rules[i];
+                if (rule->match & (FW_M_SET_SRC | FW_M_SET_DST)) {
+                    struct shash_node *node = shash_find(references,
+                                                         rule->set);
+                    if (!node) {
+                        node = shash_add(references, rule->set, NULL);
+                    }
+                    node->data = (void *) ((uintptr_t) node->data + 1);
+                }
+            }
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Tables. */
+
+static void
+plan_family(struct fw_plan *plan, const struct fw_plan_args *args,
+            enum sg_family family)
+{
+    const struct fw_table *actual = args->actual->tables[family];
+    const struct fw_table *desired = args->desired->tables[family];
+    struct fw_table raw;
+
+    fw_table_clone(&raw, &actual[FW_RAW]);
+    plan_raw_early(plan, args, family, &raw);
+
+    bool filter_last = adds_hook(&actual[FW_FILTER], &desired[FW_FILTER]);
+    if (!filter_last) {
+        plan_table(plan, args, family, FW_FILTER, &actual[FW_FILTER]);
+    }
+    plan_table(plan, args, family, FW_SECURITY, &actual[FW_SECURITY]);
+    if (filter_last) {
+        plan_table(plan, args, family, FW_FILTER, &actual[FW_FILTER]);
+    }
+    plan_table(plan, args, family, FW_RAW, &raw);
+    fw_table_uninit(&raw);
+}
+
+/* Commits what must be in raw before security changes, and does the same to
+ * 'raw', a copy of the actual table. */
+static void
+plan_raw_early(struct fw_plan *plan, const struct fw_plan_args *args,
+               enum sg_family family, struct fw_table *raw)
+{
+    const struct fw_table *desired = &args->desired->tables[family][FW_RAW];
+    struct fw_edits edits = FW_EDITS_INITIALIZER;
+    struct zone_rules old, new;
+    bool loses = false;
+
+    zone_rules_init(&old, &args->actual->tables[family][FW_RAW]);
+    zone_rules_init(&new, desired);
+    for (size_t i = 0; i < old.n; i++) {
+        loses = loses || !zone_rules_contain(&new, old.rules[i]);
+    }
+    if (!loses) {
+        fw_table_diff(raw, desired, args->sweep, &edits);
+    } else if (fw_table_find(raw, FW_CHAIN_ZONES)) {
+        for (size_t i = new.n; i-- > 0; ) {
+            if (!zone_rules_contain(&old, new.rules[i])) {
+                fw_edits_add(&edits, FW_EDIT_INSERT, FW_CHAIN_ZONES, 0,
+                             new.rules[i]);
+            }
+        }
+    }
+    free(old.rules);
+    free(new.rules);
+
+    for (size_t i = 0; i < edits.n; i++) {
+        int error = fw_edit_apply(raw, &edits.edits[i]);
+        ovs_assert(!error);
+    }
+    if (edits.n) {
+        struct fw_step *step = add_step(plan, FW_PHASE_COMMIT,
+                                        FW_STEP_TABLE_COMMIT, NULL);
+        step->family = family;
+        step->table = FW_RAW;
+        step->edits = edits.edits;
+        step->n_edits = edits.n;
+    }
+}
+
+static void
+plan_table(struct fw_plan *plan, const struct fw_plan_args *args,
+           enum sg_family family, enum fw_table_id id,
+           const struct fw_table *actual)
+{
+    struct fw_edits edits = FW_EDITS_INITIALIZER;
+
+    fw_table_diff(actual, &args->desired->tables[family][id], args->sweep,
+                  &edits);
+    if (edits.n) {
+        struct fw_step *step = add_step(plan, FW_PHASE_COMMIT,
+                                        FW_STEP_TABLE_COMMIT, NULL);
+        step->family = family;
+        step->table = id;
+        step->edits = edits.edits;
+        step->n_edits = edits.n;
+    }
+}
+
+static struct fw_step *
+add_step(struct fw_plan *plan, enum fw_phase phase, enum fw_step_kind kind,
+         const struct fw_set *set)
+{
+    struct fw_step *step;
+
+    if (plan->n_steps >= plan->allocated) {
+        plan->steps = x2nrealloc(plan->steps, &plan->allocated,
+                                 sizeof *plan->steps);
+    }
+    step = &plan->steps[plan->n_steps++];
+    memset(step, 0, sizeof *step);
+    step->phase = phase;
+    step->kind = kind;
+    if (set) {
+        step->set = *set;
+        memset(&step->set.node, 0, sizeof step->set.node);
+        step->family = set->family;
+    }
+    return step;
+}
+
+/* Is there a hook in 'desired' that 'actual' does not have anywhere? */
+static bool
+adds_hook(const struct fw_table *actual, const struct fw_table *desired)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &desired->chains) {
+        const struct fw_chain *old = fw_table_find(actual, chain->name);
+        for (size_t i = 0; chain->builtin && i < chain->n_rules; i++) {
+            bool found = false;
+            for (size_t j = 0; old && j < old->n_rules; j++) {
+                found = found || fw_rule_equals(&chain->rules[i],
+                                                &old->rules[j]);
+            }
+            if (!found) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* By bridge, then by what it gets. */
+static int
+compare_zone_rules(const void *a_, const void *b_)
+{
+    const struct fw_rule *const *a = a_;
+    const struct fw_rule *const *b = b_;
+    int cmp = strncmp((*a)->in, (*b)->in, sizeof (*a)->in);
+
+    return (cmp ? cmp
+            : (*a)->verdict != (*b)->verdict ? (*a)->verdict - (*b)->verdict
+            : (*a)->zone - (*b)->zone);
+}
+
+/* Collects the rules of our chains in 'table' that give a frame its zone,
+ * sorted.  They point into the table. */
+static void
+zone_rules_init(struct zone_rules *zones, const struct fw_table *table)
+{
+    const struct fw_chain *chain;
+    size_t allocated = 0;
+
+    memset(zones, 0, sizeof *zones);
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; !chain->builtin && i < chain->n_rules; i++) {
+            const struct fw_rule *rule = &chain->rules[i];
+            if (rule->verdict != FW_ZONE && rule->verdict != FW_NOTRACK) {
+                continue;
+            }
+            if (zones->n >= allocated) {
+                zones->rules = x2nrealloc(zones->rules, &allocated,
+                                          sizeof *zones->rules);
+            }
+            zones->rules[zones->n++] = rule;
+        }
+    }
+    if (zones->n) {
+        qsort(zones->rules, zones->n, sizeof *zones->rules,
+              compare_zone_rules);
+    }
+}
+
+static bool
+zone_rules_contain(const struct zone_rules *zones, const struct fw_rule *rule)
+{
+    return zones->n && bsearch(&rule, zones->rules, zones->n,
+                               sizeof *zones->rules, compare_zone_rules);
+}

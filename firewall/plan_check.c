@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* A plan on trial, and a plan as text.  The check goes through the steps as a
+ * backend would, on copies, and looks for what must never happen. */
+
+#include <config.h>
+#include "firewall/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/table_diff.h"
+#include "sset.h"
+#include "util.h"
+
+/* Members of one step that are printed by name. */
+#define MAX_SHOWN_MEMBERS 8
+
+struct trial {
+    const struct fw_plan_args *args;
+    struct fw_table tables[SG_N_FAMILIES][FW_N_TABLES];
+    struct sset created, destroyed;
+};
+
+static char *try_step(struct trial *, const struct fw_step *);
+static const char *try_create(struct trial *, const struct fw_set *);
+static const char *try_members(const struct trial *, const struct fw_step *);
+static const char *try_destroy(struct trial *, const struct fw_set *);
+static const char *try_edit(struct trial *, const struct fw_step *,
+                            const struct fw_edit *);
+static char *check_result(struct trial *);
+static const char *step_name(enum fw_step_kind);
+static void format_edit(const struct fw_edit *, enum sg_family, struct ds *);
+static void format_members(const struct sg_prefix_list *, struct ds *);
+
+char *
+fw_plan_check(const struct fw_plan *plan, const struct fw_plan_args *args)
+{
+    struct trial trial = {
+        .args = args,
+        .created = SSET_INITIALIZER(&trial.created),
+        .destroyed = SSET_INITIALIZER(&trial.destroyed),
+    };
+    char *error = NULL;
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            fw_table_clone(&trial.tables[f][t], &args->actual->tables[f][t]);
+        }
+    }
+    for (size_t i = 0; !error && i < plan->n_steps; i++) {
+        if (i && plan->steps[i].phase < plan->steps[i - 1].phase) {
+            error = xasprintf("step %"PRIuSIZE": phase %s after %s", i,
+                              fw_phase_name(plan->steps[i].phase),
+                              fw_phase_name(plan->steps[i - 1].phase));
+        } else {
+            error = try_step(&trial, &plan->steps[i]);
+        }
+    }
+    if (!error) {
+        error = check_result(&trial);
+    }
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            fw_table_uninit(&trial.tables[f][t]);
+        }
+    }
+    sset_destroy(&trial.created);
+    sset_destroy(&trial.destroyed);
+    return error;
+}
+
+void
+fw_plan_format(const struct fw_plan *plan, struct ds *ds)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct fw_step *step = &plan->steps[i];
+
+        ds_put_format(ds, "%s: %s ", fw_phase_name(step->phase),
+                      step_name(step->kind));
+        if (step->kind != FW_STEP_TABLE_COMMIT) {
+            ds_put_printable(ds, step->set.name, strlen(step->set.name));
+            format_members(&step->members, ds);
+            ds_put_char(ds, '\n');
+            continue;
+        }
+        ds_put_format(ds, "%s %s: %"PRIuSIZE" edits\n",
+                      sg_family_name(step->family),
+                      fw_table_name(step->table), step->n_edits);
+        for (size_t j = 0; j < step->n_edits; j++) {
+            format_edit(&step->edits[j], step->family, ds);
+        }
+    }
+}
+
+static char *
+try_step(struct trial *trial, const struct fw_step *step)
+{
+    const char *error = NULL;
+
+    switch (step->kind) {
+    case FW_STEP_SET_CREATE:
+        error = try_create(trial, &step->set);
+        break;
+    case FW_STEP_SET_ADD:
+    case FW_STEP_SET_DEL:
+        error = try_members(trial, step);
+        break;
+    case FW_STEP_SET_DESTROY:
+        error = try_destroy(trial, &step->set);
+        break;
+    case FW_STEP_TABLE_COMMIT:
+        for (size_t i = 0; !error && i < step->n_edits; i++) {
+            error = try_edit(trial, step, &step->edits[i]);
+            if (error) {
+                return xasprintf("%s %s, edit %"PRIuSIZE" (chain %s): %s",
+                                 sg_family_name(step->family),
+                                 fw_table_name(step->table), i + 1,
+                                 step->edits[i].chain, error);
+            }
+        }
+        break;
+    }
+    return error ? xasprintf("%s %s: %s", step_name(step->kind),
+                             step->set.name, error) : NULL;
+}
+
+static const char *
+try_create(struct trial *trial, const struct fw_set *set)
+{
+    enum sg_family family;
+    enum fw_slot slot;
+
+    if (fw_set_kind(set->name, &family, &slot) != FW_NAME_SET
+        || family != set->family) {
+        return "not a name of ours";
+    }
+    if (fw_ruleset_find_set(trial->args->actual, set->name)
+        || !sset_add(&trial->created, set->name)) {
+        return "exists";
+    }
+    return NULL;
+}
+
+/* Is this a set that rules may name now? */
+static bool
+is_usable(const struct trial *trial, const char *name)
+{
+    const struct fw_set *set = fw_ruleset_find_set(trial->args->actual, name);
+
+    return (set ? !set->foreign_type : sset_contains(&trial->created, name))
+           && !sset_contains(&trial->destroyed, name);
+}
+
+static const char *
+try_members(const struct trial *trial, const struct fw_step *step)
+{
+    const struct fw_set *set = fw_ruleset_find_set(trial->args->actual,
+                                                   step->set.name);
+    bool in_use = set && set->references;
+
+    if (!is_usable(trial, step->set.name)) {
+        return "does not exist or is of a foreign type";
+    }
+    for (size_t i = 0; i < step->members.n; i++) {
+        if (!fw_set_can_hold(&step->members.p[i], step->set.family)
+            && step->kind == FW_STEP_SET_ADD) {
+            return "cannot hold this member";
+        }
+    }
+    if (step->phase == FW_PHASE_PREPARE && in_use) {
+        return "rules refer to it already";
+    }
+    if (step->kind == FW_STEP_SET_ADD
+        ? (step->phase != FW_PHASE_PREPARE && step->phase != FW_PHASE_WIDEN)
+        : (step->phase != FW_PHASE_PREPARE
+           && step->phase != FW_PHASE_TIGHTEN)) {
+        return "in the wrong phase";
+    }
+    return NULL;
+}
+
+static bool
+names_set(const struct fw_rule *rule, const char *name)
+{
+    return rule->match & (FW_M_SET_SRC | FW_M_SET_DST)
+           && !strcmp(rule->set, name);
+}
+
+static const char *
+try_destroy(struct trial *trial, const struct fw_set *set)
+{
+    if (!fw_ruleset_find_set(trial->args->actual, set->name)
+        || !sset_add(&trial->destroyed, set->name)) {
+        return "does not exist";
+    }
+    if (fw_ruleset_find_set(trial->args->desired, set->name)) {
+        return "is desired";
+    }
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &trial->tables[f][FW_SECURITY].chains) {
+            for (size_t i = 0; i < chain->n_rules; i++) {
+                if (names_set(&chain->rules[i], set->name)) {
+                    return "a rule refers to it";
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static const char *
+try_edit(struct trial *trial, const struct fw_step *step,
+         const struct fw_edit *e)
+{
+    struct fw_table *table = &trial->tables[step->family][step->table];
+    const struct fw_chain *chain = fw_table_find(table, e->chain);
+    bool writes_rule = (e->kind == FW_EDIT_INSERT
+                        || e->kind == FW_EDIT_REPLACE);
+    bool takes_rule = (e->kind == FW_EDIT_DELETE
+                       || e->kind == FW_EDIT_REPLACE);
+
+    if (fw_chain_kind(e->chain) == FW_NAME_FOREIGN) {
+        if (!writes_rule && !takes_rule) {
+            return "not a chain of ours";
+        }
+        if (takes_rule && chain && e->index < chain->n_rules
+            && (chain->rules[e->index].match & FW_M_FOREIGN
+                || !(chain->rules[e->index].match & FW_M_COMMENT))) {
+            return "not a rule of ours";
+        }
+    }
+    if (writes_rule && e->rule.match & (FW_M_SET_SRC | FW_M_SET_DST)
+        && !is_usable(trial, e->rule.set)) {
+        return "names a set that cannot be used";
+    }
+
+    int error = fw_edit_apply(table, e);
+    return error ? ovs_strerror(error) : NULL;
+}
+
+/* What the diff of the result and the desired ruleset says. */
+static char *
+check_result(struct trial *trial)
+{
+    const struct fw_plan_args *args = trial->args;
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            const struct fw_table *table = &trial->tables[f][t];
+            struct fw_edits edits = FW_EDITS_INITIALIZER;
+
+            fw_table_diff(table, &args->desired->tables[f][t], args->sweep,
+                          &edits);
+            size_t left = edits.n;
+            fw_edits_uninit(&edits);
+
+            const char *loop = fw_table_find_loop(table);
+            if (left || loop) {
+                return xasprintf("%s %s: %"PRIuSIZE" edits are missing%s%s",
+                                 sg_family_name(f), fw_table_name(t), left,
+                                 loop ? ", loop at " : "", loop ? loop : "");
+            }
+        }
+    }
+    return NULL;
+}
+
+static const char *
+step_name(enum fw_step_kind kind)
+{
+    switch (kind) {
+#define FW_STEP(ENUM, NAME) case FW_STEP_##ENUM: return NAME;
+    FW_STEPS
+#undef FW_STEP
+    }
+    OVS_NOT_REACHED();
+}
+
+static void
+format_edit(const struct fw_edit *e, enum sg_family family, struct ds *ds)
+{
+    static const struct {
+        const char *verb;
+        bool index, rule;
+    } kinds[] = {
+        [FW_EDIT_CHAIN_CREATE] = { "new chain", false, false },
+        [FW_EDIT_INSERT] = { "insert", true, true },
+        [FW_EDIT_REPLACE] = { "replace", true, true },
+        [FW_EDIT_DELETE] = { "delete", true, false },
+        [FW_EDIT_CHAIN_FLUSH] = { "flush chain", false, false },
+        [FW_EDIT_CHAIN_DELETE] = { "delete chain", false, false },
+    };
+
+    /* A chain to be swept may have any name behind our prefix. */
+    ds_put_format(ds, "  %s ", kinds[e->kind].verb);
+    ds_put_printable(ds, e->chain, strnlen(e->chain, sizeof e->chain));
+    if (kinds[e->kind].index) {
+        ds_put_format(ds, " %"PRIuSIZE, e->index + 1);
+    }
+    if (kinds[e->kind].rule) {
+        ds_put_char(ds, ' ');
+        fw_rule_format(&e->rule, family, ds);
+    }
+    ds_put_char(ds, '\n');
+}
+
+static void
+format_members(const struct sg_prefix_list *members, struct ds *ds)
+{
+    char buf[SG_PREFIX_STRLEN];
+
+    if (!members->n) {
+        return;
+    }
+    ds_put_format(ds, " (%"PRIuSIZE"):", members->n);
+    for (size_t i = 0; i < members->n && i < MAX_SHOWN_MEMBERS; i++) {
+        ds_put_format(ds, " %s", sg_prefix_format(&members->p[i], buf));
+    }
+    if (members->n > MAX_SHOWN_MEMBERS) {
+        ds_put_cstr(ds, " ...");
+    }
+}

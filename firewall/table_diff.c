@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/table_diff.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+/* Longest differing part of a chain, on either side, for which the longest
+ * common subsequence is sought; a longer one is replaced as a whole.  The
+ * search takes time and memory with the product: 130 kB at the limit. */
+#define MAX_LCS 256
+
+static void diff_chain(const struct fw_chain *actual,
+                       const struct fw_chain *desired, struct fw_edits *);
+static void diff_middle(const char *chain, size_t index,
+                        const struct fw_rule *a, size_t n_a,
+                        const struct fw_rule *b, size_t n_b,
+                        struct fw_edits *);
+static void diff_builtin(const struct fw_chain *actual,
+                         const struct fw_chain *desired, bool sweep,
+                         struct fw_edits *);
+static void sweep_chains(const struct fw_chain **, size_t n,
+                         const struct fw_table *desired, struct fw_edits *);
+
+void
+fw_edits_uninit(struct fw_edits *edits)
+{
+    free(edits->edits);
+    memset(edits, 0, sizeof *edits);
+}
+
+/* 'rule' may be NULL. */
+void
+fw_edits_add(struct fw_edits *edits, enum fw_edit_kind kind,
+             const char *chain, size_t index, const struct fw_rule *rule)
+{
+    struct fw_edit *edit;
+
+    if (edits->n >= edits->allocated) {
+        edits->edits = x2nrealloc(edits->edits, &edits->allocated,
+                                  sizeof *edits->edits);
+    }
+    edit = &edits->edits[edits->n++];
+    memset(edit, 0, sizeof *edit);
+    edit->kind = kind;
+    ovs_strzcpy(edit->chain, chain, sizeof edit->chain);
+    edit->index = index;
+    if (rule) {
+        edit->rule = *rule;
+        edit->rule.packets = edit->rule.bytes = 0;
+    }
+}
+
+void
+fw_table_diff(const struct fw_table *actual, const struct fw_table *desired,
+              bool sweep, struct fw_edits *edits)
+{
+    size_t n_desired = hmap_count(&desired->chains);
+    size_t n_actual = hmap_count(&actual->chains);
+    const struct fw_chain **old = fw_table_sort(actual);
+    const struct fw_chain **new = fw_table_sort(desired);
+
+    for (size_t i = 0; i < n_desired; i++) {
+        if (!new[i]->builtin && !fw_table_find(actual, new[i]->name)) {
+            fw_edits_add(edits, FW_EDIT_CHAIN_CREATE, new[i]->name, 0, NULL);
+        }
+    }
+    for (size_t i = 0; i < n_desired; i++) {
+        if (!new[i]->builtin) {
+            diff_chain(fw_table_find(actual, new[i]->name), new[i], edits);
+        }
+    }
+    for (size_t i = 0; i < n_actual; i++) {
+        if (old[i]->builtin) {
+            diff_builtin(old[i], fw_table_find(desired, old[i]->name), sweep,
+                         edits);
+        }
+    }
+    if (sweep) {
+        sweep_chains(old, n_actual, desired, edits);
+    }
+    free(old);
+    free(new);
+}
+
+int
+fw_edit_apply(struct fw_table *table, const struct fw_edit *e)
+{
+    struct fw_chain *chain = fw_table_find(table, e->chain);
+    bool jumps = e->rule.verdict == FW_JUMP || e->rule.verdict == FW_GOTO;
+
+    if (e->kind == FW_EDIT_CHAIN_CREATE) {
+        if (chain) {
+            return EEXIST;
+        }
+        fw_table_chain(table, e->chain);
+        return 0;
+    }
+    if (!chain) {
+        return ENOENT;
+    }
+
+    switch (e->kind) {
+    case FW_EDIT_CHAIN_CREATE:
+        OVS_NOT_REACHED();
+    case FW_EDIT_INSERT:
+        if (e->index > chain->n_rules) {
+            return EINVAL;
+        }
+        if (jumps && !fw_table_find(table, e->rule.target)) {
+            return ENOENT;
+        }
+        fw_chain_insert(chain, e->index, &e->rule);
+        return 0;
+    case FW_EDIT_REPLACE:
+        if (e->index >= chain->n_rules) {
+            return EINVAL;
+        }
+        if (jumps && !fw_table_find(table, e->rule.target)) {
+            return ENOENT;
+        }
+        chain->rules[e->index] = e->rule;
+        return 0;
+    case FW_EDIT_DELETE:
+        if (e->index >= chain->n_rules) {
+            return EINVAL;
+        }
+        fw_chain_delete(chain, e->index);
+        return 0;
+    case FW_EDIT_CHAIN_FLUSH:
+        fw_chain_clear(chain);
+        return 0;
+    case FW_EDIT_CHAIN_DELETE:
+        if (chain->builtin) {
+            return EINVAL;
+        }
+        if (chain->n_rules) {
+            return EBUSY;
+        }
+        fw_table_remove(table, chain);
+        return 0;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* 'actual' is NULL for a chain that is only just created. */
+static void
+diff_chain(const struct fw_chain *actual, const struct fw_chain *desired,
+           struct fw_edits *edits)
+{
+    const struct fw_rule *a = actual ? actual->rules : NULL;
+    const struct fw_rule *b = desired->rules;
+    size_t n_a = actual ? actual->n_rules : 0;
+    size_t n_b = desired->n_rules;
+    size_t head = 0;
+
+    while (head < n_a && head < n_b && fw_rule_equals(&a[head], &b[head])) {
+        head++;
+    }
+    while (n_a > head && n_b > head
+           && fw_rule_equals(&a[n_a - 1], &b[n_b - 1])) {
+        n_a--;
+        n_b--;
+    }
+    if (n_a > head || n_b > head) {
+        diff_middle(desired->name, head, a ? &a[head] : NULL, n_a - head,
+                    b ? &b[head] : NULL, n_b - head, edits);
+    }
+}
+
+/* Replaces 'n_a' rules at '*index' of 'chain' by the 'n_b' rules 'b', and
+ * moves '*index' behind them. */
+static void
+replace_run(const char *chain, size_t *index, size_t n_a,
+            const struct fw_rule *b, size_t n_b, struct fw_edits *edits)
+{
+    size_t i = 0;
+
+    for (; i < n_a && i < n_b; i++) {
+        fw_edits_add(edits, FW_EDIT_REPLACE, chain, (*index)++, &b[i]);
+    }
+    for (; i < n_b; i++) {
+        fw_edits_add(edits, FW_EDIT_INSERT, chain, (*index)++, &b[i]);
+    }
+    for (; i < n_a; i++) {
+        fw_edits_add(edits, FW_EDIT_DELETE, chain, *index, NULL);
+    }
+}
+
+/* Length of the longest common subsequence of a[i..] and b[j..] at
+ * [i * (n_b + 1) + j]. */
+static uint16_t *
+lcs_lengths(const struct fw_rule *a, size_t n_a,
+            const struct fw_rule *b, size_t n_b)
+{
+    size_t width = n_b + 1;
+    uint16_t *lengths = xcalloc((n_a + 1) * width, sizeof *lengths);
+
+    for (size_t i = n_a; i-- > 0; ) {
+        for (size_t j = n_b; j-- > 0; ) {
+            uint16_t *here = &lengths[i * width + j];
+            *here = (fw_rule_equals(&a[i], &b[j])
+                     ? here[width + 1] + 1 : MAX(here[width], here[1]));
+        }
+    }
+    return lengths;
+}
+
+static void
+diff_middle(const char *chain, size_t index,
+            const struct fw_rule *a, size_t n_a,
+            const struct fw_rule *b, size_t n_b, struct fw_edits *edits)
+{
+    if (!n_a || !n_b || n_a > MAX_LCS || n_b > MAX_LCS) {
+        replace_run(chain, &index, n_a, b, n_b, edits);
+        return;
+    }
+
+    uint16_t *lengths = lcs_lengths(a, n_a, b, n_b);
+    size_t width = n_b + 1;
+    size_t i = 0, j = 0;
+    while (i < n_a || j < n_b) {
+        /* The run of rules that go and come before the next that stays. */
+        size_t from_i = i, from_j = j;
+        while ((i < n_a || j < n_b)
+               && !(i < n_a && j < n_b && fw_rule_equals(&a[i], &b[j]))) {
+            const uint16_t *here = &lengths[i * width + j];
+            if (j >= n_b || (i < n_a && here[width] >= here[1])) {
+                i++;
+            } else {
+                j++;
+            }
+        }
+        replace_run(chain, &index, i - from_i, &b[from_j], j - from_j, edits);
+        if (i < n_a && j < n_b) {
+            i++;
+            j++;
+            index++;
+        }
+    }
+    free(lengths);
+}
+
+static bool
+is_ours(const struct fw_rule *rule)
+{
+    return rule->match & FW_M_COMMENT && !(rule->match & FW_M_FOREIGN);
+}
+
+static bool
+is_desired(const struct fw_rule *rule, const struct fw_chain *desired)
+{
+    for (size_t i = 0; desired && i < desired->n_rules; i++) {
+        if (fw_rule_equals(rule, &desired->rules[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands in its place at the top stays; ours further down go, from the
+ * last on so that indexes hold; then the missing ones are inserted. */
+static void
+diff_builtin(const struct fw_chain *actual, const struct fw_chain *desired,
+             bool sweep, struct fw_edits *edits)
+{
+    size_t n = desired ? desired->n_rules : 0;
+    size_t top = 0;
+
+    while (top < n && top < actual->n_rules
+           && fw_rule_equals(&actual->rules[top], &desired->rules[top])) {
+        top++;
+    }
+    for (size_t i = actual->n_rules; i-- > top; ) {
+        if (is_ours(&actual->rules[i])
+            && (sweep || is_desired(&actual->rules[i], desired))) {
+            fw_edits_add(edits, FW_EDIT_DELETE, actual->name, i, NULL);
+        }
+    }
+    for (size_t i = top; i < n; i++) {
+        fw_edits_add(edits, FW_EDIT_INSERT, actual->name, i,
+                     &desired->rules[i]);
+    }
+}
+
+/* All are flushed before the first is deleted: they may refer to each
+ * other. */
+static void
+sweep_chains(const struct fw_chain **old, size_t n,
+             const struct fw_table *desired, struct fw_edits *edits)
+{
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < n; i++) {
+            const struct fw_chain *chain = old[i];
+
+            if (chain->builtin || fw_table_find(desired, chain->name)) {
+                continue;
+            }
+            if (!pass && chain->n_rules) {
+                fw_edits_add(edits, FW_EDIT_CHAIN_FLUSH, chain->name, 0,
+                             NULL);
+            } else if (pass && !chain->references) {
+                fw_edits_add(edits, FW_EDIT_CHAIN_DELETE, chain->name, 0,
+                             NULL);
+            }
+        }
+    }
+}
