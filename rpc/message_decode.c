@@ -12,50 +12,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpc/topology.h"
 #include "util.h"
 
 /* Every set of arguments begins with these two; 'FIRST' is where the method's
  * own begin. */
 enum { ARG_EPOCH, ARG_SENT, ARG_FIRST, ARG_SECOND, ARG_THIRD };
 
-typedef char *read_args_func(const struct msg_object *, struct sg_update *);
-static read_args_func read_ports, read_ports_deleted, read_resync, read_rules,
-                      read_members, read_group_deleted, read_beacon,
-                      read_answer;
-
-static const struct {
-    const char *names[6];
-    read_args_func *read;
-} methods[] = {
-    [SG_METHOD_PORTS_UPDATED] = {
-        { "epoch", "sent", "ports" }, read_ports },
-    [SG_METHOD_PORTS_DELETED] = {
-        { "epoch", "sent", "ports" }, read_ports_deleted },
-    [SG_METHOD_RESYNC] = {
-        { "epoch", "sent", "objects" }, read_resync },
-    [SG_METHOD_RULES_UPDATED] = {
-        { "epoch", "sent", "rules" }, read_rules },
-    [SG_METHOD_MEMBERS_CHANGED] = {
-        { "epoch", "sent", "members" }, read_members },
-    [SG_METHOD_GROUP_DELETED] = {
-        { "epoch", "sent", "group", "revision" }, read_group_deleted },
-    [SG_METHOD_BEACON] = {
-        { "epoch", "sent", "seq", "changed", "more" }, read_beacon },
+static const char *const arg_names[][6] = {
+    [SG_METHOD_PORTS_UPDATED] = { "epoch", "sent", "ports" },
+    [SG_METHOD_PORTS_DELETED] = { "epoch", "sent", "ports" },
+    [SG_METHOD_RESYNC] = { "epoch", "sent", "objects" },
+    [SG_METHOD_RULES_UPDATED] = { "epoch", "sent", "rules" },
+    [SG_METHOD_MEMBERS_CHANGED] = { "epoch", "sent", "members" },
+    [SG_METHOD_GROUP_DELETED] = { "epoch", "sent", "group", "revision" },
+    [SG_METHOD_BEACON] = { "epoch", "sent", "seq", "changed", "more" },
     /* As a request this one is the controller's; here stands its answer. */
-    [SG_METHOD_SYNC] = {
-        { "epoch", "sent", "objects", "same", "next" }, read_answer },
-    [SG_METHOD_REPORT] = { { NULL }, NULL },
+    [SG_METHOD_SYNC] = { "epoch", "sent", "objects", "same", "next" },
+    [SG_METHOD_REPORT] = { NULL },
 };
 
 static char *read_update(json_t *, const struct msg_place *,
                          const struct rpc_limits *, enum sg_method,
                          struct sg_update *);
 static char *read_common(const struct msg_object *, struct sg_update *);
+static char *read_args(const struct msg_object *, struct sg_update *);
+static char *read_ports(const struct msg_object *, struct sg_update *);
+static char *read_ports_deleted(const struct msg_object *,
+                                struct sg_update *);
+static char *read_resync(const struct msg_object *, struct sg_update *);
+static char *read_rules(const struct msg_object *, struct sg_update *);
+static char *read_members(const struct msg_object *, struct sg_update *);
+static char *read_group_deleted(const struct msg_object *,
+                                struct sg_update *);
+static char *read_beacon(const struct msg_object *, struct sg_update *);
+static char *read_entry(const struct msg_place *, const char *key, json_t *,
+                        struct sg_beacon_entry *);
 static void add_ref(struct sg_ref **, size_t *n, const struct sg_ref *);
 static void add_bad(const struct msg_object *, struct sg_update *,
                     enum sg_kind, json_t *id, char *error);
 
+static char *read_answer(const struct msg_object *, struct sg_update *);
 static void read_answer_object(const struct msg_object *, json_t *, size_t,
                                struct sg_update *);
 static char *read_answer_body(const struct msg_reader *,
@@ -64,8 +60,6 @@ static char *read_answer_body(const struct msg_reader *,
 static char *read_answer_absence(const struct msg_object *, enum sg_kind,
                                  struct sg_update *);
 static json_t *answer_id(const struct msg_object *, enum sg_kind);
-static char *read_entry(const struct msg_place *, const char *key, json_t *,
-                        struct sg_beacon_entry *);
 
 /* The caller uninitialises 'update' on success; here and below. */
 char *
@@ -139,12 +133,12 @@ read_update(json_t *json, const struct msg_place *place,
 
     sg_update_init(&update, method);
     error = msg_object_init(&object, &reader, place, json,
-                            methods[method].names);
+                            arg_names[method]);
     if (!error) {
         error = read_common(&object, &update);
     }
     if (!error) {
-        error = methods[method].read(&object, &update);
+        error = read_args(&object, &update);
     }
     if (error) {
         sg_update_uninit(&update);
@@ -164,6 +158,33 @@ read_common(const struct msg_object *object, struct sg_update *update)
         error = msg_int(object, ARG_SENT, 0, &update->sent);
     }
     return error;
+}
+
+/* What the method has of its own. */
+static char *
+read_args(const struct msg_object *object, struct sg_update *update)
+{
+    switch (update->method) {
+    case SG_METHOD_PORTS_UPDATED:
+        return read_ports(object, update);
+    case SG_METHOD_PORTS_DELETED:
+        return read_ports_deleted(object, update);
+    case SG_METHOD_RESYNC:
+        return read_resync(object, update);
+    case SG_METHOD_RULES_UPDATED:
+        return read_rules(object, update);
+    case SG_METHOD_MEMBERS_CHANGED:
+        return read_members(object, update);
+    case SG_METHOD_GROUP_DELETED:
+        return read_group_deleted(object, update);
+    case SG_METHOD_BEACON:
+        return read_beacon(object, update);
+    case SG_METHOD_SYNC:
+        return read_answer(object, update);
+    case SG_METHOD_REPORT:
+        break;
+    }
+    OVS_NOT_REACHED();
 }
 
 static char *
