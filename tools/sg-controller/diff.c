@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/sg-controller/topology.h"
+#include "util.h"
+#include "uuid.h"
+
+static void diff_port(const struct topology_port *old,
+                      const struct topology_port *new, struct change_list *);
+static void diff_rules(const struct topology_group *old,
+                       const struct topology_group *new,
+                       struct change_list *);
+static void diff_members(const struct topology_group *old,
+                         const struct topology_group *new,
+                         struct change_list *);
+static void diff_group(const struct topology_group *old,
+                       const struct topology_group *new,
+                       struct change_list *);
+static struct change *add_change(struct change_list *, enum sg_kind,
+                                 enum change_type, const struct uuid *);
+static int change_rank(const struct change *);
+static int compare_changes(const void *, const void *);
+
+void
+topology_diff(const struct topology *old, const struct topology *new,
+              struct change_list *changes)
+{
+    const struct topology_group *group;
+    const struct topology_port *port;
+    size_t first = changes->n;
+
+    HMAP_FOR_EACH (port, node, &old->ports) {
+        diff_port(port, topology_port(new, &port->spec.id), changes);
+    }
+    HMAP_FOR_EACH (port, node, &new->ports) {
+        if (!topology_port(old, &port->spec.id)) {
+            diff_port(NULL, port, changes);
+        }
+    }
+    HMAP_FOR_EACH (group, node, &old->groups) {
+        diff_group(group, topology_group(new, &group->id), changes);
+    }
+    HMAP_FOR_EACH (group, node, &new->groups) {
+        if (!topology_group(old, &group->id)) {
+            diff_group(NULL, group, changes);
+        }
+    }
+    if (changes->n > first) {
+        qsort(changes->changes + first, changes->n - first,
+              sizeof *changes->changes, compare_changes);
+    }
+}
+
+void
+change_list_uninit(struct change_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        sg_prefix_list_uninit(&list->changes[i].added);
+        sg_prefix_list_uninit(&list->changes[i].removed);
+    }
+    free(list->changes);
+    memset(list, 0, sizeof *list);
+}
+
+/* At most one of 'old' and 'new' is NULL, here and below. */
+static void
+diff_port(const struct topology_port *old, const struct topology_port *new,
+          struct change_list *changes)
+{
+    if (!new) {
+        add_change(changes, SG_KIND_PORT, CHANGE_DELETED, &old->spec.id);
+    } else if (!old) {
+        add_change(changes, SG_KIND_PORT, CHANGE_CREATED, &new->spec.id);
+    } else if (!sg_port_spec_equals(&old->spec, &new->spec)) {
+        add_change(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->spec.id);
+    }
+}
+
+static void
+diff_group(const struct topology_group *old,
+           const struct topology_group *new, struct change_list *changes)
+{
+    diff_rules(old && !old->is_address_group ? old : NULL,
+               new && !new->is_address_group ? new : NULL, changes);
+    diff_members(old, new, changes);
+}
+
+/* Both may be NULL: an address group has no rules. */
+static void
+diff_rules(const struct topology_group *old,
+           const struct topology_group *new, struct change_list *changes)
+{
+    if (old && !new) {
+        add_change(changes, SG_KIND_RULES, CHANGE_DELETED, &old->id);
+    } else if (new && !old) {
+        add_change(changes, SG_KIND_RULES, CHANGE_CREATED, &new->id);
+    } else if (new && !sg_rules_spec_equals(&old->rules, &new->rules)) {
+        add_change(changes, SG_KIND_RULES, CHANGE_UPDATED, &new->id);
+    }
+}
+
+static void
+diff_members(const struct topology_group *old,
+             const struct topology_group *new, struct change_list *changes)
+{
+    struct sg_prefix_list added = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list removed = SG_PREFIX_LIST_INITIALIZER;
+
+    if (!new) {
+        add_change(changes, SG_KIND_MEMBERS, CHANGE_DELETED, &old->id);
+        return;
+    }
+    if (!old) {
+        add_change(changes, SG_KIND_MEMBERS, CHANGE_CREATED, &new->id);
+        return;
+    }
+    sg_members_diff(&old->members, &new->members, &added, &removed);
+    if (added.n || removed.n) {
+        struct change *change;
+
+        sg_prefix_list_sort(&added);
+        sg_prefix_list_sort(&removed);
+        change = add_change(changes, SG_KIND_MEMBERS, CHANGE_UPDATED,
+                            &new->id);
+        change->added = added;
+        change->removed = removed;
+    } else {
+        sg_prefix_list_uninit(&added);
+        sg_prefix_list_uninit(&removed);
+    }
+}
+
+static struct change *
+add_change(struct change_list *list, enum sg_kind kind,
+           enum change_type type, const struct uuid *id)
+{
+    struct change *change;
+
+    if (list->n >= list->allocated) {
+        list->changes = x2nrealloc(list->changes, &list->allocated,
+                                   sizeof *list->changes);
+    }
+    change = &list->changes[list->n++];
+    memset(change, 0, sizeof *change);
+    change->kind = kind;
+    change->type = type;
+    change->id = *id;
+    return change;
+}
+
+/* The order of the header. */
+static int
+change_rank(const struct change *change)
+{
+    if (change->type == CHANGE_DELETED) {
+        return 4;
+    }
+    switch (change->kind) {
+    case SG_KIND_MEMBERS:
+        return change->removed.n ? 0 : 3;
+    case SG_KIND_RULES:
+        return 1;
+    case SG_KIND_PORT:
+        return 2;
+    }
+    OVS_NOT_REACHED();
+}
+
+static int
+compare_changes(const void *a_, const void *b_)
+{
+    const struct change *a = a_;
+    const struct change *b = b_;
+    int rank_a = change_rank(a);
+    int rank_b = change_rank(b);
+
+    if (rank_a != rank_b) {
+        return rank_a < rank_b ? -1 : 1;
+    }
+    /* The two halves of a group that goes stand together (state.c). */
+    int cmp = uuid_compare_3way(&a->id, &b->id);
+    return cmp ? cmp : a->kind < b->kind ? -1 : a->kind > b->kind;
+}

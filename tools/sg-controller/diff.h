@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef SG_CONTROLLER_DIFF_H
+#define SG_CONTROLLER_DIFF_H 1
+
+/* What must be told when one topology takes the place of another.
+ *
+ * Pure: two values in, a list of changes out.  A security group is two
+ * objects, its rules and its members; an address group has members only.
+ *
+ * A reload is announced as single changes, as if somebody had made them one
+ * by one in the order of the list.  What takes away comes first, what gives
+ * comes last, so that no step between the two topologies allows what a new
+ * member or a new port would get from rules that go in the same reload:
+ * members that leave, rules, ports, members that join, deletions. */
+
+#include "sg/members.h"
+
+struct topology;
+
+enum change_type {
+    CHANGE_CREATED,
+    CHANGE_UPDATED,
+    CHANGE_DELETED,
+};
+
+struct change {
+    enum sg_kind kind;
+    enum change_type type;
+    struct uuid id;
+    /* Members that were updated: the net difference. */
+    struct sg_prefix_list added, removed;
+    /* Given by state.h. */
+    int64_t revision;
+    int64_t prev;               /* Revision before; 0 if it was created. */
+};
+
+struct change_list {
+    struct change *changes;
+    size_t n, allocated;
+};
+#define CHANGE_LIST_INITIALIZER { NULL, 0, 0 }
+
+/* Appends to 'changes', sorted as above and within that by id. */
+void topology_diff(const struct topology *old, const struct topology *new,
+                   struct change_list *changes);
+void change_list_uninit(struct change_list *);
+
+#endif /* tools/sg-controller/diff.h */

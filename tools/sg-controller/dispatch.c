@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/message.h"
+#include "tools/sg-controller/answer.h"
+#include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/ref_set.h"
+#include "tools/sg-controller/state.h"
+#include "util.h"
+
+/* Where oslo.messaging keeps the errors of its own making. */
+#define DISPATCHER_MODULE "oslo_messaging.rpc.dispatcher"
+/* A stock client raises these as they are. */
+#define BUILTINS_MODULE "builtins"
+
+struct dispatcher {
+    struct rpc_limits limits;
+    char *recent[DISPATCH_MAX_RECENT];  /* Ids of requests, a ring. */
+    size_t next;
+};
+
+/* A request being served. */
+struct serving {
+    const struct dispatcher *dispatcher;
+    const struct state *state;
+    struct interest *interest;
+    const struct dispatch_input *input;
+    const struct rpc_message *request;
+    struct dispatch_output *output;
+};
+
+static enum dispatch_result serve(const struct serving *);
+static enum dispatch_result serve_sync(const struct serving *);
+static enum dispatch_result serve_report(const struct serving *);
+static char *encode_answer(const struct serving *,
+                           const struct sg_sync_request *,
+                           struct ref_set *covered, size_t *len);
+static enum dispatch_result refuse(const struct serving *, const char *class_,
+                                   const char *module, char *problem);
+static bool is_repeat(struct dispatcher *, const char *unique_id);
+static void set_reply(const struct serving *, char *body, size_t len);
+
+struct dispatcher *
+dispatcher_create(const struct rpc_limits *limits)
+{
+    struct dispatcher *dispatcher = xzalloc(sizeof *dispatcher);
+
+    dispatcher->limits = *limits;
+    return dispatcher;
+}
+
+void
+dispatcher_destroy(struct dispatcher *dispatcher)
+{
+    if (dispatcher) {
+        for (size_t i = 0; i < DISPATCH_MAX_RECENT; i++) {
+            free(dispatcher->recent[i]);
+        }
+        free(dispatcher);
+    }
+}
+
+enum dispatch_result
+dispatch(struct dispatcher *dispatcher, const struct state *state,
+         struct interest *interest, const struct dispatch_input *input,
+         struct dispatch_output *output)
+{
+    struct rpc_message request;
+    enum dispatch_result result;
+
+    memset(output, 0, sizeof *output);
+    output->problem = rpc_message_decode(input->body, input->len,
+                                         &dispatcher->limits, &request);
+    if (output->problem) {
+        return DISPATCH_MALFORMED;
+    }
+
+    if (request.type != RPC_REQUEST) {
+        output->problem = xstrdup("a reply, and we have asked nothing");
+        result = DISPATCH_MALFORMED;
+    } else if (is_repeat(dispatcher, request.unique_id)) {
+        result = DISPATCH_DUPLICATE;
+    } else {
+        struct serving serving = {
+            dispatcher, state, interest, input, &request, output
+        };
+
+        result = serve(&serving);
+    }
+    rpc_message_uninit(&request);
+    return result;
+}
+
+void
+dispatch_output_uninit(struct dispatch_output *output)
+{
+    free(output->problem);
+    free(output->reply_queue);
+    free(output->reply);
+}
+
+static enum dispatch_result
+serve(const struct serving *serving)
+{
+    const struct rpc_message *request = serving->request;
+    const char *class_ = "UnsupportedVersion";
+    const char *what = "version";
+    const char *value = request->version;
+    enum sg_method method;
+
+    if (rpc_message_served(request)) {
+        if (sg_method_from_string(request->method, &method)) {
+            if (method == SG_METHOD_SYNC) {
+                return serve_sync(serving);
+            } else if (method == SG_METHOD_REPORT) {
+                return serve_report(serving);
+            }
+        }
+        class_ = "NoSuchMethod";
+        what = "method";
+        value = request->method;
+    }
+
+    char *quoted = rpc_quote(value, strlen(value));
+    char *problem = xasprintf("Endpoint does not support RPC %s %s%s", what,
+                              quoted, request->namespace_
+                              ? " in this namespace" : "");
+    free(quoted);
+    return refuse(serving, class_, DISPATCHER_MODULE, problem);
+}
+
+static enum dispatch_result
+serve_sync(const struct serving *serving)
+{
+    struct sg_sync_request request;
+    struct ref_set covered;
+    char *body = NULL;
+    size_t len;
+    char *error;
+
+    error = rpc_sync_request_decode(serving->request,
+                                    &serving->dispatcher->limits, &request);
+    if (error) {
+        return refuse(serving, "ValueError", BUILTINS_MODULE, error);
+    }
+
+    ref_set_init(&covered);
+    if (request.page) {
+        error = xstrdup("there is no other page");
+    } else {
+        body = encode_answer(serving, &request, &covered, &len);
+        if (len > serving->dispatcher->limits.body) {
+            error = xasprintf("the answer has %zu bytes, more than the limit "
+                              "of %zu", len,
+                              serving->dispatcher->limits.body);
+        } else {
+            error = interest_sync(serving->interest, &request, &covered,
+                                  serving->input->now);
+        }
+    }
+    ref_set_destroy(&covered);
+    sg_sync_request_uninit(&request);
+
+    if (error) {
+        free(body);
+        return refuse(serving, "ValueError", BUILTINS_MODULE, error);
+    }
+    set_reply(serving, body, len);
+    return DISPATCH_SYNC;
+}
+
+static char *
+encode_answer(const struct serving *serving,
+              const struct sg_sync_request *request, struct ref_set *covered,
+              size_t *len)
+{
+    const char *msg_id = serving->request->msg_id;
+    struct sg_update answer;
+    char *body;
+
+    answer_sync(serving->state, request, &answer, covered);
+    answer.sent = serving->input->sent;
+    /* Without an id nobody waits, but the host has made itself known. */
+    body = rpc_encode_sync_reply(&answer, msg_id ? msg_id : "",
+                                 serving->input->unique_id, len);
+    sg_update_uninit(&answer);
+    return body;
+}
+
+static enum dispatch_result
+serve_report(const struct serving *serving)
+{
+    struct sg_report report;
+    char *error;
+
+    error = rpc_report_decode(serving->request,
+                              &serving->dispatcher->limits, &report);
+    if (!error) {
+        error = interest_report(serving->interest, &report,
+                                serving->input->now);
+        sg_report_uninit(&report);
+    }
+    return (error ? refuse(serving, "ValueError", BUILTINS_MODULE, error)
+            : DISPATCH_REPORT);
+}
+
+/* Takes ownership of 'problem'. */
+static enum dispatch_result
+refuse(const struct serving *serving, const char *class_, const char *module,
+       char *problem)
+{
+    const struct rpc_message *request = serving->request;
+    size_t len;
+    char *body;
+
+    serving->output->problem = problem;
+    if (request->msg_id) {
+        body = rpc_encode_failure(request->msg_id, serving->input->unique_id,
+                                  class_, module, problem, &len);
+        set_reply(serving, body, len);
+    }
+    return DISPATCH_REFUSED;
+}
+
+/* Takes ownership of 'body', which goes to whoever waits for it. */
+static void
+set_reply(const struct serving *serving, char *body, size_t len)
+{
+    const struct rpc_message *request = serving->request;
+
+    if (!request->msg_id || !request->reply_q) {
+        free(body);
+        return;
+    }
+    serving->output->reply_queue = xstrdup(request->reply_q);
+    serving->output->reply = body;
+    serving->output->reply_len = len;
+}
+
+/* A sender repeats a request, with its id, when it lost its connection before
+ * the broker confirmed.  Requests without an id are never repeats. */
+static bool
+is_repeat(struct dispatcher *dispatcher, const char *unique_id)
+{
+    if (!unique_id) {
+        return false;
+    }
+    for (size_t i = 0; i < DISPATCH_MAX_RECENT; i++) {
+        if (dispatcher->recent[i]
+            && !strcmp(dispatcher->recent[i], unique_id)) {
+            return true;
+        }
+    }
+    free(dispatcher->recent[dispatcher->next]);
+    dispatcher->recent[dispatcher->next] = xstrdup(unique_id);
+    dispatcher->next = (dispatcher->next + 1) % DISPATCH_MAX_RECENT;
+    return false;
+}

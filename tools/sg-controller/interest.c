@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/interest.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "hmapx.h"
+#include "tools/sg-controller/ref_set.h"
+#include "util.h"
+#include "uuid.h"
+
+/* An object that at least one host needs. */
+struct object {
+    struct hmap_node node;      /* In interest 'objects'. */
+    enum sg_kind kind;
+    struct uuid id;
+    struct hmapx hosts;         /* Contains "struct host"s. */
+};
+
+struct host {
+    struct interest_host public;        /* 'node' is in interest 'hosts'. */
+    struct hmapx objects;       /* Contains "struct object"s. */
+};
+
+struct interest {
+    struct hmap hosts;
+    struct hmap objects;
+};
+
+static struct host *find_host(const struct interest *, const char *name);
+static char *get_host(struct interest *, const char *name, const char *boot,
+                      struct host **);
+static void drop_host(struct interest *, struct host *);
+static void clear_objects(struct interest *, struct host *);
+static void add_object(struct interest *, struct host *, enum sg_kind,
+                       const struct uuid *);
+static size_t count_new(const struct interest *, const struct host *,
+                        const struct ref_set *);
+static struct object *find_object(const struct interest *, enum sg_kind,
+                                  const struct uuid *);
+static uint32_t object_hash(enum sg_kind, const struct uuid *);
+static int compare_names(const void *, const void *);
+static int compare_hosts(const void *, const void *);
+
+struct interest *
+interest_create(void)
+{
+    struct interest *interest = xmalloc(sizeof *interest);
+
+    hmap_init(&interest->hosts);
+    hmap_init(&interest->objects);
+    return interest;
+}
+
+void
+interest_destroy(struct interest *interest)
+{
+    struct host *host;
+
+    if (!interest) {
+        return;
+    }
+    HMAP_FOR_EACH_SAFE (host, public.node, &interest->hosts) {
+        drop_host(interest, host);
+    }
+    hmap_destroy(&interest->hosts);
+    hmap_destroy(&interest->objects);
+    free(interest);
+}
+
+char *
+interest_sync(struct interest *interest,
+              const struct sg_sync_request *request,
+              const struct ref_set *covered, long long int now)
+{
+    struct host *host = find_host(interest, request->host);
+    const struct ref_node *ref;
+    size_t n = ref_set_count(covered);
+    char *error;
+
+    if (request->partial && host) {
+        n = (hmapx_count(&host->objects)
+             + count_new(interest, host, covered));
+    }
+    if (n > INTEREST_MAX_OBJECTS) {
+        return xasprintf("%zu objects, more than the limit of %d for a host",
+                         n, INTEREST_MAX_OBJECTS);
+    }
+    error = get_host(interest, request->host, request->boot, &host);
+    if (error) {
+        return error;
+    }
+
+    host->public.last_sync = now;
+    if (!request->partial) {
+        clear_objects(interest, host);
+    }
+    REF_SET_FOR_EACH (ref, covered) {
+        add_object(interest, host, ref->ref.kind, &ref->ref.id);
+    }
+    host->public.n_objects = hmapx_count(&host->objects);
+    return NULL;
+}
+
+char *
+interest_report(struct interest *interest, const struct sg_report *report,
+                long long int now)
+{
+    struct host *host;
+    char *error;
+
+    error = get_host(interest, report->host, report->boot, &host);
+    if (error) {
+        return error;
+    }
+    host->public.last_report = now;
+    host->public.generation = report->generation;
+    host->public.applied = report->applied;
+    host->public.in_sync = report->in_sync;
+    host->public.lag_ms = report->lag_ms;
+    host->public.n_ports = report->n_ports;
+    host->public.n_protected = report->n_protected;
+    return NULL;
+}
+
+/* Drops the hosts that have been silent for too long. */
+void
+interest_expire(struct interest *interest, long long int now)
+{
+    struct host *host;
+
+    HMAP_FOR_EACH_SAFE (host, public.node, &interest->hosts) {
+        long long int last = MAX(host->public.last_sync,
+                                 host->public.last_report);
+
+        if (now - last > INTEREST_SILENCE_MS) {
+            drop_host(interest, host);
+        }
+    }
+}
+
+size_t
+interest_find(const struct interest *interest, enum sg_kind kind,
+              const struct uuid *id, const char ***hostsp)
+{
+    const struct object *object = find_object(interest, kind, id);
+    const struct hmapx_node *node;
+    const char **hosts;
+    size_t n = 0;
+
+    if (!object) {
+        *hostsp = NULL;
+        return 0;
+    }
+    hosts = xmalloc(hmapx_count(&object->hosts) * sizeof *hosts);
+    HMAPX_FOR_EACH (node, &object->hosts) {
+        const struct host *host = node->data;
+
+        hosts[n++] = host->public.name;
+    }
+    qsort(hosts, n, sizeof *hosts, compare_names);
+    *hostsp = hosts;
+    return n;
+}
+
+bool
+interest_any(const struct interest *interest, enum sg_kind kind,
+             const struct uuid *id)
+{
+    return find_object(interest, kind, id) != NULL;
+}
+
+size_t
+interest_hosts(const struct interest *interest,
+               const struct interest_host ***hostsp)
+{
+    size_t n = 0, count = hmap_count(&interest->hosts);
+    const struct interest_host **hosts = xmalloc((count + 1) * sizeof *hosts);
+    const struct host *host;
+
+    HMAP_FOR_EACH (host, public.node, &interest->hosts) {
+        hosts[n++] = &host->public;
+    }
+    qsort(hosts, n, sizeof *hosts, compare_hosts);
+    *hostsp = hosts;
+    return n;
+}
+
+size_t
+interest_count(const struct interest *interest)
+{
+    return hmap_count(&interest->hosts);
+}
+
+static struct host *
+find_host(const struct interest *interest, const char *name)
+{
+    struct host *host;
+
+    HMAP_FOR_EACH_WITH_HASH (host, public.node, hash_string(name, 0),
+                             &interest->hosts) {
+        if (!strcmp(host->public.name, name)) {
+            return host;
+        }
+    }
+    return NULL;
+}
+
+/* Finds or makes the host 'name', which now runs as 'boot'. */
+static char *
+get_host(struct interest *interest, const char *name, const char *boot,
+         struct host **hostp)
+{
+    struct host *host = find_host(interest, name);
+
+    if (!host) {
+        if (hmap_count(&interest->hosts) >= INTEREST_MAX_HOSTS) {
+            return xasprintf("already %d hosts, which is the limit",
+                             INTEREST_MAX_HOSTS);
+        }
+        host = xzalloc(sizeof *host);
+        host->public.name = xstrdup(name);
+        host->public.last_sync = host->public.last_report = LLONG_MIN;
+        hmapx_init(&host->objects);
+        hmap_insert(&interest->hosts, &host->public.node,
+                    hash_string(name, 0));
+    }
+    free(host->public.boot);
+    host->public.boot = nullable_xstrdup(boot);
+    *hostp = host;
+    return NULL;
+}
+
+static void
+drop_host(struct interest *interest, struct host *host)
+{
+    clear_objects(interest, host);
+    hmap_remove(&interest->hosts, &host->public.node);
+    hmapx_destroy(&host->objects);
+    free(host->public.name);
+    free(host->public.boot);
+    free(host);
+}
+
+static void
+clear_objects(struct interest *interest, struct host *host)
+{
+    struct hmapx_node *node;
+
+    HMAPX_FOR_EACH (node, &host->objects) {
+        struct object *object = node->data;
+
+        hmapx_find_and_delete_assert(&object->hosts, host);
+        if (hmapx_is_empty(&object->hosts)) {
+            hmap_remove(&interest->objects, &object->node);
+            hmapx_destroy(&object->hosts);
+            free(object);
+        }
+    }
+    hmapx_clear(&host->objects);
+}
+
+static void
+add_object(struct interest *interest, struct host *host, enum sg_kind kind,
+           const struct uuid *id)
+{
+    struct object *object = find_object(interest, kind, id);
+
+    if (!object) {
+        object = xmalloc(sizeof *object);
+        object->kind = kind;
+        object->id = *id;
+        hmapx_init(&object->hosts);
+        hmap_insert(&interest->objects, &object->node,
+                    object_hash(kind, id));
+    }
+    if (hmapx_add(&object->hosts, host)) {
+        hmapx_add_assert(&host->objects, object);
+    }
+}
+
+/* How many of 'covered' the host does not have yet. */
+static size_t
+count_new(const struct interest *interest, const struct host *host,
+          const struct ref_set *covered)
+{
+    const struct ref_node *ref;
+    size_t n = 0;
+
+    REF_SET_FOR_EACH (ref, covered) {
+        const struct object *object;
+
+        object = find_object(interest, ref->ref.kind, &ref->ref.id);
+        n += !object || !hmapx_contains(&object->hosts, host);
+    }
+    return n;
+}
+
+static struct object *
+find_object(const struct interest *interest, enum sg_kind kind,
+            const struct uuid *id)
+{
+    struct object *object;
+
+    HMAP_FOR_EACH_WITH_HASH (object, node, object_hash(kind, id),
+                             &interest->objects) {
+        if (object->kind == kind && uuid_equals(&object->id, id)) {
+            return object;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t
+object_hash(enum sg_kind kind, const struct uuid *id)
+{
+    return hash_int(kind, uuid_hash(id));
+}
+
+static int
+compare_names(const void *a_, const void *b_)
+{
+    const char *const *a = a_;
+    const char *const *b = b_;
+
+    return strcmp(*a, *b);
+}
+
+static int
+compare_hosts(const void *a_, const void *b_)
+{
+    const struct interest_host *const *a = a_;
+    const struct interest_host *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef SG_CONTROLLER_INTEREST_H
+#define SG_CONTROLLER_INTEREST_H 1
+
+/* Which host needs which object: who is told about a change.
+ *
+ * Pure.  Known from `sync` alone: a full one replaces what the host is
+ * interested in, a partial one adds to it.  An id that was answered `unknown`
+ * counts as well, so that its host hears of it when it appears.  A host that
+ * has been silent for INTEREST_SILENCE_MS is dropped; should it still be
+ * there, the beacon makes it ask again.
+ *
+ * The memory is bounded: so many hosts, so many objects each.  Beyond that a
+ * sync is refused, never half remembered. */
+
+#include "openvswitch/hmap.h"
+#include "sg/update.h"
+
+struct interest;
+struct ref_set;
+
+#define INTEREST_MAX_HOSTS 10000
+#define INTEREST_MAX_OBJECTS 65536
+#define INTEREST_SILENCE_MS (10 * 60 * 1000)
+
+struct interest_host {
+    struct hmap_node node;
+    char *name;
+    char *boot;                 /* Of its last sync or report. */
+    size_t n_objects;
+    long long int last_sync, last_report;       /* LLONG_MIN: never. */
+    /* From its last report. */
+    uint64_t generation, applied;
+    bool in_sync;
+    int64_t lag_ms;
+    size_t n_ports, n_protected;
+};
+
+struct interest *interest_create(void);
+void interest_destroy(struct interest *);
+
+/* A request that covers 'covered' came.  A refusal leaves everything as it
+ * was. */
+char *interest_sync(struct interest *, const struct sg_sync_request *,
+                    const struct ref_set *covered, long long int now)
+    SG_MUST_USE;
+char *interest_report(struct interest *, const struct sg_report *,
+                      long long int now) SG_MUST_USE;
+void interest_expire(struct interest *, long long int now);
+
+/* The hosts that need this object, sorted by name; '*hosts' is malloc'd. */
+size_t interest_find(const struct interest *, enum sg_kind,
+                     const struct uuid *, const char ***hosts);
+bool interest_any(const struct interest *, enum sg_kind,
+                  const struct uuid *);
+
+/* All hosts, sorted by name; malloc'd. */
+size_t interest_hosts(const struct interest *,
+                      const struct interest_host ***);
+size_t interest_count(const struct interest *);
+
+#endif /* tools/sg-controller/interest.h */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef SG_CONTROLLER_PUBLISH_H
+#define SG_CONTROLLER_PUBLISH_H 1
+
+/* From changes to messages: what is said, and to whom.
+ *
+ * Pure.  A change is published only if some host is interested in the object.
+ * Ports go to each interested host by a cast, a group's rules and members to
+ * the group's fanout exchanges.  The order of the messages is that of the
+ * changes, and they have to leave in that order on one channel. */
+
+#include "openvswitch/list.h"
+#include "sg/update.h"
+
+struct change_list;
+struct interest;
+struct state;
+
+/* Ports in one cast.  A port is a few hundred bytes, so a message stays well
+ * below what a broker takes in one frame. */
+#define PUBLISH_MAX_PORTS 100
+
+/* One message: the arguments of its publish and what it says. */
+struct publication {
+    struct ovs_list node;
+    char *exchange;
+    char *declare;              /* Type of the exchange: "fanout", "topic". */
+    char *routing_key;
+    struct sg_update update;    /* 'sent' is for whoever sends it. */
+};
+
+/* Appends the messages for 'changes', which are in force in 'state', to the
+ * list of "struct publication"s; returns how many. */
+size_t publish_changes(const struct state *, const struct interest *,
+                       const struct change_list *changes,
+                       struct ovs_list *publications);
+struct publication *publication_beacon(void);
+void publication_destroy(struct publication *);
+
+#endif /* tools/sg-controller/publish.h */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/ref_set.h"
+
+#include <stdlib.h>
+
+#include "hash.h"
+#include "util.h"
+#include "uuid.h"
+
+static uint32_t ref_hash(enum sg_kind, const struct uuid *);
+static int compare_refs(const void *, const void *);
+
+void
+ref_set_init(struct ref_set *set)
+{
+    hmap_init(&set->refs);
+}
+
+void
+ref_set_destroy(struct ref_set *set)
+{
+    struct ref_node *ref;
+
+    HMAP_FOR_EACH_POP (ref, node, &set->refs) {
+        free(ref);
+    }
+    hmap_destroy(&set->refs);
+}
+
+void
+ref_set_swap(struct ref_set *a, struct ref_set *b)
+{
+    hmap_swap(&a->refs, &b->refs);
+}
+
+size_t
+ref_set_count(const struct ref_set *set)
+{
+    return hmap_count(&set->refs);
+}
+
+bool
+ref_set_add(struct ref_set *set, enum sg_kind kind, const struct uuid *id,
+            int64_t revision)
+{
+    struct ref_node *ref;
+
+    if (ref_set_find(set, kind, id)) {
+        return false;
+    }
+    ref = xmalloc(sizeof *ref);
+    ref->ref = (struct sg_ref) { kind, *id, revision };
+    hmap_insert(&set->refs, &ref->node, ref_hash(kind, id));
+    return true;
+}
+
+const struct sg_ref *
+ref_set_find(const struct ref_set *set, enum sg_kind kind,
+             const struct uuid *id)
+{
+    const struct ref_node *ref;
+
+    HMAP_FOR_EACH_WITH_HASH (ref, node, ref_hash(kind, id), &set->refs) {
+        if (ref->ref.kind == kind && uuid_equals(&ref->ref.id, id)) {
+            return &ref->ref;
+        }
+    }
+    return NULL;
+}
+
+struct sg_ref *
+ref_set_sorted(const struct ref_set *set)
+{
+    struct sg_ref *refs = xmalloc((ref_set_count(set) + 1) * sizeof *refs);
+    const struct ref_node *ref;
+    size_t n = 0;
+
+    REF_SET_FOR_EACH (ref, set) {
+        refs[n++] = ref->ref;
+    }
+    qsort(refs, n, sizeof *refs, compare_refs);
+    return refs;
+}
+
+static uint32_t
+ref_hash(enum sg_kind kind, const struct uuid *id)
+{
+    return hash_int(kind, uuid_hash(id));
+}
+
+static int
+compare_refs(const void *a_, const void *b_)
+{
+    const struct sg_ref *a = a_;
+    const struct sg_ref *b = b_;
+
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    return uuid_compare_3way(&a->id, &b->id);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/state.h"
+
+#include <stdlib.h>
+
+#include "hash.h"
+#include "openvswitch/hmap.h"
+#include "tools/sg-controller/diff.h"
+#include "tools/sg-controller/topology.h"
+#include "util.h"
+#include "uuid.h"
+
+/* An object of the topology, or one that was. */
+struct object {
+    struct hmap_node node;      /* In state 'objects'. */
+    struct ovs_list list_node;  /* In state 'tombstones' if deleted. */
+    enum sg_kind kind;
+    struct uuid id;
+    int64_t revision;
+    bool deleted;
+    long long int deleted_at;
+};
+
+struct state {
+    struct sg_epoch epoch;
+    int64_t revision;
+    struct topology *topology;
+    struct hmap objects;        /* Contains "struct object"s. */
+    struct ovs_list tombstones; /* Oldest first. */
+    size_t n_tombstones;
+};
+
+static bool is_same_deletion(const struct change *, const struct change *);
+static struct object *find_object(const struct state *, enum sg_kind,
+                                  const struct uuid *);
+static struct object *get_object(struct state *, enum sg_kind,
+                                 const struct uuid *);
+static void bury(struct state *, struct object *, long long int now);
+static void unbury(struct state *, struct object *);
+static void forget_oldest(struct state *);
+static uint32_t object_hash(enum sg_kind, const struct uuid *);
+
+/* Begins an epoch with an empty topology. */
+struct state *
+state_create(const struct sg_epoch *epoch)
+{
+    struct state *state = xzalloc(sizeof *state);
+
+    state->epoch = *epoch;
+    state->topology = topology_create();
+    hmap_init(&state->objects);
+    ovs_list_init(&state->tombstones);
+    return state;
+}
+
+void
+state_destroy(struct state *state)
+{
+    struct object *object;
+
+    if (!state) {
+        return;
+    }
+    HMAP_FOR_EACH_POP (object, node, &state->objects) {
+        free(object);
+    }
+    hmap_destroy(&state->objects);
+    topology_destroy(state->topology);
+    free(state);
+}
+
+void
+state_replace(struct state *state, struct topology *topology,
+              long long int now, struct change_list *changes)
+{
+    size_t first = changes->n;
+
+    topology_diff(state->topology, topology, changes);
+    for (size_t i = first; i < changes->n; i++) {
+        struct change *change = &changes->changes[i];
+        struct object *object;
+
+        object = get_object(state, change->kind, &change->id);
+        if (object->deleted) {
+            unbury(state, object);
+        } else {
+            change->prev = object->revision;
+        }
+        if (i == first || !is_same_deletion(change - 1, change)) {
+            state->revision++;
+        }
+        change->revision = object->revision = state->revision;
+        if (change->type == CHANGE_DELETED) {
+            bury(state, object, now);
+        }
+    }
+    topology_destroy(state->topology);
+    state->topology = topology;
+    state_expire(state, now);
+}
+
+/* Forgets tombstones that are too old or too many. */
+void
+state_expire(struct state *state, long long int now)
+{
+    while (state->n_tombstones) {
+        struct object *oldest;
+
+        oldest = CONTAINER_OF(ovs_list_front(&state->tombstones),
+                              struct object, list_node);
+        if (state->n_tombstones <= STATE_MAX_TOMBSTONES
+            && now - oldest->deleted_at < STATE_TOMBSTONE_MS) {
+            break;
+        }
+        forget_oldest(state);
+    }
+}
+
+const struct sg_epoch *
+state_epoch(const struct state *state)
+{
+    return &state->epoch;
+}
+
+const struct topology *
+state_topology(const struct state *state)
+{
+    return state->topology;
+}
+
+int64_t
+state_revision(const struct state *state)
+{
+    return state->revision;
+}
+
+size_t
+state_n_tombstones(const struct state *state)
+{
+    return state->n_tombstones;
+}
+
+enum state_answer
+state_find(const struct state *state, enum sg_kind kind,
+           const struct uuid *id, int64_t *revision)
+{
+    const struct object *object = find_object(state, kind, id);
+
+    *revision = object ? object->revision : 0;
+    if (!object) {
+        return STATE_UNKNOWN;
+    }
+    return object->deleted ? STATE_DELETED : STATE_PRESENT;
+}
+
+/* A group's rules and members go by one message, which has one revision. */
+static bool
+is_same_deletion(const struct change *a, const struct change *b)
+{
+    return (a->type == CHANGE_DELETED && b->type == CHANGE_DELETED
+            && a->kind == SG_KIND_RULES && b->kind == SG_KIND_MEMBERS
+            && uuid_equals(&a->id, &b->id));
+}
+
+static struct object *
+find_object(const struct state *state, enum sg_kind kind,
+            const struct uuid *id)
+{
+    struct object *object;
+
+    HMAP_FOR_EACH_WITH_HASH (object, node, object_hash(kind, id),
+                             &state->objects) {
+        if (object->kind == kind && uuid_equals(&object->id, id)) {
+            return object;
+        }
+    }
+    return NULL;
+}
+
+static struct object *
+get_object(struct state *state, enum sg_kind kind, const struct uuid *id)
+{
+    struct object *object = find_object(state, kind, id);
+
+    if (!object) {
+        object = xzalloc(sizeof *object);
+        object->kind = kind;
+        object->id = *id;
+        hmap_insert(&state->objects, &object->node, object_hash(kind, id));
+    }
+    return object;
+}
+
+static void
+bury(struct state *state, struct object *object, long long int now)
+{
+    object->deleted = true;
+    object->deleted_at = now;
+    ovs_list_push_back(&state->tombstones, &object->list_node);
+    state->n_tombstones++;
+}
+
+static void
+unbury(struct state *state, struct object *object)
+{
+    object->deleted = false;
+    ovs_list_remove(&object->list_node);
+    state->n_tombstones--;
+}
+
+static void
+forget_oldest(struct state *state)
+{
+    struct object *object;
+
+    object = CONTAINER_OF(ovs_list_pop_front(&state->tombstones),
+                          struct object, list_node);
+    state->n_tombstones--;
+    hmap_remove(&state->objects, &object->node);
+    free(object);
+}
+
+static uint32_t
+object_hash(enum sg_kind kind, const struct uuid *id)
+{
+    return hash_int(kind, uuid_hash(id));
+}

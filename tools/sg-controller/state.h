@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef SG_CONTROLLER_STATE_H
+#define SG_CONTROLLER_STATE_H 1
+
+/* What the controller stands for: a topology with a revision for every
+ * object, in one epoch.
+ *
+ * Pure.  Revisions come from one counter that starts with the epoch, so the
+ * revisions of an id never restart, also not when it is deleted and comes
+ * back.  An object that went is remembered for a while (tombstone): asked for
+ * it, the controller answers `deleted`.  An id it has never had, or no longer
+ * remembers, is `unknown`: nobody may take anything away because of that. */
+
+#include "openvswitch/list.h"
+#include "sg/types.h"
+
+struct change_list;
+struct state;
+struct topology;
+
+/* How long and how many deleted objects are remembered. */
+#define STATE_TOMBSTONE_MS (60 * 60 * 1000)
+#define STATE_MAX_TOMBSTONES 100000
+
+enum state_answer {
+    STATE_UNKNOWN,
+    STATE_PRESENT,
+    STATE_DELETED,
+};
+
+struct state *state_create(const struct sg_epoch *);
+void state_destroy(struct state *);
+
+/* Puts 'topology', which the state owns from then on, into force.  Appends
+ * what differs to 'changes', with revisions. */
+void state_replace(struct state *, struct topology *, long long int now,
+                   struct change_list *changes);
+void state_expire(struct state *, long long int now);
+
+const struct sg_epoch *state_epoch(const struct state *);
+const struct topology *state_topology(const struct state *);
+int64_t state_revision(const struct state *);           /* Newest given. */
+size_t state_n_tombstones(const struct state *);
+
+/* What becomes of a question for this object; '*revision' is that of the
+ * object or of its deletion, 0 if it is unknown. */
+enum state_answer state_find(const struct state *, enum sg_kind,
+                             const struct uuid *, int64_t *revision);
+
+#endif /* tools/sg-controller/state.h */
