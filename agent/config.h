@@ -35,10 +35,6 @@ struct config_list {
     size_t n;
 };
 
-enum config_exchanges {
-    CONFIG_EXCHANGES_OSLO,      /* Declared by both sides, oslo's flags. */
-};
-
 struct config_broker {
     struct config_endpoints hosts;
     char *user;
@@ -60,11 +56,12 @@ struct config_limits {
 struct config {
     char *host;
     struct config_broker broker;
-    int64_t exchanges;          /* enum config_exchanges. */
+    char *exchanges;            /* Who declares them: "oslo". */
     char *ovsdb;
     char *run_dir, *state_dir;
     char *control_socket;
-    char *log_level, *log_file; /* "" as file: standard error. */
+    char *log_level;            /* A level of vlog. */
+    char *log_file;             /* "": standard error. */
     char *integration_bridge;   /* "": any. */
     char *bridge_prefix, *tap_prefix, *uplink_prefix;
     int64_t zone_min, zone_max;
