@@ -139,9 +139,16 @@ TOOLS_SRCS += tools/sg-controller/topology.c
 
 #SGCTL_SRCS += tools/sgctl.c
 
-#CONTROLLER_SRCS += tools/sg-controller/main.c
+CONTROLLER_SRCS += tools/sg-controller/commands.c
+CONTROLLER_SRCS += tools/sg-controller/files.c
+CONTROLLER_SRCS += tools/sg-controller/main.c
+CONTROLLER_SRCS += tools/sg-controller/service.c
 
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
+TESTLIB_SRCS += tests/bench/controller.c
+TESTLIB_SRCS += tests/bench/cpu_account.c
+TESTLIB_SRCS += tests/bench/kernel_view.c
+TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/netns.c
@@ -198,6 +205,7 @@ CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.
+IO_TESTS += tests/bench/bench-controller.c
 IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
 
@@ -440,8 +448,13 @@ check-system: all
 check-layers: lib
 	$(Q)tools/check-layers --build $(BUILD)
 
-bench: $(call test_programs,$(BENCH_TESTS))
-	$(Q)tests/lib/run-tests --show --wrap tests/lib/in-netns $^
+# The agent's own measurement takes minutes; BENCH_ARGS=--quick for a glance,
+# BENCH_ARGS=--help for the rest.
+BENCH_ARGS ?=
+bench: $(call test_programs,$(BENCH_TESTS)) all
+	$(if $(BENCH_TESTS),$(Q)tests/lib/run-tests --show \
+		--wrap tests/lib/in-netns $(call test_programs,$(BENCH_TESTS)))
+	$(Q)tests/bench/bench-agent --build $(BUILD) $(BENCH_ARGS)
 
 analyze: $(OVS_STAMP)
 	$(call say,CHECK,cppcheck)
