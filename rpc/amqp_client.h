@@ -76,30 +76,36 @@ void amqp_config_default(struct amqp_config *);
 enum amqp_event_type {
     AMQP_NONE,
     AMQP_UP,                    /* 'queue' consumes; 'session' is new. */
-    AMQP_DOWN,                  /* 'reason': stage and text. */
+    AMQP_DOWN,                  /* 'reason': stage and text.  'session' ended;
+                                 * 0: an attempt to begin one failed (said
+                                 * once per reason). */
     AMQP_BODY,
     AMQP_BOUND,                 /* 'exchange'. */
     AMQP_BIND_FAILED,           /* 'exchange', 'reason'. */
-    AMQP_PUBLISH_FAILED,        /* 'exchange', 'reason': not confirmed; for a
-                                 * fanout that does not exist the reason is
+    AMQP_PUBLISH_FAILED,        /* 'exchange', 'routing_key', 'reason': not
+                                 * confirmed, or returned; for a fanout that
+                                 * does not exist the reason is
                                  * AMQP_NO_EXCHANGE and nobody was listening. */
     AMQP_TOO_LARGE,             /* 'exchange': a body above max_body was
                                  * dropped; 'len' says how large. */
 };
 #define AMQP_NO_EXCHANGE "404"
 
+/* All that an event points to lies in one block with it: copy what is to
+ * outlive amqp_event_uninit(). */
 struct amqp_event {
     enum amqp_event_type type;
     uint64_t session;
-    char *exchange;             /* Owned, may be NULL. */
-    char *routing_key;          /* Owned, AMQP_BODY only. */
-    char *queue;                /* Owned, AMQP_UP only. */
-    char *reason;               /* Owned. */
-    void *body;                 /* Owned, followed by a NUL. */
+    const char *exchange;       /* May be NULL. */
+    const char *routing_key;    /* AMQP_BODY, AMQP_PUBLISH_FAILED. */
+    const char *queue;          /* AMQP_UP. */
+    const char *reason;
+    const void *body;           /* Followed by a NUL. */
     size_t len;
     uint64_t delivery;          /* For amqp_client_stored/reject. */
     bool redelivered;
     long long int received_us;  /* CLOCK_MONOTONIC when it left the socket. */
+    void *block;                /* Private. */
 };
 void amqp_event_uninit(struct amqp_event *);
 
@@ -140,7 +146,8 @@ void amqp_client_destroy(struct amqp_client *);
 
 /* Next event, false if there is none now.  The caller uninits the event. */
 bool amqp_client_recv(struct amqp_client *, struct amqp_event *);
-/* Everything up to 'delivery' of 'session' is stored: may be acknowledged. */
+/* Everything up to 'delivery' of 'session' is stored: may be acknowledged.
+ * What is to be rejected is rejected first. */
 void amqp_client_stored(struct amqp_client *, uint64_t session,
                         uint64_t delivery);
 /* Reject one delivery without requeue (malformed body). */
