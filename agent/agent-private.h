@@ -43,7 +43,8 @@ struct resync {
 
 struct agent_metrics {
     struct metrics *registry;
-    struct metric *lag;         /* Publish to kernel. */
+    struct metric *member_lag;  /* Publish to kernel. */
+    struct metric *structure_lag;
     struct metric *apply_cpu;
 };
 
@@ -73,7 +74,9 @@ struct agent {
 
     bool applied_once;
     long long int last_apply;   /* LLONG_MIN: never. */
-    int64_t lag_ms;             /* Of the last member change; -1: none. */
+    int64_t lag_ms;             /* Of the last change; -1: none. */
+    int64_t structure_sent;     /* Publish time of the oldest change that is
+                                 * not in the tables yet, or 0. */
     char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
     long long int next_second;  /* Slow checks. */
     long long int next_report;

@@ -261,6 +261,10 @@ hold(struct agent *a, long long int now)
     }
     firewall_hold(a->firewall, devices, dirty.n_devices,
                   dirty.groups, dirty.n_groups);
+    if (dirty.sent
+        && (!a->structure_sent || dirty.sent < a->structure_sent)) {
+        a->structure_sent = dirty.sent;
+    }
     pacer_dirty(a->pacer, now);
     free(devices);
     store_dirty_uninit(&dirty);
@@ -269,7 +273,7 @@ hold(struct agent *a, long long int now)
 /* 5. Member lane. */
 
 static void
-note_lag(struct agent *a, int64_t sent)
+note_lag(struct agent *a, struct metric *metric, int64_t sent)
 {
     int64_t lag;
 
@@ -278,7 +282,7 @@ note_lag(struct agent *a, int64_t sent)
     }
     lag = time_wall_msec() - sent;
     a->lag_ms = MAX(lag, 0);    /* Clocks of two machines differ. */
-    metric_observe(a->metrics.lag, a->lag_ms / 1000.0);
+    metric_observe(metric, a->lag_ms / 1000.0);
 }
 
 static void
@@ -308,7 +312,7 @@ apply_members(struct agent *a)
                      ovs_strerror(error));
     } else {
         for (size_t i = 0; i < n; i++) {
-            note_lag(a, taken[i].sent);
+            note_lag(a, a->metrics.member_lag, taken[i].sent);
         }
     }
     free(changes);
@@ -359,7 +363,11 @@ apply_structure(struct agent *a, long long int now)
                     "stays, trying again: %s", result->generation,
                     result->error_text ? result->error_text
                                        : ovs_strerror(error));
-    } else if (result->n_steps) {
+    } else {
+        note_lag(a, a->metrics.structure_lag, a->structure_sent);
+        a->structure_sent = 0;
+    }
+    if (!error && result->n_steps) {
         VLOG_INFO_RL(&rl, "generation %"PRIu64" is in the kernel: "
                      "%"PRIuSIZE" edits in %"PRIuSIZE" commits",
                      result->generation, result->n_edits,

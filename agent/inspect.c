@@ -311,9 +311,13 @@ agent_metrics_init(struct agent *a)
     struct metrics *m = metrics_create();
 
     a->metrics.registry = m;
-    a->metrics.lag = metrics_histogram(
+    a->metrics.member_lag = metrics_histogram(
         m, "sg_member_lag_seconds",
         "Publish of a member change until it is in the kernel.",
+        lag_bounds, ARRAY_SIZE(lag_bounds));
+    a->metrics.structure_lag = metrics_histogram(
+        m, "sg_structure_lag_seconds",
+        "Publish of a change of ports or rules until it is in the kernel.",
         lag_bounds, ARRAY_SIZE(lag_bounds));
     a->metrics.apply_cpu = metrics_histogram(
         m, "sg_apply_cpu_seconds", "CPU time of one structure apply.",

@@ -62,6 +62,8 @@ struct policy_store {
 
     struct member_changes changes;
     bool dirty;
+    int64_t dirty_sent;         /* Of the oldest change since, or 0. */
+    int64_t update_sent;        /* Of the update being applied, else 0. */
     struct sset dirty_devices;
     struct uuid *dirty_groups;
     size_t n_dirty_groups, allocated_dirty_groups;

@@ -151,6 +151,8 @@ policy_store_take_dirty(struct policy_store *ps, struct store_dirty *dirty)
         return false;
     }
     ps->dirty = false;
+    dirty->sent = ps->dirty_sent;
+    ps->dirty_sent = 0;
 
     size_t n = sset_count(&ps->dirty_devices);
     const char **devices = sset_sort(&ps->dirty_devices);

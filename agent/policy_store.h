@@ -82,6 +82,7 @@ struct store_dirty {
     size_t n_devices;
     struct uuid *groups;
     size_t n_groups;
+    int64_t sent;               /* Oldest publish time among them, or 0. */
 };
 bool policy_store_take_dirty(struct policy_store *, struct store_dirty *);
 void store_dirty_uninit(struct store_dirty *);

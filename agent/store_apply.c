@@ -62,6 +62,7 @@ store_apply(struct policy_store *ps, const struct sg_update *update,
 {
     struct apply a = { .ps = ps, .sent = update->sent, .ask = ask };
 
+    ps->update_sent = update->sent;
     /* In the order of needs: what a port brings into use may follow. */
     for (size_t i = 0; i < update->n_ports; i++) {
         apply_port(&a, &update->ports[i]);
@@ -81,6 +82,7 @@ store_apply(struct policy_store *ps, const struct sg_update *update,
     for (size_t i = 0; i < update->n_bad; i++) {
         apply_bad(&a, &update->bad[i], update);
     }
+    ps->update_sent = 0;
     return a.n;
 }
 

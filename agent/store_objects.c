@@ -22,6 +22,7 @@ static void hold(struct policy_store *, struct track *);
 static void use(struct policy_store *, struct track *);
 static void unuse(struct policy_store *, struct track *);
 static void unhold(struct policy_store *, struct track *);
+static void mark_dirty(struct policy_store *);
 static struct store_group *find_or_add_group(struct policy_store *,
                                              const struct uuid *);
 static struct store_port *track_port(struct track *);
@@ -160,7 +161,7 @@ store_forget(struct policy_store *ps, struct track *t)
         g->group.members_revision = 0;
         break;
     }
-    ps->changed = ps->dirty = true;
+    mark_dirty(ps);
     if (!g->rules.held && !g->members.held) {
         store_free_group(ps, g);
     }
@@ -255,11 +256,23 @@ store_empty_members(struct policy_store *ps, struct store_group *g,
     sg_members_clear(&g->group.members);
 }
 
+/* The tables have to follow.  The time until they did counts from the oldest
+ * publish time among the changes. */
+static void
+mark_dirty(struct policy_store *ps)
+{
+    ps->changed = ps->dirty = true;
+    if (ps->update_sent
+        && (!ps->dirty_sent || ps->update_sent < ps->dirty_sent)) {
+        ps->dirty_sent = ps->update_sent;
+    }
+}
+
 /* Something of the port on 'device' ("": none yet) changed. */
 void
 store_dirty_device(struct policy_store *ps, const char *device)
 {
-    ps->changed = ps->dirty = true;
+    mark_dirty(ps);
     if (device[0]) {
         sset_add(&ps->dirty_devices, device);
     }
@@ -269,7 +282,7 @@ store_dirty_device(struct policy_store *ps, const char *device)
 void
 store_dirty_group(struct policy_store *ps, struct store_group *g)
 {
-    ps->changed = ps->dirty = true;
+    mark_dirty(ps);
     if (!g->dirty) {
         g->dirty = true;
         if (ps->n_dirty_groups >= ps->allocated_dirty_groups) {
