@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Plays the controller for one agent and measures the agent.
+ *
+ * Runs in the agent's network namespace, answers `sync` from a synthetic
+ * policy, sends beacons, publishes member changes and watches the kernel's
+ * sets over a netlink socket of its own.  tests/bench/bench-agent drives it
+ * over standard input, one command a line; the answer to each is one JSON
+ * object on standard output:
+ *
+ *   agent PID                 the process to measure; first of all
+ *   join                      with --late: when the sets of the other groups
+ *                             are there, the rules name the measured ones
+ *   ready                     wait until the agent filled the measured sets
+ *                             and asks no more
+ *   idle MS                   nothing but beacons
+ *   isolated add|delete G N   N changes of group G, each published when the
+ *                             one before it is in the kernel
+ *   paced add|delete G N US   N changes, one each US microseconds, 0: at once
+ *   floor N                   the same by one netlink message each, from here
+ *   nudge US                  nothing but change after change until the next
+ *                             command (something for a profiler to look at)
+ *
+ * The time at which a change "is in the kernel" is known between two looks at
+ * the set; the answer says how far these were apart.  The agent is quiet when
+ * its CPU clock is read: SETTLE_NS pass before and after. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "firewall/names.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "tests/bench/controller.h"
+#include "tests/bench/cpu_account.h"
+#include "tests/bench/kernel_view.h"
+#include "tests/bench/synthetic.h"
+#include "timeval.h"
+#include "util.h"
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+#define SETTLE_NS (50 * NS_PER_MS)
+#define CHANGE_TIMEOUT_NS (5 * NS_PER_S)
+#define READY_TIMEOUT_NS (60 * NS_PER_S)
+#define READY_POLL_NS (20 * NS_PER_MS)
+/* An agent that has asked nothing for so long has all it wants. */
+#define QUIET_NS NS_PER_S
+/* How often the broker's queue is looked at between two looks at the set. */
+#define SERVICE_NS NS_PER_MS
+/* Pause between two looks at the set, unless told otherwise. */
+#define LOOK_NS (20 * NS_PER_US)
+#define MAX_CHANGES 100000
+#define MAX_LINE 256
+#define FLOOR_SET "sg-bench-floor"      /* Not a name of the agent's. */
+
+struct bench {
+    struct synthetic policy;
+    struct controller *controller;
+    struct kernel_view *kernel;
+    pid_t agent;
+    int64_t look_ns;            /* Between two looks at a set. */
+    int64_t last_service;
+    char sets[SYNTHETIC_MAX_GROUPS][SG_N_FAMILIES][FW_SET_LEN];
+};
+
+/* One change: when it was published, and between which two looks at the
+ * kernel it appeared. */
+struct sample {
+    int64_t after_ns;           /* Not there yet, since the publish. */
+    int64_t by_ns;              /* There, since the publish. */
+};
+
+static void
+change_members(struct bench *b, size_t g, enum synthetic_change change,
+               size_t n)
+{
+    struct sg_update update;
+    size_t len;
+    char *body;
+
+    synthetic_change_members(&b->policy, g, change, n, &update);
+    body = controller_encode(&update, &len);
+    controller_publish(b->controller, SG_KIND_MEMBERS, g, body, len);
+}
+
+static void
+service(struct bench *b)
+{
+    controller_run(b->controller);
+    b->last_service = cpu_now_ns();
+}
+
+static void
+sleep_until(int64_t ns)
+{
+    struct timespec ts = { ns / NS_PER_S, ns % NS_PER_S };
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL)) {
+        /* Interrupted. */
+    }
+}
+
+static void
+serve_until(struct bench *b, int64_t until)
+{
+    for (;;) {
+        int64_t now;
+
+        service(b);
+        now = cpu_now_ns();
+        if (now >= until) {
+            return;
+        }
+        sleep_until(MIN(until, now + SERVICE_NS));
+    }
+}
+
+/* The kernel's side. */
+
+/* Is member 'i' of group 'g' in the kernel, in all its families? */
+static bool
+is_present(struct bench *b, size_t g, size_t i, bool wanted)
+{
+    size_t n_families = b->policy.config.dual ? SG_N_FAMILIES : 1;
+
+    for (size_t family = 0; family < n_families; family++) {
+        struct sg_prefix p;
+        bool present;
+        int error;
+
+        synthetic_address(g, i, family, &p);
+        error = kernel_view_test(b->kernel, b->sets[g][family], &p,
+                                 &present);
+        if (error) {
+            ovs_fatal(error, "cannot ask the kernel for %s",
+                      b->sets[g][family]);
+        }
+        if (present != wanted) {
+            return present;
+        }
+    }
+    return wanted;
+}
+
+/* Waits until member 'i' of 'g' is there or gone; 'sample' counts from
+ * 'start'. */
+static void
+wait_for_member(struct bench *b, size_t g, size_t i, bool wanted,
+                int64_t start, struct sample *sample)
+{
+    int64_t not_yet = start;
+
+    for (;;) {
+        int64_t before = cpu_now_ns();
+        bool hit = is_present(b, g, i, wanted) == wanted;
+        int64_t after = cpu_now_ns();
+
+        if (hit) {
+            sample->after_ns = not_yet - start;
+            sample->by_ns = after - start;
+            return;
+        }
+        not_yet = before;
+        if (after - start > CHANGE_TIMEOUT_NS) {
+            ovs_fatal(0, "member %"PRIuSIZE" of group %"PRIuSIZE" is not "
+                      "%s after 5 s", i, g, wanted ? "there" : "gone");
+        }
+        if (after - b->last_service > SERVICE_NS) {
+            service(b);
+        }
+        sleep_until(after + b->look_ns);
+    }
+}
+
+/* Finds the set of group 'g': its slot is the agent's choice. */
+static int
+find_set(struct bench *b, size_t g, enum sg_family family,
+         struct kernel_set *set)
+{
+    int error = ENOENT;
+
+    for (int slot = FW_SLOT_A; slot <= FW_SLOT_B && error == ENOENT; slot++) {
+        char name[FW_SET_LEN];
+
+        fw_name_set(name, family, slot, &b->policy.groups[g].id);
+        error = kernel_view_find(b->kernel, name, set);
+    }
+    return error;
+}
+
+static bool
+sets_are_filled(struct bench *b)
+{
+    bool dual = b->policy.config.dual;
+
+    for (size_t g = 0; g < b->policy.config.n_groups; g++) {
+        for (int family = 0; family < SG_N_FAMILIES; family++) {
+            size_t wanted = (family == SG_IPV4 || dual
+                             ? b->policy.groups[g].n_members : 0);
+            struct kernel_set set;
+            int error = find_set(b, g, family, &set);
+
+            if (error == ENOENT || (!error && set.n_elements != wanted)) {
+                return false;
+            } else if (error) {
+                ovs_fatal(error, "cannot list the kernel's sets");
+            }
+            ovs_strlcpy(b->sets[g][family], set.name,
+                        sizeof b->sets[g][family]);
+        }
+    }
+    return true;
+}
+
+/* Answers. */
+
+static int
+compare_int64(const void *a_, const void *b_)
+{
+    const int64_t *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* "'name'": percentiles in microseconds; sorts 'values'. */
+static void
+print_spread(const char *name, int64_t *values, size_t n)
+{
+    double sum = 0;
+
+    qsort(values, n, sizeof *values, compare_int64);
+    for (size_t i = 0; i < n; i++) {
+        sum += values[i];
+    }
+    printf(", \"%s\": {\"mean\": %.1f, \"p50\": %.1f, \"p90\": %.1f, "
+           "\"p99\": %.1f, \"max\": %.1f}", name,
+           sum / n / 1e3, values[n / 2] / 1e3, values[n * 90 / 100] / 1e3,
+           values[n * 99 / 100] / 1e3, values[n - 1] / 1e3);
+}
+
+static void
+print_samples(const struct sample *samples, size_t n)
+{
+    int64_t *values = xcalloc(n, sizeof *values);
+
+    for (size_t i = 0; i < n; i++) {
+        values[i] = samples[i].by_ns;
+    }
+    print_spread("latency_us", values, n);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = samples[i].by_ns - samples[i].after_ns;
+    }
+    print_spread("resolution_us", values, n);
+    free(values);
+}
+
+/* A measurement of the agent: between begin and end everything it does
+ * counts. */
+struct measurement {
+    struct cpu_account before, after;
+    struct controller_counts counts;
+};
+
+static void
+measure_begin(struct bench *b, struct measurement *m)
+{
+    int error;
+
+    serve_until(b, cpu_now_ns() + SETTLE_NS);
+    m->counts = controller_counts(b->controller);
+    error = cpu_account_read(b->agent, &m->before);
+    if (error) {
+        ovs_fatal(error, "cannot read the agent's CPU time");
+    }
+}
+
+static void
+measure_end(struct bench *b, struct measurement *m)
+{
+    struct controller_counts now;
+    int error;
+
+    serve_until(b, cpu_now_ns() + SETTLE_NS);
+    error = cpu_account_read(b->agent, &m->after);
+    if (error) {
+        ovs_fatal(error, "cannot read the agent's CPU time");
+    }
+    now = controller_counts(b->controller);
+    printf(", \"syncs\": %"PRIu64", \"beacons\": %"PRIu64", "
+           "\"reports\": %"PRIu64", ", now.syncs - m->counts.syncs,
+           now.beacons - m->counts.beacons, now.reports - m->counts.reports);
+    cpu_account_print(&m->before, &m->after, stdout);
+}
+
+/* Where the measured set stands, and that it holds what it should. */
+static void
+print_set(struct bench *b, size_t g)
+{
+    struct kernel_set set;
+    int error = find_set(b, g, SG_IPV4, &set);
+
+    if (error || set.n_elements != b->policy.groups[g].n_members) {
+        ovs_fatal(error, "the set of group %"PRIuSIZE" does not hold what "
+                  "was published", g);
+    }
+    printf(", \"set\": {\"name\": \"%s\", \"elements\": %"PRIu32", "
+           "\"position\": %"PRIu32", \"sets\": %"PRIu32"}",
+           set.name, set.n_elements, set.position, set.n_sets);
+}
+
+/* Commands. */
+
+/* Waits until 'condition' holds. */
+static void
+wait_ready(struct bench *b, bool (*condition)(struct bench *))
+{
+    int64_t start = cpu_now_ns();
+
+    while (!condition(b)) {
+        if (cpu_now_ns() - start > READY_TIMEOUT_NS) {
+            ovs_fatal(0, "the agent has not filled the sets after 60 s");
+        }
+        serve_until(b, cpu_now_ns() + READY_POLL_NS);
+    }
+}
+
+static bool
+others_exist(struct bench *b)
+{
+    size_t n;
+    int error = kernel_view_count(b->kernel, &n);
+
+    if (error) {
+        ovs_fatal(error, "cannot list the kernel's sets");
+    }
+    return n >= b->policy.config.n_others * SG_N_FAMILIES;
+}
+
+static void
+do_join(struct bench *b)
+{
+    struct sg_update update;
+    size_t len;
+    char *body;
+
+    wait_ready(b, others_exist);
+    synthetic_join(&b->policy, &update);
+    body = controller_encode(&update, &len);
+    controller_publish(b->controller, SG_KIND_RULES, 0, body, len);
+    printf("{\"measure\": \"join\"}\n");
+}
+
+static void
+do_ready(struct bench *b)
+{
+    int64_t start = cpu_now_ns();
+    int64_t end;
+    uint64_t syncs;
+
+    wait_ready(b, sets_are_filled);
+    end = cpu_now_ns();
+    do {
+        syncs = controller_counts(b->controller).syncs;
+        serve_until(b, cpu_now_ns() + QUIET_NS);
+    } while (syncs != controller_counts(b->controller).syncs);
+    wait_ready(b, sets_are_filled);     /* The slots may have changed. */
+    printf("{\"measure\": \"ready\", \"wall_ns\": %"PRId64", "
+           "\"all_syncs\": %"PRIu64, end - start, syncs);
+    print_set(b, 0);
+    printf("}\n");
+}
+
+static void
+do_idle(struct bench *b, int64_t ms)
+{
+    struct measurement m;
+
+    measure_begin(b, &m);
+    serve_until(b, cpu_now_ns() + ms * NS_PER_MS);
+    printf("{\"measure\": \"idle\"");
+    measure_end(b, &m);
+    printf("}\n");
+}
+
+static void
+do_isolated(struct bench *b, enum synthetic_change change, size_t g, size_t n)
+{
+    struct sample *samples = xcalloc(n, sizeof *samples);
+    bool add = change == SYNTHETIC_ADD;
+    struct measurement m;
+
+    measure_begin(b, &m);
+    for (size_t i = 0; i < n; i++) {
+        size_t member = b->policy.groups[g].n_members - !add;
+        int64_t start = cpu_now_ns();
+
+        change_members(b, g, change, 1);
+        wait_for_member(b, g, member, add, start, &samples[i]);
+    }
+    printf("{\"measure\": \"isolated\", \"op\": \"%s\", \"n\": %"PRIuSIZE,
+           add ? "add" : "delete", n);
+    measure_end(b, &m);
+    print_samples(samples, n);
+    print_set(b, g);
+    printf("}\n");
+    free(samples);
+}
+
+static void
+do_paced(struct bench *b, enum synthetic_change change, size_t g, size_t n,
+         int64_t interval_us)
+{
+    bool add = change == SYNTHETIC_ADD;
+    size_t *lens = xcalloc(n, sizeof *lens);
+    char **bodies = xcalloc(n, sizeof *bodies);
+    int64_t start, last;
+    struct measurement m;
+    struct sample sample;
+    size_t member;
+
+    /* Encoded ahead, so that nothing but the broker limits the rate. */
+    for (size_t i = 0; i < n; i++) {
+        struct sg_update update;
+
+        synthetic_change_members(&b->policy, g, change, 1, &update);
+        bodies[i] = controller_encode(&update, &lens[i]);
+    }
+    member = b->policy.groups[g].n_members - add;
+
+    measure_begin(b, &m);
+    start = cpu_now_ns();
+    for (size_t i = 0; i < n; i++) {
+        if (interval_us) {
+            serve_until(b, start + i * interval_us * NS_PER_US);
+        }
+        controller_publish(b->controller, SG_KIND_MEMBERS, g, bodies[i],
+                           lens[i]);
+    }
+    last = cpu_now_ns();
+    wait_for_member(b, g, member, add, last, &sample);
+    printf("{\"measure\": \"paced\", \"op\": \"%s\", \"n\": %"PRIuSIZE", "
+           "\"interval_us\": %"PRId64", \"publish_ns\": %"PRId64", "
+           "\"to_kernel_ns\": %"PRId64, add ? "add" : "delete", n,
+           interval_us, last - start, last - start + sample.by_ns);
+    measure_end(b, &m);
+    print_set(b, g);
+    printf("}\n");
+    free(bodies);
+    free(lens);
+}
+
+/* What the kernel alone takes for the same changes, one message each, in a
+ * set behind all others. */
+static void
+do_floor(struct bench *b, size_t n)
+{
+    int64_t before, between, after;
+    struct kernel_set set;
+    int error;
+
+    error = kernel_view_create(b->kernel, FLOOR_SET);
+    before = cpu_thread_ns();
+    for (size_t i = 0; i < n && !error; i++) {
+        struct sg_prefix p;
+
+        synthetic_address(0, i, SG_IPV4, &p);
+        error = kernel_view_add(b->kernel, FLOOR_SET, &p);
+    }
+    between = cpu_thread_ns();
+    for (size_t i = 0; i < n && !error; i++) {
+        struct sg_prefix p;
+
+        synthetic_address(0, i, SG_IPV4, &p);
+        error = kernel_view_remove(b->kernel, FLOOR_SET, &p);
+    }
+    after = cpu_thread_ns();
+    error = error ? error : kernel_view_find(b->kernel, FLOOR_SET, &set);
+    error = error ? error : kernel_view_destroy(b->kernel, FLOOR_SET);
+    if (error) {
+        ovs_fatal(error, "the kernel does not do what the floor needs");
+    }
+    printf("{\"measure\": \"floor\", \"n\": %"PRIuSIZE", "
+           "\"add_ns\": %"PRId64", \"delete_ns\": %"PRId64", "
+           "\"sets\": %"PRIu32"}\n", n,
+           between - before, after - between, set.position);
+}
+
+static bool
+input_waits(void)
+{
+    struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
+/* One isolated change each 'us' microseconds, to and fro. */
+static void
+do_nudge(struct bench *b, int64_t us)
+{
+    uint64_t n = 0;
+
+    for (int64_t next = cpu_now_ns(); !input_waits(); n++) {
+        change_members(b, 0, n & 1 ? SYNTHETIC_DELETE : SYNTHETIC_ADD, 1);
+        next += us * NS_PER_US;
+        serve_until(b, next);
+    }
+    if (n & 1) {
+        change_members(b, 0, SYNTHETIC_DELETE, 1);
+        n++;
+    }
+    serve_until(b, cpu_now_ns() + SETTLE_NS);
+    printf("{\"measure\": \"nudge\", \"n\": %"PRIu64"}\n", n);
+}
+
+static bool
+group_ok(const struct bench *b, size_t g, size_t n, const char *op,
+         enum synthetic_change *change)
+{
+    size_t have = g < b->policy.config.n_groups
+                  ? b->policy.groups[g].n_members : 0;
+
+    *change = !strcmp(op, "add") ? SYNTHETIC_ADD : SYNTHETIC_DELETE;
+    return g < b->policy.config.n_groups && n && n <= MAX_CHANGES
+           && (*change == SYNTHETIC_ADD
+               ? have + n <= SYNTHETIC_MAX_MEMBERS
+               : !strcmp(op, "delete") && n <= have);
+}
+
+static void
+run_command(struct bench *b, const char *line)
+{
+    enum synthetic_change change;
+    char op[8];
+    size_t g, n;
+    int64_t us;
+
+    if (sscanf(line, "agent %d", &b->agent) == 1) {
+        printf("{\"measure\": \"agent\"}\n");
+    } else if (!strcmp(line, "ready\n")) {
+        do_ready(b);
+    } else if (!strcmp(line, "join\n")) {
+        do_join(b);
+    } else if (sscanf(line, "idle %"SCNd64, &us) == 1) {
+        do_idle(b, us);
+    } else if (sscanf(line, "isolated %7s %zu %zu", op, &g, &n) == 3
+               && group_ok(b, g, n, op, &change)) {
+        do_isolated(b, change, g, n);
+    } else if (sscanf(line, "paced %7s %zu %zu %"SCNd64, op, &g, &n, &us) == 4
+               && group_ok(b, g, n, op, &change) && us >= 0) {
+        do_paced(b, change, g, n, us);
+    } else if (sscanf(line, "floor %zu", &n) == 1 && n && n <= MAX_CHANGES) {
+        do_floor(b, n);
+    } else if (sscanf(line, "nudge %"SCNd64, &us) == 1 && us > 0) {
+        do_nudge(b, us);
+    } else {
+        ovs_fatal(0, "command not understood: %s", line);
+    }
+    fflush(stdout);
+}
+
+/* Serves the agent until a command comes, and runs it; false at the end of
+ * the input. */
+static bool
+next_command(struct bench *b)
+{
+    char line[MAX_LINE];
+
+    service(b);
+    if (input_waits()) {
+        if (!fgets(line, sizeof line, stdin)) {
+            return false;
+        }
+        run_command(b, line);
+    }
+    controller_wait(b->controller);
+    poll_fd_wait(STDIN_FILENO, POLLIN);
+    poll_block();
+    return true;
+}
+
+static size_t
+number(const char *text, const char *option, size_t min, size_t max)
+{
+    unsigned long long int value;
+
+    if (!str_to_ullong(text, 10, &value) || value < min || value > max) {
+        ovs_fatal(0, "--%s: a number from %"PRIuSIZE" to %"PRIuSIZE" is "
+                  "wanted", option, min, max);
+    }
+    return value;
+}
+
+struct options {
+    struct synthetic_config policy;
+    struct controller_config broker;
+    int64_t look_ns;
+};
+
+static void
+parse_options(int argc, char *argv[], struct options *o)
+{
+    enum {
+        OPT_BROKER = UCHAR_MAX + 1, OPT_USER, OPT_PASSWORD, OPT_PORTS,
+        OPT_GROUPS, OPT_MEMBERS, OPT_OTHERS, OPT_DUAL, OPT_LATE, OPT_LOOK,
+    };
+    static const struct option options[] = {
+        {"broker", required_argument, NULL, OPT_BROKER},
+        {"user", required_argument, NULL, OPT_USER},
+        {"password", required_argument, NULL, OPT_PASSWORD},
+        {"ports", required_argument, NULL, OPT_PORTS},
+        {"groups", required_argument, NULL, OPT_GROUPS},
+        {"members", required_argument, NULL, OPT_MEMBERS},
+        {"others", required_argument, NULL, OPT_OTHERS},
+        {"dual", no_argument, NULL, OPT_DUAL},
+        {"late", no_argument, NULL, OPT_LATE},
+        {"look-us", required_argument, NULL, OPT_LOOK},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case OPT_BROKER:
+            o->broker.host = optarg;
+            break;
+        case OPT_USER:
+            o->broker.user = optarg;
+            break;
+        case OPT_PASSWORD:
+            o->broker.password = optarg;
+            break;
+        case OPT_PORTS:
+            o->policy.n_ports = number(optarg, "ports", 1,
+                                       SYNTHETIC_MAX_PORTS);
+            break;
+        case OPT_GROUPS:
+            o->policy.n_groups = number(optarg, "groups", 1,
+                                        SYNTHETIC_MAX_GROUPS - 1);
+            break;
+        case OPT_MEMBERS:
+            o->policy.n_members = number(optarg, "members", 1,
+                                         SYNTHETIC_MAX_MEMBERS);
+            break;
+        case OPT_OTHERS:
+            o->policy.n_others = number(optarg, "others", 0,
+                                        SYNTHETIC_MAX_OTHERS);
+            break;
+        case OPT_DUAL:
+            o->policy.dual = true;
+            break;
+        case OPT_LATE:
+            o->policy.late = true;
+            break;
+        case OPT_LOOK:
+            o->look_ns = number(optarg, "look-us", 1, 1000000) * NS_PER_US;
+            break;
+        default:
+            exit(2);
+        }
+    }
+}
+
+/* Cuts "HOST:PORT" in two. */
+static void
+check_options(struct options *o)
+{
+    char *colon = o->broker.host ? strrchr(o->broker.host, ':') : NULL;
+
+    if (!colon || !o->broker.user || !o->broker.password) {
+        ovs_fatal(0, "--broker HOST:PORT, --user and --password are needed");
+    }
+    *colon = '\0';
+    o->broker.port = number(colon + 1, "broker", 1, UINT16_MAX);
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct options options = {
+        .policy = { .n_ports = 20, .n_groups = 1, .n_members = 500 },
+        .look_ns = LOOK_NS,
+    };
+    struct bench *b = xzalloc(sizeof *b);
+    struct sg_epoch epoch;
+    int error;
+
+    set_program_name(argv[0]);
+    parse_options(argc, argv, &options);
+    check_options(&options);
+    /* Without this the kernel adds up to 50 us to every short sleep. */
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_WARN);
+
+    b->look_ns = options.look_ns;
+    epoch = (struct sg_epoch) { time_wall_msec(), getpid() };
+    synthetic_init(&b->policy, &options.policy, &epoch);
+    error = kernel_view_open(&b->kernel);
+    if (error) {
+        ovs_fatal(error, "cannot open a netlink socket");
+    }
+    b->controller = controller_create(&options.broker, &b->policy);
+    while (next_command(b)) {
+        /* Until the end of the input. */
+    }
+    controller_destroy(b->controller);
+    kernel_view_close(b->kernel);
+    free(b);
+    return 0;
+}

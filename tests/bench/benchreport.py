@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""From the lines of a run to the tables that people read."""
+
+import statistics
+
+# CPU of the agent, idle share subtracted.  "Aim" is what the design can
+# reach, "budget" what it must not pass.
+BUDGETS = {
+    "isolated": {"budget": 110, "aim": 75, "unit": "us per change"},
+    "paced": {"budget": 55, "aim": 38, "unit": "ms for 500"},
+    "stream": {"budget": 25, "aim": 12, "unit": "us per change"},
+}
+WALL_P50_US = 1000
+WALL_P99_US = 5000
+
+# Measured on the same kind of machine with neutron 21.0.0 (iptables_hybrid,
+# ipset on) and OVN 23.03.1 (host daemons), 20 ports, by members of the group.
+PEER_ONE = {500: ("34.4 ms / 453 ms", "1.60 ms / 1.45 ms"),
+            5000: ("60.1 ms / 527 ms", "2.74 ms / 2.21 ms"),
+            50000: ("392 ms / 1.44 s", "17.0 ms / 17.6 ms")}
+PEER_LARGE = "790 ms / 5.24 s"          # Neutron, 200 ports, 10,000 members.
+PEER_GROW = ("14.9 s", "0.75 s")
+
+BEGIN = "<!-- begin: bench-agent -->"
+END = "<!-- end: bench-agent -->"
+
+
+def spread(values, form="%.1f"):
+    """"median [least..most]"."""
+    return ("%s [%s..%s]" % (form, form, form)) % (
+        statistics.median(values), min(values), max(values))
+
+
+def verdict(value, budget, aim=None):
+    if value > budget:
+        return "OVER"
+    return "ok, aim" if aim is not None and value <= aim else "ok"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |",
+             "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |"
+                              for row in rows])
+
+
+class Scenario:
+    """The lines of one scenario."""
+
+    def __init__(self, lines):
+        self.first = lines[0]
+        self.lines = lines
+        idle = [x for x in lines if x["measure"] == "idle"]
+        # Nanoseconds of CPU per second of the wall.
+        self.idle = (statistics.median(x["cpu_ns"] / (x["wall_ns"] / 1e9)
+                                       for x in idle) if idle else 0.0)
+        floor = [x for x in lines if x["measure"] == "floor"]
+        self.floor = ([x[key] / x["n"] / 1e3 for x in floor
+                       for key in ("add_ns", "delete_ns")])
+
+    def runs(self, measure, **where):
+        return [x for x in self.lines if x["measure"] == measure
+                and all(x.get(k) == v for k, v in where.items())]
+
+    def net_ns(self, line):
+        """The agent's CPU without what it would have used anyway."""
+        return line["cpu_ns"] - self.idle * line["wall_ns"] / 1e9
+
+    def idle_part(self, lines):
+        """Idle share subtracted per change, us."""
+        return statistics.median(self.idle * x["wall_ns"] / 1e9 / x["n"]
+                                 / 1e3 for x in lines)
+
+    def what(self):
+        return "%d | %s%s" % (self.first["ports"],
+                              format(self.first["members"], ","),
+                              ", both families" if self.first["dual"]
+                              else "")
+
+    def sets(self):
+        line = [x for x in self.lines if "set" in x][-1]
+        return "%d of %d" % (line["set"]["position"] + 1,
+                             line["set"]["sets"])
+
+    def floor_text(self):
+        return "%.1f / %.1f" % tuple(self.floor[:2]) if self.floor else "-"
+
+
+def by_scenario(lines):
+    groups = {}
+    for line in lines:
+        if "scenario" in line and line["kind"] != "profile":
+            groups.setdefault(line["scenario"], []).append(line)
+    return [Scenario(group) for group in groups.values()]
+
+
+def peers(first):
+    if first["ports"] == 20 and not first["dual"]:
+        return PEER_ONE.get(first["members"], ("-", "-"))
+    if first["ports"] == 200 and first["members"] == 50000:
+        return (PEER_LARGE + " (M=10,000)", "-")
+    return ("-", "-")
+
+
+def isolated_tables(found):
+    cpu, wall = [], []
+    budget = BUDGETS["isolated"]
+    for s in found:
+        both = s.runs("isolated")
+        if not both:
+            continue
+        cells = []
+        for op in ("add", "delete"):
+            runs = s.runs("isolated", op=op)
+            net = [s.net_ns(x) / x["n"] / 1e3 for x in runs]
+            cells.append(spread(net))
+            lat = [x["latency_us"] for x in runs]
+            p50 = statistics.median(x["p50"] for x in lat)
+            p99 = statistics.median(x["p99"] for x in lat)
+            res = statistics.median(x["resolution_us"]["p50"] for x in runs)
+            wall.append([s.what(), s.sets(), op, "%.0f" % p50, "%.0f" % p99,
+                         "%.0f" % max(x["max"] for x in lat), "%.0f" % res,
+                         verdict(p50, WALL_P50_US),
+                         verdict(p99, WALL_P99_US)])
+        worst = max(statistics.median(s.net_ns(x) / x["n"] / 1e3
+                                      for x in s.runs("isolated", op=op))
+                    for op in ("add", "delete"))
+        neutron, ovn = peers(s.first)
+        cpu.append([s.what(), s.sets()] + cells
+                   + ["%.1f" % s.idle_part(both),
+                      verdict(worst, budget["budget"], budget["aim"]),
+                      s.floor_text(), neutron, ovn])
+    if not cpu:
+        return []
+    runs, n = len(s_runs(found)), found[0].runs("isolated")[0]["n"]
+    return [
+        "**(a) Isolated changes.**  The agent's CPU for one change, us: "
+        "median [least..most] of %d runs of %s adds and as many deletes, "
+        "each published when the one before it is in the kernel.  Budget "
+        "%d us, aim %d us." % (runs, format(n, ","), budget["budget"],
+                               budget["aim"]),
+        table(["P", "M", "set", "add", "delete", "idle subtracted", "budget",
+               "floor add / delete", "Neutron add / delete",
+               "OVN add / delete"], cpu),
+        "Wall time from the publisher's call to the member being in (or out "
+        "of) the kernel's set, us; median over the runs of p50 and p99, the "
+        "largest of all.  \"Resolution\" is the median distance between the "
+        "last look that did not see the change and the first that did; a "
+        "time is never shown shorter than it was.  Budget p50 %s us, p99 "
+        "%s us." % (format(WALL_P50_US, ","), format(WALL_P99_US, ",")),
+        table(["P", "M", "set", "change", "p50", "p99", "max", "resolution",
+               "p50 budget", "p99 budget"], wall)]
+
+
+def s_runs(found):
+    """Runs of the first isolated scenario."""
+    for s in found:
+        runs = s.runs("isolated", op="add")
+        if runs:
+            return runs
+    return []
+
+
+def growth_table(found):
+    rows = []
+    for s in found:
+        for key, interval in (("paced", 2000), ("stream", 0)):
+            runs = [x for x in s.runs("paced")
+                    if bool(x["interval_us"]) == bool(interval)]
+            if not runs:
+                continue
+            budget = BUDGETS[key]
+            per = (1e6 if key == "paced" else 1e3)
+            net = [s.net_ns(x) / per / (1 if key == "paced" else x["n"])
+                   for x in runs]
+            rows.append([
+                "(b) 2 ms apart" if key == "paced" else "(c) back to back",
+                s.first["ports"], s.sets(), runs[0]["n"], len(runs),
+                spread(net), budget["unit"],
+                "%.2f" % (s.idle_part(runs) * (runs[0]["n"] / 1e3
+                                               if key == "paced" else 1)),
+                "%g (aim %g)" % (budget["budget"], budget["aim"]),
+                verdict(statistics.median(net), budget["budget"],
+                        budget["aim"]),
+                spread([x["to_kernel_ns"] / 1e6 for x in runs])]
+                + (list(PEER_GROW) if key == "paced" else ["-", "-"]))
+    if not rows:
+        return []
+    return ["**(b), (c) A group grows from 1 member by 500 messages.**  A "
+            "new group in each run.  Neutron and OVN: one update after the "
+            "other, from 1 to 500.",
+            table(["", "P", "set", "messages", "runs", "CPU", "unit",
+                   "idle subtracted", "budget", "", "wall to the last, ms",
+                   "Neutron", "OVN"], rows)]
+
+
+def idle_table(found):
+    rows = []
+    for s in found:
+        for x in s.runs("idle"):
+            rows.append([s.what(), s.sets(), "%.2f" % (s.idle / 1e6),
+                         "%.3f" % (s.idle / 1e7), x["beacons"],
+                         "%.0f" % (x["wall_ns"] / 1e9)])
+    return ["**Idle share.**  The agent's CPU while nothing but beacons "
+            "arrive, ms per second; it is what the tables above subtract.",
+            table(["P", "M", "set", "ms/s", "% of a core", "beacons",
+                   "seconds looked at"], rows)] if rows else []
+
+
+def profile_tables(lines):
+    parts = []
+    for name in ("isolated", "stream"):
+        here = [x for x in lines if x.get("profile") == name]
+        plain = [x for x in here if x["measure"] == "paced"]
+        if not plain:
+            continue
+        x = plain[0]
+        rows = [[t["name"], "%.1f" % (t["cpu_ns"] / x["n"] / 1e3),
+                 "%.2f" % (t["voluntary"] / x["n"]),
+                 "%.2f" % (t["involuntary"] / x["n"])]
+                for t in x["threads"]]
+        title = ("one change each 2 ms" if x["interval_us"]
+                 else "back to back")
+        parts += ["**Threads, %s** (P=20, M=500, %d changes, idle share "
+                  "included): per change." % (title, x["n"]),
+                  table(["thread", "CPU us", "goes to sleep",
+                         "is put aside"], rows)]
+        for line in here:
+            if line["measure"] == "syscalls":
+                rows = [[thread, call, "%.2f" % (n / line["n"])]
+                        for thread, calls in sorted(line["threads"].items())
+                        for call, n in sorted(calls.items(),
+                                              key=lambda c: -c[1])
+                        if n / line["n"] >= 0.005]
+                parts += ["System calls per change, %s (strace, which slows "
+                          "the agent and so gathers more than is usual)."
+                          % title,
+                          table(["thread", "call", "per change"], rows)]
+            elif line["measure"] == "samples" and line["samples"]:
+                us = line["cpu_ns"] / line["n"] / 1e3
+                rows = [[thread, call, part,
+                         "%.1f" % (100.0 * n / line["samples"]),
+                         "%.1f" % (us * n / line["samples"])]
+                        for thread, call, part, n in line["places"]
+                        if n * 100 >= line["samples"]]
+                parts += ["Where the time goes, %s (%s samples of perf's "
+                          "cpu-clock, places with 1 %% and more; us per "
+                          "change are the share of %.1f us, perf's own cost "
+                          "included)." % (title,
+                                          format(line["samples"], ","), us),
+                          table(["thread", "call", "part", "%", "us"], rows)]
+    return parts
+
+
+def machine_text(lines):
+    m = next(x for x in lines if x["measure"] == "machine")
+    return ("%s; commit %s.  %d x %s (%s), %.0f GB, Linux %s, load %.1f at "
+            "the start.  %s." % (
+                m["date"], m["commit"] or "?", m["cpus"], m["cpu"],
+                m["virtual"], m["memory_mb"] / 1024.0, m["kernel"],
+                m["load"], ", ".join("%s %s" % kv for kv in
+                                     sorted(m["versions"].items()) if kv[1])))
+
+
+def render(lines):
+    found = by_scenario(lines)
+    parts = ([machine_text(lines)] + isolated_tables(found)
+             + growth_table(found) + idle_table(found)
+             + profile_tables(lines))
+    return "\n\n".join(parts)
+
+
+def write_between_marks(path, text):
+    with open(path) as f:
+        old = f.read()
+    before, mark, rest = old.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise SystemExit("%s: no %s ... %s" % (path, BEGIN, END))
+    with open(path, "w") as f:
+        f.write(before + BEGIN + "\n" + text + "\n" + END + after)
