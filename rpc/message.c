@@ -261,8 +261,8 @@ skip_blanks(const char *p, const char *end)
 }
 
 /* Unescapes the JSON string at '*pp' and advances '*pp' behind it.  Returns
- * NULL for what the outer text of an envelope does not need: \u, bytes outside
- * ASCII, and errors. */
+ * NULL for \u, which the outer text of an envelope does not need, and for
+ * errors; but whether it is UTF-8 is left to the reader of the inner text. */
 static char *
 unescape_string(const char **pp, const char *end, size_t *lenp)
 {
@@ -285,7 +285,7 @@ unescape_string(const char **pp, const char *end, size_t *lenp)
             if (!c) {
                 break;
             }
-        } else if (c < 0x20 || c >= 0x80) {
+        } else if (c < 0x20) {
             p = end;
             break;
         }

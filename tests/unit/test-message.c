@@ -447,7 +447,9 @@ nested(int n)
     memset(left, '[', n);
     memset(right, ']', n);
     left[n] = right[n] = '\0';
-    char *body = xasprintf("{\"method\": \"[{[{[{[{[{[{[{[{[{[{\", "
+    /* Brackets in a string do not count, nor does its escaped quote end it. */
+    char *body = xasprintf("{\"method\": \"[{\\\""
+                           "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\", "
                            "\"args\": {\"a\": %s%s}}", left, right);
     free(left);
     free(right);
