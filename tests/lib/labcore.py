@@ -55,6 +55,13 @@ def default_topology():
     return os.path.join(TOP, "etc", "lab-topology.yaml")
 
 
+class PlainDumper(yaml.CSafeDumper):
+    """Writes a list that occurs twice twice; readers may refuse aliases."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
 class Instance:
     """A port of the topology as the lab builds it."""
 
@@ -98,6 +105,8 @@ class Lab:
         self.procs = {}             # role, as in "agent@h1" -> Proc
         self.plugged = {}           # instance -> [host, device suffix]
         self.programs = {}          # name -> path
+        self.agent_env = {}         # for agents started here: environment,
+        self.agent_keys = {}        # and more keys of their configuration
         self.keep = False           # a failed `up' leaves what there is
 
     # --- State ------------------------------------------------------------
@@ -177,10 +186,25 @@ class Lab:
         with open(self.topology_path) as f:
             return yaml.safe_load(f)
 
+    @contextlib.contextmanager
+    def edit_topology(self):
+        """The topology as a dict to be changed in the body; written, whole,
+        at its end.  Nothing happens before reload()."""
+        topology = self.topology()
+        yield topology
+        new = self.topology_path + ".new"
+        with open(new, "w") as f:
+            yaml.dump(topology, f, Dumper=PlainDumper, sort_keys=False)
+        os.rename(new, self.topology_path)
+
     def instances(self):
-        """Every port of the topology as an Instance, by name."""
+        """Every port of the topology as an Instance, by name.  A port without
+        a host is somewhere else: its addresses are members, nothing is
+        built."""
         found = {}
         for port in self.topology().get("ports") or []:
+            if "host" not in port:
+                continue
             instance = Instance(port)
             if instance.host not in HOSTS:
                 raise LabError("topology: port %s: host %s is not one of %s"
@@ -194,8 +218,9 @@ class Lab:
     # --- Up and down ------------------------------------------------------
 
     def up(self, topology=None, agents=True, controller=True, plug=True,
-           programs=None):
-        """Brings the lab up; takes it down again if that fails."""
+           programs=None, edit=None):
+        """Brings the lab up; takes it down again if that fails.  `edit' is
+        called with the topology before anything is built from it."""
         if os.geteuid() != 0:
             raise LabError("a lab needs root")
         if self.exists() and self.load()._processes():
@@ -209,6 +234,9 @@ class Lab:
         self.programs.update(programs or {})
         shutil.copy(topology or default_topology(), self.topology_path)
         self._save()
+        if edit:
+            with self.edit_topology() as content:
+                edit(content)
         try:
             with self.changing():
                 self._up(agents, controller, plug)
@@ -230,7 +258,7 @@ class Lab:
         self._make_bridges()
         if plug:
             self._plug(list(instances.values()))
-        self._wait_broker()
+        self.wait_broker()
         if controller:
             self.start_controller()
         if agents:
@@ -396,13 +424,16 @@ class Lab:
         with open(self.path("ctl", "enabled_plugins"), "w") as f:
             f.write("[rabbitmq_management].\n")
         open(self.path("ctl", "rabbitmq-env.conf"), "w").close()
-        env = self.broker_env()
-        self.spawn("epmd@ctl", ["epmd", "-port", str(EPMD_PORT)], env)
+        self.spawn("epmd@ctl", ["epmd", "-port", str(EPMD_PORT)],
+                   self.broker_env())
+        self.spawn_broker()
+
+    def spawn_broker(self):
         # RABBITMQ_ALLOW_INPUT: the script becomes the Erlang machine
         # instead of waiting for it.
         self.spawn("broker@ctl",
                    [RABBIT_BIN + "/rabbitmq-server", "-noinput"],
-                   dict(env, RABBITMQ_ALLOW_INPUT="1"))
+                   dict(self.broker_env(), RABBITMQ_ALLOW_INPUT="1"))
 
     def broker_env(self):
         """The environment of the broker's server and command-line tools."""
@@ -440,7 +471,7 @@ class Lab:
         except OSError:
             return False
 
-    def _wait_broker(self):
+    def wait_broker(self):
         self.wait_for("broker@ctl", lambda: self._listens(AMQP_PORT)
                       and self._listens(HTTP_PORT), "listener", timeout=60)
 
@@ -606,34 +637,45 @@ class Lab:
         return path
 
     def agent_config(self, host):
-        """Writes the agent's configuration for `host'; returns its path."""
-        where = self.path(host, "agent")
-        os.makedirs(where, exist_ok=True)
+        """Writes the agent's configuration for `host', as short as it can
+        be; returns its path.  `agent_keys' are for tests."""
         config = {
             "host": host,
             "broker": {"hosts": ["%s:%d" % (CTL_ADDRESS, AMQP_PORT)],
-                       "user": BROKER_USER, "password": BROKER_PASSWORD,
-                       "vhost": "/"},
-            "ovsdb": "unix:/run/openvswitch/db.sock",
-            "state_dir": where,
-            "run_dir": "/run/sg-agent",
-            "control_socket": "/run/sg-agent/control"}
+                       "user": BROKER_USER, "password": BROKER_PASSWORD},
+            "state_dir": self.path(host, "agent")}
+        config.update(self.agent_keys)
         path = self.path(host, "sg-agent.yaml")
         with open(path, "w") as f:
             os.fchmod(f.fileno(), 0o600)        # It holds a password.
             yaml.safe_dump(config, f, sort_keys=False)
         return path
 
+    def agent_socket(self, host):
+        """The control socket of the host's agent, as seen from outside."""
+        return self.path(host, "run", "sg-agent", "sg-agent.ctl")
+
     def start_agent(self, host):
-        os.makedirs(self.path(host, "run", "sg-agent"), exist_ok=True)
-        self.spawn("agent@" + host, [self.program("sg-agent"),
-                                     "--config", self.agent_config(host)])
+        self.spawn("agent@" + host,
+                   [self.program("sg-agent"), "--config",
+                    self.agent_config(host)], self.env(**self.agent_env))
+
+    def controller_socket(self):
+        return self.path("ctl", "run", "sg-controller", "sg-controller.ctl")
 
     def start_controller(self):
-        where = self.path("ctl", "controller")
-        os.makedirs(where, exist_ok=True)
+        password = self.path("ctl", "password")
+        with open(password, "w") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write(BROKER_PASSWORD + "\n")
         self.spawn("controller@ctl",
-                   [self.program("sg-controller"), self.topology_path])
+                   [self.program("sg-controller"),
+                    "--topology", self.topology_path,
+                    "--broker", "%s:%d" % (CTL_ADDRESS, AMQP_PORT),
+                    "--broker-user", BROKER_USER,
+                    "--password-file", password,
+                    "--state-dir", self.path("ctl", "controller"),
+                    "--run-dir", "/run/sg-controller", "--no-watch"])
 
 
 def _addresses(space):

@@ -21,9 +21,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
-
-import yaml
+import uuid
 
 import labcore
 import labnet
@@ -64,22 +64,19 @@ class Flow(collections.namedtuple(
         return text
 
 
-class PlainDumper(yaml.SafeDumper):
-    """Writes a list that occurs twice twice; readers may refuse aliases."""
-
-    def ignore_aliases(self, data):
-        return True
-
-
 class Lab(labcore.Lab):
     """A lab with what tests do to it."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.strangers = {}         # name -> Instance, see plug_stranger()
 
     # --- Packets ------------------------------------------------------------
 
     def try_flows(self, flows, tries=3):
         """Sends packets of all `flows' at the same time; returns what
         lab-flow says of each: a dict with seen, reply, us."""
-        known = self.instances()
+        known = dict(self.instances(), **self.strangers)
         lines = []
         for number, flow in enumerate(flows):
             lines.append(self._flow_line(known, number, flow))
@@ -127,17 +124,6 @@ class Lab(labcore.Lab):
 
     # --- Policy -------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def edit_topology(self):
-        """The topology as a dict to be changed in the body; written, whole,
-        at its end.  Nothing happens before reload()."""
-        topology = self.topology()
-        yield topology
-        new = self.topology_path + ".new"
-        with open(new, "w") as f:
-            yaml.dump(topology, f, Dumper=PlainDumper, sort_keys=False)
-        os.rename(new, self.topology_path)
-
     def group(self, topology, name):
         """The group of `topology' with that name."""
         return next(g for g in topology["groups"] if g["name"] == name)
@@ -150,45 +136,126 @@ class Lab(labcore.Lab):
     def agent(self, host, command, *params):
         """Gives the agent a command ("sg/status") over its control socket,
         without a process in between; returns the JSON of its answer."""
-        return json.loads(unixctl(
-            self.path(host, "run", "sg-agent", "control"), command, params))
+        return json.loads(unixctl(self.agent_socket(host), command, params))
 
     def controller(self, command, *params):
-        """The same for the controller; returns its answer as text."""
-        return unixctl(self.path("ctl", "run", "sg-controller", "control"),
-                       command, params)
+        """The same for the controller."""
+        return json.loads(unixctl(self.controller_socket(), command, params))
 
     def reload(self):
         """Makes the controller read the topology again and publish what
-        changed; returns its answer."""
-        return self.controller("sg-controller/reload")
+        changed; returns its answer, with the objects that changed."""
+        return self.controller("reload")
 
     def wait_in_sync(self, hosts=labcore.HOSTS, timeout=30):
         """Waits until the agents of `hosts' have in the kernel what they
         know, and know what the controller knows."""
         for host in hosts:
-            def settled():
-                with contextlib.suppress(LabError):
-                    return self.agent(host, "sg/wait")["done"]
-                if not self.procs["agent@" + host].alive():
-                    raise self._died("agent@" + host)
-                return False
-            wait_for(settled, timeout, "agent on %s in sync" % host)
+            self._wait_agent(host, lambda h=host: self.agent(
+                h, "sg/wait", self.generation(h), "1")["done"],
+                timeout, "in sync")
 
-    def wait_applied(self, changes, timeout=30):
-        """Waits until what reload() answered is in the kernels of all hosts
-        that need it; returns the time from its publication to the kernel in
-        milliseconds, the slowest host's, or None if it is not known."""
-        self.wait_in_sync(timeout=timeout)
+    def generation(self, host):
+        """The newest policy generation that the host's agent knows."""
+        return str(self.agent(host, "sg/status")["generation"])
 
-    def sgctl(self, host, *args, check=True):
-        """Runs sgctl on the host; returns its output."""
-        return self.space(host).run([self.program("sgctl")] + list(args),
-                                    check=check, env=self.env())
+    def _wait_agent(self, host, condition, timeout, what):
+        """Waits for `condition', which may raise LabError while the agent
+        starts, and no longer than the agent lives."""
+        def done():
+            with contextlib.suppress(LabError):
+                return condition()
+            proc = self.procs.get("agent@" + host)
+            if not proc or not proc.alive():
+                raise self._died("agent@" + host)
+            return False
+        wait_for(done, timeout, "agent on %s %s" % (host, what))
+
+    def held(self, host):
+        """The revision of each object that the host's agent holds,
+        {(kind, id): revision}."""
+        found = {("port", p["id"]): p["revision"]
+                 for p in self.agent(host, "sg/ports")["ports"]}
+        for group in self.agent(host, "sg/groups")["groups"]:
+            for kind in ("rules", "members"):
+                if group.get(kind):
+                    found[kind, group["id"]] = group[kind]["revision"]
+        return found
+
+    def wait_applied(self, answer, hosts=labcore.HOSTS, timeout=30):
+        """Waits until what reload() answered is in the kernels of all
+        `hosts' that need it."""
+        changed = {(c["kind"], c["id"]): c["revision"]
+                   for c in answer["changed"]}
+
+        def arrived(host):
+            held = self.held(host)
+            return all(held[ref] >= revision
+                       for ref, revision in changed.items() if ref in held)
+        for host in hosts:
+            self._wait_agent(host, lambda h=host: arrived(h), timeout,
+                             "at the new revisions")
+        self.wait_in_sync(hosts, timeout)
+
+    def change(self, edit, hosts=labcore.HOSTS):
+        """Edits the topology with edit(topology), publishes, waits until
+        `hosts' have applied it; returns the controller's answer."""
+        with self.edit_topology() as topology:
+            edit(topology)
+        answer = self.reload()
+        self.wait_applied(answer, hosts)
+        return answer
+
+    def sgctl(self, host, *args):
+        """Runs sgctl on the host; returns exit status, output, errors."""
+        result = subprocess.run(
+            self.space(host).prefix() + [self.program("sgctl")] + list(args),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=self.env(), timeout=90,
+            universal_newlines=True)
+        return result.returncode, result.stdout, result.stderr
 
     def kill_agent(self, host):
         """kill -9."""
         self.stop("agent@" + host, signal.SIGKILL)
+
+    def agent_log(self, host):
+        """What the host's agents have logged so far."""
+        with open(self.path(host, "log", "agent.log"),
+                  errors="replace") as f:
+            return f.read()
+
+    def plug_stranger(self, name, beside, mac, addresses):
+        """Puts a second tap on the bridge of instance `beside', with a guest
+        called `name' behind it that no port speaks of."""
+        known = self.instances()[beside]
+        stranger = labcore.Instance({
+            "id": str(uuid.uuid4()), "name": name, "host": known.host,
+            "mac_address": mac, "fixed_ips": addresses})
+        with self.changing():
+            self._make_space(name, mounts=False)
+            self.spaces[name].sysctl({
+                "ipv6/conf/default/accept_dad": 0,
+                "ipv6/conf/default/accept_ra": 0})
+            tap = stranger.device("tap")
+            host = self.space(known.host)
+            host.ip(["link add %s type veth peer name eth0 netns %d "
+                     "address %s" % (tap, self.spaces[name].proc.pid, mac),
+                     "link set %s master %s up" % (tap,
+                                                   known.device("qbr"))])
+            host.no_offload([tap])
+            self._address(stranger)
+        self.strangers[name] = stranger
+        return tap
+
+    def unplug_stranger(self, name):
+        stranger = self.strangers.pop(name)
+        with self.changing():
+            self.space(stranger.host).ip(["link del "
+                                          + stranger.device("tap")])
+            space = self.spaces.pop(name)
+            labnet.end_procs(labnet.procs_in_netns({space.netns}), 0)
+            self._save()
 
     # --- Broker -------------------------------------------------------------
 
@@ -239,18 +306,29 @@ class Lab(labcore.Lab):
             raise LabError("%s has several queues: %s" % (host, names))
         return names[0] if names else None
 
-    def publish(self, exchange, key, body, headers=None):
-        """Publishes a message, any message, by the management API."""
+    def publish(self, exchange, key, body):
+        """Publishes a message, any message, by the management API; true if
+        it reached a queue."""
         answer = self.http(
             "exchanges/%s/%s/publish" % (
                 urllib.parse.quote("/", safe=""),
-                urllib.parse.quote(exchange, safe="")), "POST",
+                urllib.parse.quote(exchange or "amq.default", safe="")),
+            "POST",
             {"properties": {"content_type": "application/json",
-                            "content_encoding": "utf-8",
-                            "headers": headers or {}},
+                            "content_encoding": "utf-8", "headers": {}},
              "routing_key": key, "payload": body,
              "payload_encoding": "string"})
         return answer["routed"]
+
+    def cast(self, host, method, args):
+        """Casts a request to the host's agent."""
+        return self.publish("sg", "sg-agent." + host, request(method, args))
+
+    def restart_broker(self):
+        """Stops the broker and starts it again; its queues are gone."""
+        self.stop("broker@ctl", timeout=30)
+        self.spawn_broker()
+        self.wait_broker()
 
     # --- Kernel -------------------------------------------------------------
 
@@ -288,6 +366,19 @@ class Lab(labcore.Lab):
                 with open("/proc/%d/task/%s/schedstat" % (pid, thread)) as f:
                     total += int(f.read().split()[0])
         return total
+
+
+def request(method, args, version="1.0"):
+    """The body of a cast or fanout, as oslo.messaging makes it."""
+    message = {"method": method, "args": args, "version": version,
+               "_unique_id": uuid.uuid4().hex}
+    return json.dumps({"oslo.version": "2.0",
+                       "oslo.message": json.dumps(message)})
+
+
+def now_ms():
+    """Unix time as messages carry it."""
+    return int(time.time() * 1000)
 
 
 def unixctl(path, command, params=(), timeout=60):

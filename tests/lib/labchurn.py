@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later
+"""Random policy changes under traffic, with an account of every packet.
+
+A run has switches, each a piece of the topology that is there or not, and
+flows whose fate follows from the switches alone.  An event flips one switch
+or several, publishes, and waits until every host has applied it.  A flow that
+fares the same before and after an event is judged without a pause, also while
+the change is under way: neither the old nor the new policy lets it change.
+
+All flows are one-way UDP and so never ESTABLISHED, and a flow whose fate
+changed goes on from a fresh source port."""
+
+import collections
+import copy
+import random
+import sys
+import time
+
+import lablib
+from labnet import LabError
+
+HOSTS = lablib.labcore.HOSTS
+MAX_FLIPS = 3                   # In one event.
+
+ProbeFlow = collections.namedtuple("ProbeFlow",
+                                   "name src dst port family allowed")
+
+
+# --- The topology -----------------------------------------------------------
+
+def prepare(topology):
+    """Adds to the lab's topology what the run needs: a second instance
+    without port security, on the other host."""
+    bare2 = copy.deepcopy(next(p for p in topology["ports"]
+                               if p["name"] == "bare1"))
+    bare2.update(id="0ab10002-0600-4000-8000-000000000062", name="bare2",
+                 host="h2", mac_address="fa:16:3e:00:02:62",
+                 fixed_ips=["10.77.0.62", "fd77::62"])
+    topology["ports"].append(bare2)
+
+
+def group(topology, name):
+    return next(g for g in topology["groups"] if g["name"] == name)
+
+
+def elsewhere(number, addresses):
+    """A port on no host of the lab makes addresses members of app, and
+    nothing but membership changes."""
+    port = {"id": "e15e0000-0000-4000-8000-0000000000%02x" % number,
+            "mac_address": "fa:16:3e:ee:00:%02x" % number,
+            "fixed_ips": addresses}
+
+    def flip(topology, on):
+        topology["ports"] = [p for p in topology["ports"]
+                             if p["id"] != port["id"]]
+        if on:
+            topology["ports"].append(dict(
+                port, security_groups=[group(topology, "app")["id"]]))
+    return flip
+
+
+def web_rules(number, on_rules, off_rules=()):
+    """Rules of group web that are there while the switch is on, and others
+    while it is off.  A changed rule is a rule with another id."""
+    beginning = "5eb0%04x-" % number
+
+    def flip(topology, on):
+        web = group(topology, "web")
+        web["rules"] = [r for r in web["rules"]
+                        if not r["id"].startswith(beginning)]
+        rules = on_rules if on else off_rules
+        for i, (ethertype, port_min, port_max, more) in enumerate(rules):
+            rule = {"id": "%s%04x-4000-8000-00000000000%d" % (
+                        beginning, i, on),
+                    "direction": "ingress", "ethertype": ethertype,
+                    "protocol": "udp", "port_range_min": port_min,
+                    "port_range_max": port_max}
+            if more == "app":
+                rule["remote_group_id"] = group(topology, "app")["id"]
+            elif more:
+                rule["remote_ip_prefix"] = more
+            # Not always at the end: what is behind it stays in force.
+            web["rules"].insert(i * 2, rule)
+    return flip
+
+
+def web2_groups(topology, on):
+    names = ("web", "app") if on else ("web",)
+    port = next(p for p in topology["ports"] if p["name"] == "web2")
+    port["security_groups"] = [group(topology, n)["id"] for n in names]
+
+
+SWITCHES = {
+    # Members of app.
+    "bare1": elsewhere(1, ["10.77.0.61", "fd77::61"]),
+    "bare2": elsewhere(2, ["10.77.0.62", "fd77::62"]),
+    # Rules of web: for everybody, a remote group, a prefix, a port range.
+    "any": web_rules(1, [("IPv4", 6000, 6000, None),
+                         ("IPv6", 6000, 6000, None)]),
+    "remote": web_rules(2, [("IPv4", 6001, 6001, "app"),
+                            ("IPv6", 6001, 6001, "app")]),
+    "prefix": web_rules(3, [("IPv4", 6002, 6002, "10.77.0.60/30"),
+                            ("IPv6", 6002, 6002, "fd77::60/126")]),
+    "range": web_rules(4, [("IPv4", 6010, 6015, None),
+                           ("IPv6", 6010, 6015, None)],
+                       [("IPv4", 6010, 6012, None),
+                        ("IPv6", 6010, 6012, None)]),
+    # A port's groups.
+    "web2": web2_groups,
+}
+
+
+def _f(name, src, dst, port, family, allowed):
+    return ProbeFlow(name, src, dst, port, family, allowed)
+
+
+# 's' is the set of switches that are on.
+FLOWS = [
+    _f("member4", "bare1", "app1", 7000, 4, lambda s: "bare1" in s),
+    _f("member6", "bare1", "db1", 5433, 6, lambda s: "bare1" in s),
+    _f("far6", "bare2", "app2", 7000, 6, lambda s: "bare2" in s),
+    _f("far4", "bare2", "app1", 7001, 4, lambda s: "bare2" in s),
+    _f("any4", "bare1", "web1", 6000, 4, lambda s: "any" in s),
+    _f("any6", "bare2", "web2", 6000, 6,
+       lambda s: "any" in s or {"web2", "bare2"} <= s),
+    _f("remote4", "bare1", "web2", 6001, 4,
+       lambda s: "bare1" in s and bool({"remote", "web2"} & s)),
+    _f("remote6", "bare2", "web1", 6001, 6,
+       lambda s: {"remote", "bare2"} <= s),
+    _f("prefix4", "bare1", "web1", 6002, 4, lambda s: "prefix" in s),
+    _f("range6", "bare1", "web1", 6014, 6, lambda s: "range" in s),
+    _f("groups6", "web2", "app1", 7002, 6, lambda s: "web2" in s),
+    # These two stand on the same rules and sets and never change.
+    _f("stays4", "app1", "app2", 7003, 4, lambda s: True),
+    _f("stays6", "app2", "db1", 5433, 6, lambda s: True),
+    _f("inside4", "bare2", "web1", 6011, 4, lambda s: True),
+    _f("never4", "web1", "app2", 7004, 4, lambda s: False),
+    _f("never6", "bare2", "db1", 5434, 6, lambda s: False),
+]
+
+
+# --- The run ----------------------------------------------------------------
+
+class Churn:
+    """Changes on one lab.  `seed' decides everything but the timing."""
+
+    def __init__(self, lab, seed, prober):
+        self.lab = lab
+        self.random = random.Random(seed)
+        self.prober = prober
+        self.on = set()
+        self.events = 0
+        self.slowest_ms = 0
+
+    def begin(self):
+        """Starts all flows.  Every switch is off; the rules that stand for
+        that are published here."""
+        def off(topology):
+            for flip in SWITCHES.values():
+                flip(topology, False)
+        self.lab.change(off)
+        for flow in FLOWS:
+            self.prober.flow(flow.name, flow.src, flow.dst, flow.port,
+                             flow.family)
+        self.prober.start()
+        time.sleep(0.1)
+        for flow in FLOWS:
+            self.expect(flow)
+        time.sleep(0.3)
+
+    def reset(self, topology):
+        """Flips everything off that is on; to be published by the caller."""
+        for switch in self.on:
+            SWITCHES[switch](topology, False)
+        self.on = set()
+
+    def expect(self, flow):
+        self.prober.expect("allowed" if flow.allowed(self.on) else "denied",
+                           flow.name)
+
+    def flip(self, switches, meanwhile=None):
+        """One event.  `meanwhile' is called once it is published."""
+        before = set(self.on)
+        self.on ^= set(switches)
+        changed = [f for f in FLOWS
+                   if f.allowed(before) != f.allowed(self.on)]
+        with self.lab.edit_topology() as topology:
+            for switch in switches:
+                SWITCHES[switch](topology, switch in self.on)
+        if changed:
+            self.prober.expect("any", *(f.name for f in changed))
+        start = time.monotonic()
+        answer = self.lab.reload()
+        if meanwhile:
+            meanwhile()
+        self.lab.wait_applied(answer)
+        self.slowest_ms = max(self.slowest_ms,
+                              (time.monotonic() - start) * 1000)
+        if changed:
+            self.prober.phase(*(f.name for f in changed))
+            for flow in changed:
+                self.expect(flow)
+        self.events += 1
+
+    def kill_and_restart(self, host):
+        """Some milliseconds after a change was published: before, in or
+        behind its commit."""
+        time.sleep(self.random.uniform(0, 0.08))
+        self.lab.kill_agent(host)
+        time.sleep(self.random.uniform(0, 0.5))
+        self.lab.start_agent(host)
+
+    def run(self, events, kills=0):
+        """`events' changes, every so often an agent is killed with one."""
+        killed = {(k + 1) * events // (kills + 1) for k in range(kills)}
+        names = sorted(SWITCHES)
+        for event in range(events):
+            n = self.random.choice((1, 1, 1, 2, MAX_FLIPS))
+            switches = self.random.sample(names, n)
+            host = self.random.choice(HOSTS)
+            try:
+                self.flip(switches, meanwhile=event in killed and (
+                    lambda h=host: self.kill_and_restart(h)))
+            except LabError as e:
+                raise LabError("event %d, %s flipped: %s" % (
+                    event, " ".join(switches), e))
+            # Judged for a while; the prober leaves out the last 20 ms
+            # before the next change.
+            time.sleep(0.03)
+        time.sleep(0.2)
+
+
+def up(lab_name=None, **options):
+    """A lab with the run's topology; a context manager."""
+    return lablib.running(lab_name, edit=prepare, **options)
+
+
+def show(result, stream=sys.stdout):
+    """The account, as comments of a test."""
+    for flow in result["flows"]:
+        stream.write("# %-8s sent %6d  allowed %6d lost %3d  denied %6d "
+                     "leaked %3d\n" % (
+                         flow["id"], flow["sent"], flow["allowed"],
+                         flow["lost"], flow["denied"], flow["leaked"]))
+        for what in ("lost_runs", "leaked_runs"):
+            if flow[what]:
+                stream.write("#          %s %s\n" % (what, flow[what]))
+    stream.write("# own drops %d, worst tick %d us\n" % (
+        lablib.own_drops(result), result["worst_tick_us"]))
