@@ -449,7 +449,7 @@ read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
     int n_bodies = (msg_has(&object, OBJECT_PORT)
                     + msg_has(&object, OBJECT_RULES)
                     + msg_has(&object, OBJECT_MEMBERS));
-    if (n_bodies > 1 || n_bodies != msg_has(&object, OBJECT_PORT + kind)) {
+    if (n_bodies != msg_has(&object, OBJECT_PORT + kind)) {
         error = msg_error(&place, "the body is not of this kind");
     } else if (!n_bodies) {
         error = read_answer_absence(&object, kind, update);
