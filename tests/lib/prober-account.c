@@ -133,6 +133,14 @@ judge_delays(const struct account *a, struct verdict *v)
 void
 account_judge(const struct account *a, int64_t guard_us, struct verdict *v)
 {
+    account_judge_until(a, guard_us, INT64_MAX, v);
+    judge_delays(a, v);
+}
+
+void
+account_judge_until(const struct account *a, int64_t guard_us,
+                    int64_t until_us, struct verdict *v)
+{
     enum expectation e = EXPECT_ANY;
     size_t next = 0;            /* The event that ends 'e'. */
 
@@ -143,7 +151,7 @@ account_judge(const struct account *a, int64_t guard_us, struct verdict *v)
         while (next < a->n_events && a->events[next].at_us <= p->sent_us) {
             e = a->events[next++].expectation;
         }
-        if (e == EXPECT_ANY
+        if (e == EXPECT_ANY || p->sent_us >= until_us
             || (next < a->n_events
                 && p->sent_us >= a->events[next].at_us - guard_us)) {
             v->unjudged++;
@@ -161,7 +169,6 @@ account_judge(const struct account *a, int64_t guard_us, struct verdict *v)
             }
         }
     }
-    judge_delays(a, v);
 }
 
 static void

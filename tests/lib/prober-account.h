@@ -72,6 +72,10 @@ void account_expect(struct account *, int64_t now, enum expectation);
  * expectation ends. */
 void account_judge(const struct account *, int64_t guard_us,
                    struct verdict *);
+/* The same for the packets sent before 'until_us', while the run goes on;
+ * does not look at delays. */
+void account_judge_until(const struct account *, int64_t guard_us,
+                         int64_t until_us, struct verdict *);
 
 /* Prints the members of a JSON object, without its braces. */
 void verdict_print(const struct verdict *);

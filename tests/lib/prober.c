@@ -34,7 +34,8 @@
  *   stop FLOWS                    send no more
  *   end FLOWS                     stop, and close the sockets
  *   stats                         an answer "ok {...}" with counters; -1
- *                                 for a time means never
+ *                                 for a time means never; what was lost and
+ *                                 leaked so far, packets on their way aside
  *   finish                        stop all, wait, print the result, exit
  *
  * FLOWS is "all" or ids.  The end of standard input is "finish". */
@@ -64,6 +65,7 @@ enum {
     BATCH = 64,                 /* Packets of one system call. */
     TICK_US = 1000,
     BACKLOG_US = 200000,        /* A longer stall of ours is skipped. */
+    UNDER_WAY_US = 100000,      /* Younger packets may still arrive. */
     RCVBUF = 8 << 20,
 };
 
@@ -491,16 +493,22 @@ cmd_flows(int argc, char *argv[], int first, enum expectation expectation)
 static void
 print_stats(void)
 {
-    printf("ok {\"us\":%"PRId64",\"flows\":{",
-           lab_now_us() - prober.start_us);
+    int64_t now = lab_now_us() - prober.start_us;
+
+    printf("ok {\"us\":%"PRId64",\"flows\":{", now);
     for (size_t i = 0; i < prober.n_flows; i++) {
         const struct flow *f = &prober.flows[i];
+        struct verdict v;
+
+        account_judge_until(&f->account, prober.guard_us,
+                            now - UNDER_WAY_US, &v);
         printf("%s\"%s\":{\"sent\":%"PRIu64",\"received\":%"PRIu64","
+               "\"lost\":%"PRIu64",\"leaked\":%"PRIu64","
                "\"first_received_us\":%"PRId64","
                "\"last_received_us\":%"PRId64"}",
                i ? "," : "", f->id, f->account.n_sent,
-               f->account.n_received, f->account.first_received_us,
-               f->account.last_received_us);
+               f->account.n_received, v.lost, v.leaked,
+               f->account.first_received_us, f->account.last_received_us);
     }
     printf("}}\n");
 }

@@ -65,6 +65,19 @@ TEST(lost_while_allowed)
     account_free(&a);
 }
 
+TEST(what_may_still_arrive_is_not_lost_yet)
+{
+    struct account a = hundred_packets(40, 60);
+    struct verdict v;
+
+    account_expect(&a, 0, EXPECT_ALLOWED);
+    account_judge_until(&a, 20 * MS, 50 * MS, &v);
+    CHECK_UEQ(v.allowed, 50);
+    CHECK_UEQ(v.lost, 10);
+    CHECK_UEQ(v.unjudged, 50);
+    account_free(&a);
+}
+
 TEST(leaked_while_denied)
 {
     struct account a = hundred_packets(40, 60);
