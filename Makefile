@@ -150,6 +150,7 @@ TESTLIB_SRCS += tests/bench/cpu_account.c
 TESTLIB_SRCS += tests/bench/kernel_view.c
 TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/conformance/backend.c
+TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/netns.c
 TESTLIB_SRCS += tests/lib/eval.c
@@ -178,6 +179,7 @@ UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-policy.c
 UNIT_TESTS += tests/unit/test-prober-account.c
+UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
@@ -200,6 +202,9 @@ GOLDEN_TESTS += tests/golden/golden-render.c
 # These link everything and may need a private network namespace or root.
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
+
+# The same, run beside a broker of their own (tests/lib/with-broker).
+BROKER_TESTS += tests/conformance/test-amqp-client.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
 
@@ -300,7 +305,8 @@ PURE_TEST_SRCS := $(UNIT_TESTS) $(GOLDEN_TESTS)
 ifneq ($(FUZZ_TARGETS),)
 FUZZ_REPLAY := $(BUILD)/obj/tests/lib/fuzz-replay.o
 endif
-IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BENCH_TESTS) $(IO_TESTS)
+IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BROKER_TESTS) $(BENCH_TESTS) \
+	$(IO_TESTS)
 PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS) $(FUZZ_TARGETS))
 IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
 SHIMS := $(addsuffix .so,$(call test_programs,$(TEST_SHIMS)))
@@ -438,8 +444,11 @@ check-clang:
 	$(Q)$(MAKE) BUILD=build/clang CC=clang all check
 
 # In a user, network and mount namespace of their own.
-check-conformance: $(call test_programs,$(CONFORMANCE_TESTS))
-	$(Q)tests/lib/run-tests --wrap tests/lib/in-netns $^
+check-conformance: $(call test_programs,$(CONFORMANCE_TESTS) $(BROKER_TESTS))
+	$(Q)tests/lib/run-tests --wrap tests/lib/in-netns \
+		$(call test_programs,$(CONFORMANCE_TESTS))
+	$(Q)tests/lib/run-tests --wrap tests/lib/with-broker \
+		$(call test_programs,$(BROKER_TESTS))
 
 # Real packets, namespaces and services: root.
 check-system: all
