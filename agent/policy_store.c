@@ -26,6 +26,7 @@ policy_store_create(const struct policy_store_limits *limits)
     struct policy_store *ps = xzalloc(sizeof *ps);
 
     ps->limits = *limits;
+    ps->now = LLONG_MIN;
     sg_policy_init(&ps->policy);
     hmap_init(&ps->by_hash);
     ovs_list_init(&ps->lingering);

@@ -80,8 +80,10 @@ struct port_info {
     bool closed;                /* Nothing but its drops is in force. */
     bool excepted;              /* Named in unenforceable_ok. */
     bool counts;                /* Against the status of the host. */
-    uint64_t known_at;          /* Internal. */
-    bool seen;                  /* Internal. */
+    /* Internal. */
+    uint64_t known_at;          /* Generation that must be in the kernel. */
+    struct sg_binding binding;  /* At that time. */
+    uint64_t mark;
 };
 
 /* What counts against the status of the host. */
@@ -102,12 +104,15 @@ enum host_reason {
 #undef HOST_REASON
 };
 #define HOST_REASON(ENUM, NAME) + 1
-#define N_HOST_REASONS (0 HOST_REASONS)
+enum { N_HOST_REASONS = 0 HOST_REASONS };
+#undef HOST_REASON
 const char *host_reason_name(enum host_reason);
 
 /* A change must be in the kernel within this time, else it counts. */
 #define PORT_STATUS_APPLY_MS 1000
 
+struct policy_store;
+struct sync;
 struct port_status_input {
     const struct sg_policy *policy;
     const struct policy_store *store;
@@ -136,8 +141,6 @@ struct host_info {
     size_t n_unenforceable, n_excepted;
 };
 
-struct policy_store;
-struct sync;
 struct port_status;
 
 /* 'exceptions': port ids, device names, or beginnings of names with '*';

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_REPORT_JSON_H
+#define AGENT_REPORT_JSON_H 1
+
+/* Values of the vocabulary as JSON, for the two files of report. */
+
+#include <jansson.h>
+
+#include "sg/types.h"
+
+/* jansson refuses what is not UTF-8: such a text is replaced by a remark. */
+json_t *report_string(const char *);
+/* NULL becomes null. */
+json_t *report_nullable(const char *);
+/* A zero id becomes null. */
+json_t *report_id(const struct uuid *);
+json_t *report_prefix(const struct sg_prefix *);
+json_t *report_count(uint64_t);
+/* Milliseconds from 'then' to 'now'; null if 'then' is LLONG_MIN. */
+json_t *report_age(long long int now, long long int then);
+/* Takes ownership of 'json'; a malloc'd text of one line. */
+char *report_text(json_t *json);
+
+#endif /* agent/report_json.h */
