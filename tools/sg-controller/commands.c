@@ -399,7 +399,7 @@ commands_client(const char *socket, int argc, char *argv[])
         free(error);
         return 1;
     }
-    puts(result);
+    fputs(result, stdout);
     free(result);
     return 0;
 }

@@ -85,11 +85,11 @@ main(int argc, char *argv[])
         return check_topology(options.service.topology);
     }
 
+    signal(SIGPIPE, SIG_IGN);
+    daemonize_start(false);
     if (mkdir(options.run_dir, 0755) && errno != EEXIST) {
         ovs_fatal(errno, "%s: cannot create the directory", options.run_dir);
     }
-    signal(SIGPIPE, SIG_IGN);
-    daemonize_start(false);
     int signals = open_signals();
     error = epoch_begin(options.state_dir, time_wall_msec(), &epoch);
     if (!error) {
@@ -135,17 +135,16 @@ static void
 parse_options(int argc, char *argv[], struct options *options)
 {
     enum {
-        OPT_TOPOLOGY = UCHAR_MAX + 1, OPT_BROKER, OPT_USER, OPT_PASSWORD_FILE,
-        OPT_VHOST, OPT_STATE_DIR, OPT_RUN_DIR, OPT_CTL, OPT_NO_WATCH,
-        OPT_CHECK,
+        OPT_TOPOLOGY = UCHAR_MAX + 1, OPT_BROKER, OPT_BROKER_USER,
+        OPT_PASSWORD_FILE, OPT_VHOST, OPT_STATE_DIR, OPT_RUN_DIR, OPT_CTL,
+        OPT_NO_WATCH, OPT_CHECK,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
     };
-    /* Of the daemon options, all but --user: here that is the broker's. */
     static const struct option long_options[] = {
         {"topology", required_argument, NULL, OPT_TOPOLOGY},
         {"broker", required_argument, NULL, OPT_BROKER},
-        {"user", required_argument, NULL, OPT_USER},
+        {"broker-user", required_argument, NULL, OPT_BROKER_USER},
         {"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
         {"vhost", required_argument, NULL, OPT_VHOST},
         {"state-dir", required_argument, NULL, OPT_STATE_DIR},
@@ -155,11 +154,7 @@ parse_options(int argc, char *argv[], struct options *options)
         {"check", no_argument, NULL, OPT_CHECK},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
-        {"detach", no_argument, NULL, OPT_DETACH},
-        {"no-chdir", no_argument, NULL, OPT_NO_CHDIR},
-        {"pidfile", optional_argument, NULL, OPT_PIDFILE},
-        {"overwrite-pidfile", no_argument, NULL, OPT_OVERWRITE_PIDFILE},
-        {"monitor", no_argument, NULL, OPT_MONITOR},
+        DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
         {NULL, 0, NULL, 0},
     };
@@ -178,7 +173,7 @@ parse_options(int argc, char *argv[], struct options *options)
         case OPT_BROKER:
             parse_broker(options, optarg);
             break;
-        case OPT_USER:
+        case OPT_BROKER_USER:
             options->service.amqp.user = optarg;
             break;
         case OPT_PASSWORD_FILE:
@@ -312,7 +307,7 @@ usage(void)
            "  --no-watch              reload on command and SIGHUP only\n"
            "  --broker=HOST:PORT      may be given several times\n"
            "                          (default: %s)\n"
-           "  --user=NAME             at the broker (default: guest)\n"
+           "  --broker-user=NAME      (default: guest)\n"
            "  --password-file=FILE    its first line (default: guest)\n"
            "  --vhost=NAME            (default: /)\n"
            "  --state-dir=DIR         (default: %s)\n"
@@ -321,8 +316,7 @@ usage(void)
            program_name, program_name, program_name, program_name,
            DEFAULT_TOPOLOGY, DEFAULT_BROKER, DEFAULT_STATE_DIR,
            DEFAULT_RUN_DIR);
-    printf("\nDaemon options: --detach, --pidfile[=FILE], "
-           "--overwrite-pidfile, --no-chdir, --monitor\n");
+    daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
            "  -h, --help              display this help\n"

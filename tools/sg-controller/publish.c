@@ -73,7 +73,7 @@ publication_beacon(void)
 
     ovs_list_init(&publication->node);
     publication->exchange = xstrdup(RPC_BEACON_EXCHANGE);
-    publication->declare = xstrdup("fanout");
+    publication->declare = "fanout";
     publication->routing_key = xstrdup("");
     return publication;
 }
@@ -84,7 +84,6 @@ publication_destroy(struct publication *publication)
 {
     if (publication) {
         free(publication->exchange);
-        free(publication->declare);
         free(publication->routing_key);
         sg_update_uninit(&publication->update);
         free(publication);
@@ -121,7 +120,7 @@ plan_port_for_host(struct plan *plan, const struct change *change,
         cast = new_publication(plan, deleted ? SG_METHOD_PORTS_DELETED
                                              : SG_METHOD_PORTS_UPDATED);
         cast->exchange = xstrdup(RPC_CONTROL_EXCHANGE);
-        cast->declare = xstrdup("topic");
+        cast->declare = "topic";
         cast->routing_key = rpc_agent_key(host);
         shash_replace(casts, host, cast);
     }
@@ -167,7 +166,7 @@ plan_group(struct plan *plan, const struct change *change)
     struct publication *fanout = new_publication(plan, method);
 
     fanout->exchange = rpc_group_exchange(change->kind, &change->id);
-    fanout->declare = xstrdup("fanout");
+    fanout->declare = "fanout";
     fanout->routing_key = xstrdup("");
     if (change->type == CHANGE_DELETED) {
         fill_deleted(change, &fanout->update);

@@ -24,7 +24,8 @@ struct state;
 struct publication {
     struct ovs_list node;
     char *exchange;
-    char *declare;              /* Type of the exchange: "fanout", "topic". */
+    const char *declare;        /* Type of the exchange, a literal: the
+                                 * client keeps the pointer. */
     char *routing_key;
     struct sg_update update;    /* 'sent' is for whoever sends it. */
 };
