@@ -22,6 +22,7 @@
 struct inputs {
     struct report_input in;
     struct broker_status broker;
+    struct report_broker report_broker;
     struct fw_stats fw;
     const char *unknown[AGENT_MAX_UNKNOWN_DEVICES];
 };
@@ -37,10 +38,33 @@ broker_problem(const struct amqp_status *amqp)
 }
 
 static void
+gather_broker(struct agent *a, struct inputs *i)
+{
+    const struct amqp_status *amqp = &i->broker.amqp;
+
+    broker_get_status(a->broker, &i->broker);
+    i->report_broker = (struct report_broker) {
+        .stage = amqp_stage_name(amqp->stage),
+        .broker = amqp->broker,
+        .queue = amqp->queue,
+        .last_error = amqp->last_error,
+        .blocked = amqp->blocked,
+        .sessions = amqp->session,
+        .received = amqp->received,
+        .received_bytes = amqp->received_bytes,
+        .published = amqp->published,
+        .rejected = amqp->rejected,
+        .too_large = amqp->too_large,
+        .n_bindings = amqp->n_bindings,
+        .n_bound = amqp->n_bound,
+    };
+}
+
+static void
 gather(struct agent *a, struct inputs *i)
 {
     memset(i, 0, sizeof *i);
-    broker_get_status(a->broker, &i->broker);
+    gather_broker(a, i);
     firewall_get_stats(a->firewall, &i->fw);
     i->in = (struct report_input) {
         .now = time_msec(),
@@ -50,7 +74,7 @@ gather(struct agent *a, struct inputs *i)
         .store = a->store,
         .sync = a->sync,
         .ports = a->status,
-        .amqp = &i->broker.amqp,
+        .broker = &i->report_broker,
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .fw = &i->fw,
         .applied = firewall_applied(a->firewall),

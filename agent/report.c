@@ -22,7 +22,7 @@ static json_t *host_reasons(const struct report_input *);
 static json_t *host_warnings(const struct report_input *);
 static json_t *sync_json(const struct report_input *,
                          const struct sync_status *);
-static json_t *broker_json(const struct amqp_status *);
+static json_t *broker_json(const struct report_broker *);
 static json_t *counts_json(const struct host_info *);
 static json_t *last_apply_json(const struct report_input *);
 static json_t *port_json(const struct report_input *, const struct sg_port *);
@@ -68,7 +68,7 @@ report_status(const struct report_input *in)
                         ? json_null() : json_integer(in->lag_ms));
     json_object_set_new(j, "uptime_ms", report_age(in->now, in->started));
     json_object_set_new(j, "sync", sync_json(in, &sync));
-    json_object_set_new(j, "broker", broker_json(in->amqp));
+    json_object_set_new(j, "broker", broker_json(in->broker));
     json_object_set_new(j, "ports", counts_json(host));
     json_object_set_new(j, "last_apply", last_apply_json(in));
     return report_text(j);
@@ -325,7 +325,7 @@ host_warnings(const struct report_input *in)
                     ? " ..." : "");
         ds_destroy(&s);
     }
-    if (in->amqp->blocked) {
+    if (in->broker->blocked) {
         add_warning(array, "broker_blocked", "%s", "the broker takes no "
                     "messages at present (connection.blocked)");
     }
@@ -361,18 +361,18 @@ sync_json(const struct report_input *in, const struct sync_status *s)
 }
 
 static json_t *
-broker_json(const struct amqp_status *a)
+broker_json(const struct report_broker *b)
 {
     json_t *j = json_object();
 
-    json_object_set_new(j, "stage", report_string(amqp_stage_name(a->stage)));
-    json_object_set_new(j, "broker", report_string(a->broker));
-    json_object_set_new(j, "queue", report_string(a->queue));
-    json_object_set_new(j, "last_error", report_string(a->last_error));
-    json_object_set_new(j, "blocked", json_boolean(a->blocked));
+    json_object_set_new(j, "stage", report_string(b->stage));
+    json_object_set_new(j, "broker", report_string(b->broker));
+    json_object_set_new(j, "queue", report_string(b->queue));
+    json_object_set_new(j, "last_error", report_string(b->last_error));
+    json_object_set_new(j, "blocked", json_boolean(b->blocked));
 #define COUNT(NAME, MEMBER) \
-    json_object_set_new(j, NAME, report_count(a->MEMBER))
-    COUNT("sessions", session);
+    json_object_set_new(j, NAME, report_count(b->MEMBER))
+    COUNT("sessions", sessions);
     COUNT("received", received);
     COUNT("received_bytes", received_bytes);
     COUNT("published", published);

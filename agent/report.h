@@ -12,9 +12,18 @@
 #include "agent/port_status.h"
 #include "agent/sync.h"
 #include "firewall/plan.h"
-#include "rpc/amqp_client.h"
 
 struct metrics;
+
+/* The connection to the broker, in words. */
+struct report_broker {
+    const char *stage;          /* "up", "login", ... */
+    const char *broker, *queue, *last_error;
+    bool blocked;               /* By the broker. */
+    uint64_t sessions, received, received_bytes, published;
+    uint64_t rejected, too_large;
+    size_t n_bindings, n_bound;
+};
 
 struct report_input {
     long long int now;          /* The clock of all other times here. */
@@ -22,7 +31,7 @@ struct report_input {
     const struct policy_store *store;
     const struct sync *sync;
     const struct port_status *ports;
-    const struct amqp_status *amqp;
+    const struct report_broker *broker;
     const struct fw_result *result;     /* NULL before the first apply. */
     const struct fw_stats *fw;
     uint64_t applied;
