@@ -71,6 +71,9 @@ rpc_limits_default(struct rpc_limits *limits)
     *limits = (struct rpc_limits) {
         .body = 8 << 20,
         .depth = 32,
+        /* The largest honest message changes all members of a group twice;
+         * 8 MiB of "{}," would take 600 MiB of memory. */
+        .values = 3 * 262144,
         .string = 1024,
         .rules = 1000,
         .members = 262144,

@@ -26,6 +26,7 @@
 struct rpc_limits {
     size_t body;                /* Bytes of a body. */
     size_t depth;               /* Nesting of a JSON text. */
+    size_t values;              /* Values in it: each costs memory. */
     size_t string;              /* Bytes of a string. */
     size_t rules;               /* Rules of a group. */
     size_t members;             /* Members of a group. */

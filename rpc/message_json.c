@@ -20,7 +20,8 @@ static char *field_error(const struct msg_object *, int field, const char *)
 static char *field_string(const struct msg_object *, int field,
                           const char **);
 static void put_path(struct ds *, const struct msg_place *);
-static bool depth_ok(const char *text, size_t len, size_t limit);
+static char *check_shape(const char *text, size_t len,
+                         const struct rpc_limits *);
 
 char *
 msg_object_init(struct msg_object *object, const struct msg_reader *reader,
@@ -294,13 +295,15 @@ msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
 {
     json_error_t details;
     json_t *json;
+    char *error;
 
     if (len > limits->body) {
         return xasprintf("body of %"PRIuSIZE" bytes is above the limit of "
                          "%"PRIuSIZE, len, limits->body);
-    } else if (!depth_ok(text, len, limits->depth)) {
-        return xasprintf("JSON is nested deeper than %"PRIuSIZE" levels",
-                         limits->depth);
+    }
+    error = check_shape(text, len, limits);
+    if (error) {
+        return error;
     }
 
     /* Refuses invalid UTF-8, raw control characters, "\u0000" and integers
@@ -309,7 +312,7 @@ msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
     if (!json) {
         /* jansson's text quotes from the input. */
         char *quoted = rpc_quote(details.text, strlen(details.text));
-        char *error = xasprintf("not JSON: line %d column %d: %s",
+        error = xasprintf("not JSON: line %d column %d: %s",
                                 details.line, details.column, quoted);
 
         free(quoted);
@@ -362,12 +365,14 @@ put_path(struct ds *ds, const struct msg_place *place)
     }
 }
 
-/* jansson has a limit of its own, 2,048 levels of recursion: far more than any
- * message of ours needs.  Brackets in strings do not count. */
-static bool
-depth_ok(const char *text, size_t len, size_t limit)
+/* Looks at nesting and at the number of values before memory is taken for
+ * them.  jansson has a limit for the first, 2,048 levels of recursion: far more
+ * than any message of ours needs.  What stands in strings does not count. */
+static char *
+check_shape(const char *text, size_t len, const struct rpc_limits *limits)
 {
     bool in_string = false;
+    size_t values = 1;
     size_t depth = 0;
 
     for (size_t i = 0; i < len; i++) {
@@ -382,12 +387,20 @@ depth_ok(const char *text, size_t len, size_t limit)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > limit) {
-                return false;
+            values++;
+            if (++depth > limits->depth) {
+                return xasprintf("JSON is nested deeper than %"PRIuSIZE
+                                 " levels", limits->depth);
             }
+        } else if (c == ',') {
+            values++;
         } else if ((c == ']' || c == '}') && depth) {
             depth--;
         }
     }
-    return true;
+    if (values > limits->values) {
+        return xasprintf("JSON has more than %"PRIuSIZE" values",
+                         limits->values);
+    }
+    return NULL;
 }

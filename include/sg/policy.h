@@ -57,7 +57,8 @@ struct sg_rule {
 
 /* Something of an object that was left out, and why. */
 struct sg_refusal {
-    char *what;                 /* Rule id or a JSON path, quoted, bounded. */
+    char *what;                 /* Rule id, or a path within the object;
+                                 * of a problem: within the message. */
     char *reason;
 };
 

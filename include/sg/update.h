@@ -66,8 +66,9 @@ struct sg_update {
     size_t n_deleted;
     struct sg_ref *unknown;     /* Answer to sync: never heard of these. */
     size_t n_unknown;
-    struct sg_ref *bad;         /* Answer to sync: the object was malformed
-                                 * as a whole and is not in this update. */
+    struct sg_ref *bad;         /* In a list: the object was malformed as a
+                                 * whole and is not in this update.  Kind and
+                                 * id only. */
     size_t n_bad;
     struct sg_refusal *problems; /* Why; also ignored keys. */
     size_t n_problems;

@@ -484,6 +484,23 @@ TEST(limit_depth)
     free(body);
 }
 
+TEST(limit_values)
+{
+    static const char body[] =
+        "{\"method\": \",,[[\", \"args\": {\"a\": [1, [], {}]}}";
+    struct rpc_limits l = limits();
+    struct rpc_message m;
+
+    /* The text, five brackets and three commas; none of those in the string.
+     */
+    l.values = 9;
+    REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body, strlen(body), &l, &m)));
+    rpc_message_uninit(&m);
+    l.values = 8;
+    CHECK_ERROR(rpc_message_decode(body, strlen(body), &l, &m),
+                "more than 8 values");
+}
+
 TEST(limit_string)
 {
     struct rpc_limits l = limits();

@@ -143,6 +143,7 @@ TEST(limits)
     rpc_limits_default(&limits);
     CHECK_UEQ(limits.body, 8388608);
     CHECK_UEQ(limits.depth, 32);
+    CHECK_UEQ(limits.values, 786432);
     CHECK_UEQ(limits.string, 1024);
     CHECK_UEQ(limits.rules, 1000);
     CHECK_UEQ(limits.members, 262144);
