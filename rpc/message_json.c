@@ -366,8 +366,9 @@ put_path(struct ds *ds, const struct msg_place *place)
 }
 
 /* Looks at nesting and at the number of values before memory is taken for
- * them.  jansson has a limit for the first, 2,048 levels of recursion: far more
- * than any message of ours needs.  What stands in strings does not count. */
+ * them.  jansson has a limit for the first, 2,048 levels of recursion: far
+ * more than any message of ours needs.  What stands in strings does not
+ * count. */
 static char *
 check_shape(const char *text, size_t len, const struct rpc_limits *limits)
 {
