@@ -60,21 +60,26 @@ CORE_SRCS += agent/sync.c
 CORE_SRCS += agent/sync_call.c
 CORE_SRCS += agent/sync_objects.c
 CORE_SRCS += agent/zone_alloc.c
+CORE_SRCS += firewall/apply.c
 CORE_SRCS += firewall/backend_memory.c
 CORE_SRCS += firewall/dispatch.c
+CORE_SRCS += firewall/firewall.c
 #CORE_SRCS += firewall/flow_verdict.c
 CORE_SRCS += firewall/iptables/ipt_codec.c
 CORE_SRCS += firewall/iptables/ipt_rule.c
-#CORE_SRCS += firewall/member_delta.c
+CORE_SRCS += firewall/member_delta.c
 CORE_SRCS += firewall/names.c
 CORE_SRCS += firewall/plan.c
 CORE_SRCS += firewall/plan_check.c
+CORE_SRCS += firewall/prospect.c
 CORE_SRCS += firewall/render.c
 CORE_SRCS += firewall/render_fixed.c
 CORE_SRCS += firewall/render_rule.c
 CORE_SRCS += firewall/ruleset.c
 CORE_SRCS += firewall/ruleset_check.c
 CORE_SRCS += firewall/ruleset_format.c
+CORE_SRCS += firewall/set_table.c
+CORE_SRCS += firewall/set_writer.c
 CORE_SRCS += firewall/slots.c
 CORE_SRCS += firewall/table_diff.c
 CORE_SRCS += include/sg/members.c
@@ -136,7 +141,7 @@ TOOLS_SRCS += tools/sg-controller/state.c
 TOOLS_SRCS += tools/sg-controller/topology.c
 
 # The programs' own files: main and what only that program has.
-#AGENT_SRCS += agent/main.c
+AGENT_SRCS += agent/main.c
 
 #SGCTL_SRCS += tools/sgctl.c
 
@@ -164,6 +169,7 @@ TESTLIB_SRCS += tests/lib/test.c
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
+UNIT_TESTS += tests/property/test-firewall-prop.c
 UNIT_TESTS += tests/property/test-plan-prop.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-config.c

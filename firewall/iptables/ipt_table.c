@@ -25,6 +25,10 @@ struct libiptc {
     const char *(*next_chain)(struct xtc_handle *);
     int (*is_chain)(const char *, struct xtc_handle *);
     int (*builtin)(const char *, struct xtc_handle *);
+    const char *(*get_policy)(const char *, struct xt_counters *,
+                              struct xtc_handle *);
+    int (*set_policy)(const xt_chainlabel, const xt_chainlabel,
+                      struct xt_counters *, struct xtc_handle *);
     int (*get_references)(unsigned int *, const xt_chainlabel,
                           struct xtc_handle *);
     int (*create_chain)(const xt_chainlabel, struct xtc_handle *);
@@ -78,7 +82,8 @@ struct libiptc {
     static const struct libiptc PREFIX##_lib = {                            \
         PREFIX##_init, PREFIX##_free, PREFIX##_commit,                      \
         PREFIX##_first_chain, PREFIX##_next_chain,                          \
-        PREFIX##_is_chain, PREFIX##_builtin, PREFIX##_get_references,       \
+        PREFIX##_is_chain, PREFIX##_builtin,                                \
+        PREFIX##_get_policy, PREFIX##_set_policy, PREFIX##_get_references,  \
         PREFIX##_create_chain, PREFIX##_delete_chain,                       \
         PREFIX##_flush_entries, PREFIX##_delete_num_entry,                  \
         PREFIX##_first, PREFIX##_next, PREFIX##_target, PREFIX##_size,      \
@@ -225,6 +230,27 @@ edit_name(enum fw_edit_kind kind)
     return "edit";
 }
 
+/* libiptc gives the counters of rules back to them, but begins those of the
+ * built-in chains' policies anew with each commit, unless they are set. */
+static void
+keep_policy_counters(struct ipt_txn *t)
+{
+    for (const char *name = t->lib->first_chain(t->handle); name;
+         name = t->lib->next_chain(t->handle)) {
+        if (t->lib->builtin(name, t->handle)) {
+            struct xt_counters counters;
+            xt_chainlabel chain = "", policy = "";
+            const char *p = t->lib->get_policy(name, &counters, t->handle);
+
+            if (p) {
+                ovs_strlcpy(chain, name, sizeof chain);
+                ovs_strlcpy(policy, p, sizeof policy);
+                t->lib->set_policy(chain, policy, &counters, t->handle);
+            }
+        }
+    }
+}
+
 /* Executes the edits in order and puts the result into the kernel in one
  * step.  After a failure the kernel's table is as it was, and '*error' has a
  * sentence.  (One exception, which cannot be told apart: the new rules are in
@@ -249,6 +275,9 @@ ipt_txn_commit(struct ipt_txn *t, const struct fw_edit *edits, size_t n,
                           reason ? reason : ovs_strerror(retval));
             return retval;
         }
+    }
+    if (n) {
+        keep_policy_counters(t);
     }
     if (!t->lib->commit(t->handle)) {
         /* A loop of jumps: as wrong as any other argument. */

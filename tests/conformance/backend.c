@@ -189,6 +189,8 @@ make_set(const char *name, enum sg_family family, uint32_t maxelem)
     set.family = family;
     set.maxelem = maxelem;
     set.hashsize = 1024;
+    enum sg_family named;
+    fw_set_kind(name, &named, &set.slot);
     return set;
 }
 

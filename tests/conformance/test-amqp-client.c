@@ -38,8 +38,8 @@ make_config(struct amqp_config *config)
     peer_require_broker();
     amqp_config_default(config);
     peer_config(config);
-    config->connection_name = CONST_CAST(char *, "test");
-    config->queue = CONST_CAST(char *, "sg-test.*");
+    config->connection_name = "test";
+    config->queue = "sg-test.*";
     config->bindings = &topic_binding;
     config->n_bindings = 1;
     config->stage_timeout_ms = 3000;
@@ -255,10 +255,10 @@ TEST(large_bodies)
 /* --- Acknowledging ------------------------------------------------------ */
 
 static void
-make_shared_config(struct amqp_config *config, const char *queue)
+make_shared_config(struct amqp_config *config, char *queue)
 {
     make_config(config);
-    config->queue = CONST_CAST(char *, queue);
+    config->queue = queue;
     config->queue_kind = AMQP_QUEUE_SHARED;
 }
 
@@ -926,7 +926,7 @@ TEST(wrong_password)
     struct amqp_config config;
 
     make_config(&config);
-    config.password = CONST_CAST(char *, "mistaken");
+    config.password = "mistaken";
     expect_failure(&config, "login: 403 ACCESS_REFUSED");
 }
 
@@ -935,7 +935,7 @@ TEST(wrong_vhost)
     struct amqp_config config;
 
     make_config(&config);
-    config.vhost = CONST_CAST(char *, "nowhere");
+    config.vhost = "nowhere";
     expect_failure(&config, "login: 530 NOT_ALLOWED");
 }
 
@@ -956,7 +956,7 @@ TEST(queue_of_another_kind)
 TEST(nobody_listens)
 {
     struct amqp_config config;
-    struct amqp_broker broker = { CONST_CAST(char *, "127.0.0.1"), 1 };
+    struct amqp_broker broker = { "127.0.0.1", 1 };
 
     make_config(&config);
     config.brokers = &broker;
@@ -966,7 +966,7 @@ TEST(nobody_listens)
 TEST(no_such_host)
 {
     struct amqp_config config;
-    struct amqp_broker broker = { CONST_CAST(char *, "broker.invalid"), 1 };
+    struct amqp_broker broker = { "broker.invalid", 1 };
 
     make_config(&config);
     config.brokers = &broker;
@@ -994,7 +994,7 @@ TEST(silent_listener)
             && !listen(fd, 8)
             && !getsockname(fd, (struct sockaddr *) &sin, &len));
     brokers[0] = config.brokers[0];
-    brokers[1].host = CONST_CAST(char *, "127.0.0.1");
+    brokers[1].host = "127.0.0.1";
     brokers[1].port = ntohs(sin.sin_port);
     config.stage_timeout_ms = 500;
     config.brokers = &brokers[1];

@@ -45,6 +45,7 @@ redirect_input(const char *input)
         || dup2(fileno(file), STDIN_FILENO) < 0) {
         _exit(127);
     }
+    fclose(file);
 }
 
 char *

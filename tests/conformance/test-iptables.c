@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* What only a kernel can show: that our bytes mean what iptables calls by the
+ * same words, that foreign rules stay, locks, capabilities, death half-way,
+ * and the traps of the kernel that the code steps around. */
+
+#include <config.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "firewall/iptables/ipt_table.h"
+#include "openvswitch/util.h"
+#include "tests/conformance/backend.h"
+#include "tests/lib/netns.h"
+#include "util.h"
+
+#define SET4 "sg1-m4a-01234567-0123456789ab"
+#define SET6 "sg1-m6a-01234567-0123456789ab"
+#define LOCK "/run/xtables.lock"
+
+static const char *const commands[SG_N_FAMILIES] = {
+    "iptables-legacy", "ip6tables-legacy",
+};
+
+static void
+create(struct fixture *f, const char *name, enum sg_family family,
+       uint32_t maxelem)
+{
+    struct fw_set set = make_set(name, family, maxelem);
+
+    REQUIRE(!f->c->set_create(f->b, &set));
+}
+
+/* ------------------------------------------------------------------------ */
+/* The same words, the same bytes. */
+
+/* Rules as iptables-save prints them, and as values. */
+struct word_row {
+    enum sg_family family;
+    enum fw_table_id table;
+    const char *text;
+    struct fw_rule rule;
+};
+
+#define IP4(A, B, C, D, PLEN) \
+    { .family = SG_IPV4, .plen = PLEN, .addr = { A, B, C, D } }
+#define MAC { { 0x52, 0x54, 0, 0x12, 0x34, 0x5a } }
+#define MAC_TEXT "52:54:00:12:34:5a"
+
+static const struct word_row word_rows[] = {
+    /* raw: hook, tree, leaves. */
+    { SG_IPV4, FW_RAW, "-i qbr+ -m comment --comment sg-agent -j sg1-t",
+      { .match = FW_M_IN | FW_M_COMMENT, .in = "qbr+",
+        .verdict = FW_JUMP, .target = "sg1-t" } },
+    { SG_IPV6, FW_RAW, "-i qbr5+ -g sg1-t",
+      { .match = FW_M_IN, .in = "qbr5+",
+        .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV4, FW_RAW, "-i qbr0123456789a -j CT --zone 4097",
+      { .match = FW_M_IN, .in = "qbr0123456789a",
+        .verdict = FW_ZONE, .zone = 4097 } },
+    { SG_IPV6, FW_RAW, "-i qbr0123456789ab -j CT --zone 65535",
+      { .match = FW_M_IN, .in = "qbr0123456789ab",
+        .verdict = FW_ZONE, .zone = 65535 } },
+    { SG_IPV6, FW_RAW, "-i qbrx -j CT --notrack",
+      { .match = FW_M_IN, .in = "qbrx", .verdict = FW_NOTRACK } },
+    /* The main table: hooks and fixed rules. */
+    { SG_IPV6, FW_SECURITY, "-o qbr+ -m comment --comment sg-agent -j DROP",
+      { .match = FW_M_OUT | FW_M_COMMENT, .out = "qbr+",
+        .verdict = FW_DROP } },
+    { SG_IPV4, FW_FILTER,
+      "-i qbr+ -o qbr+ -m comment --comment sg-agent -j ACCEPT",
+      { .match = FW_M_IN | FW_M_OUT | FW_M_COMMENT, .in = "qbr+",
+        .out = "qbr+", .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY, "-j DROP", { .verdict = FW_DROP } },
+    { SG_IPV6, FW_SECURITY, "-j RETURN", { .verdict = FW_RETURN } },
+    { SG_IPV4, FW_SECURITY, "-j sg1-t",
+      { .verdict = FW_JUMP, .target = "sg1-t" } },
+    { SG_IPV4, FW_SECURITY, "-m physdev --physdev-out qvb+ -j ACCEPT",
+      { .match = FW_M_PHYSDEV_OUT, .physdev_out = "qvb+",
+        .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY,
+      "-d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -g sg1-t",
+      { .match = FW_M_DST | FW_M_PROTO | FW_M_SPORT | FW_M_DPORT,
+        .dst = IP4(255, 255, 255, 255, 32), .proto = 17,
+        .sport_min = 68, .sport_max = 68, .dport_min = 67, .dport_max = 67,
+        .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV6, FW_SECURITY,
+      "-p udp -m udp --sport 547 --dport 546 -j DROP",
+      { .match = FW_M_PROTO | FW_M_SPORT | FW_M_DPORT, .proto = 17,
+        .sport_min = 547, .sport_max = 547,
+        .dport_min = 546, .dport_max = 546, .verdict = FW_DROP } },
+    { SG_IPV4, FW_SECURITY,
+      "-m conntrack --ctstate RELATED,ESTABLISHED -g sg1-t",
+      { .match = FW_M_ESTABLISHED, .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV6, FW_SECURITY,
+      "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      { .match = FW_M_ESTABLISHED, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY, "-p ipv6-icmp -j sg1-t",
+      { .match = FW_M_PROTO, .proto = 58,
+        .verdict = FW_JUMP, .target = "sg1-t" } },
+    { SG_IPV6, FW_SECURITY,
+      "-p ipv6-icmp -m icmp6 --icmpv6-type 143 -g sg1-t",
+      { .match = FW_M_PROTO | FW_M_ICMP_TYPE, .proto = 58, .icmp_type = 143,
+        .verdict = FW_GOTO, .target = "sg1-t" } },
+    /* Ports: pairs, directions. */
+    { SG_IPV4, FW_SECURITY,
+      "-s 10.0.0.5/32 -m physdev --physdev-in tap0123456789a"
+      " -m mac --mac-source " MAC_TEXT " -g sg1-t",
+      { .match = FW_M_SRC | FW_M_PHYSDEV_IN | FW_M_MAC,
+        .src = IP4(10, 0, 0, 5, 32), .physdev_in = "tap0123456789a",
+        .mac = MAC, .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV4, FW_SECURITY,
+      "-s 0.0.0.0/32 -m physdev --physdev-in tapx"
+      " -m mac --mac-source " MAC_TEXT " -g sg1-t",
+      { .match = FW_M_SRC | FW_M_PHYSDEV_IN | FW_M_MAC,
+        .src = IP4(0, 0, 0, 0, 32), .physdev_in = "tapx",
+        .mac = MAC, .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV6, FW_SECURITY,
+      "-s fe80::5054:ff:fe12:345a/128 -m physdev --physdev-in tapx"
+      " -m mac --mac-source " MAC_TEXT " -g sg1-t",
+      { .match = FW_M_SRC | FW_M_PHYSDEV_IN | FW_M_MAC,
+        .src = { .family = SG_IPV6, .plen = 128,
+                 .addr = { 0xfe, 0x80, [8] = 0x50, 0x54, 0, 0xff, 0xfe,
+                           0x12, 0x34, 0x5a } },
+        .physdev_in = "tapx", .mac = MAC,
+        .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV6, FW_SECURITY,
+      "-s ::/128 -m physdev --physdev-in tapx"
+      " -m mac --mac-source " MAC_TEXT " -g sg1-t",
+      { .match = FW_M_SRC | FW_M_PHYSDEV_IN | FW_M_MAC,
+        .src = { .family = SG_IPV6, .plen = 128 }, .physdev_in = "tapx",
+        .mac = MAC, .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV4, FW_SECURITY,
+      "-m physdev --physdev-in qvbx --physdev-out tapx -g sg1-t",
+      { .match = FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT, .physdev_in = "qvbx",
+        .physdev_out = "tapx", .verdict = FW_GOTO, .target = "sg1-t" } },
+    /* Rules of groups. */
+    { SG_IPV4, FW_SECURITY, "-m set --match-set " SET4 " src -j ACCEPT",
+      { .match = FW_M_SET_SRC, .set = SET4, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY, "-m set --match-set " SET6 " dst -g sg1-t",
+      { .match = FW_M_SET_DST, .set = SET6,
+        .verdict = FW_GOTO, .target = "sg1-t" } },
+    { SG_IPV4, FW_SECURITY,
+      "-p tcp -m set --match-set " SET4 " src -m tcp --dport 22 -j ACCEPT",
+      { .match = FW_M_SET_SRC | FW_M_PROTO | FW_M_DPORT, .set = SET4,
+        .proto = 6, .dport_min = 22, .dport_max = 22,
+        .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY,
+      "-s 10.64.0.0/11 -p tcp -m tcp --dport 1000:2000 -j ACCEPT",
+      { .match = FW_M_SRC | FW_M_PROTO | FW_M_DPORT,
+        .src = IP4(10, 64, 0, 0, 11), .proto = 6,
+        .dport_min = 1000, .dport_max = 2000, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY,
+      "-d 2001:db8::/33 -p tcp -m tcp -j ACCEPT",
+      { .match = FW_M_DST | FW_M_PROTO | FW_M_DPORT,
+        .dst = { .family = SG_IPV6, .plen = 33,
+                 .addr = { 0x20, 0x01, 0x0d, 0xb8 } },
+        .proto = 6, .dport_max = 65535, .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY,
+      "-p sctp -m multiport --dports 5 -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_DPORT, .proto = 132,
+        .dport_min = 5, .dport_max = 5, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY,
+      "-p dccp -m multiport --dports 5:70 -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_DPORT, .proto = 33,
+        .dport_min = 5, .dport_max = 70, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY,
+      "-p udplite -m multiport --sports 1 -m multiport --dports 0:65535"
+      " -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_SPORT | FW_M_DPORT, .proto = 136,
+        .sport_min = 1, .sport_max = 1, .dport_max = 65535,
+        .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY, "-p icmp -m icmp --icmp-type 8 -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_ICMP_TYPE, .proto = 1, .icmp_type = 8,
+        .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY, "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_ICMP_TYPE | FW_M_ICMP_CODE, .proto = 1,
+        .icmp_type = 3, .icmp_code = 4, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY,
+      "-p ipv6-icmp -m icmp6 --icmpv6-type 255/0 -j ACCEPT",
+      { .match = FW_M_PROTO | FW_M_ICMP_TYPE | FW_M_ICMP_CODE, .proto = 58,
+        .icmp_type = 255, .icmp_code = 0, .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY, "-p gre -j ACCEPT",
+      { .match = FW_M_PROTO, .proto = 47, .verdict = FW_ACCEPT } },
+};
+
+/* iptables is given the words: we read the value. */
+static void
+check_theirs(struct fixture *f, const struct word_row *row)
+{
+    const char *table_name = fw_table_name(row->table);
+    struct ds input = DS_EMPTY_INITIALIZER;
+    struct fw_table table;
+
+    ds_put_format(&input, "*%s\n:sg1-x - [0:0]\n:sg1-t - [0:0]\n"
+                  "-A sg1-x %s\nCOMMIT\n", table_name, row->text);
+    free(netns_run(ds_cstr(&input), "%s-restore", commands[row->family]));
+    ds_destroy(&input);
+
+    fw_table_init(&table);
+    REQUIRE(!read_table(f, row->family, row->table, &table));
+    const struct fw_chain *chain = fw_table_find(&table, "sg1-x");
+    REQUIRE(chain && chain->n_rules == 1);
+    if (!CHECK(fw_rule_equals(&chain->rules[0], &row->rule))) {
+        struct ds text = DS_EMPTY_INITIALIZER;
+
+        fw_rule_format(&chain->rules[0], row->family, &text);
+        FAIL("%s was read as %s", row->text, ds_cstr(&text));
+        ds_destroy(&text);
+    }
+    fw_table_uninit(&table);
+}
+
+/* We write the value: iptables prints the words.  (Letters of a MAC may be of
+ * either case: versions differ.) */
+static void
+check_ours(struct fixture *f, const struct word_row *row)
+{
+    struct fw_edit edits[] = {
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-y", 0, NULL),
+        make_edit(FW_EDIT_INSERT, "sg1-y", 0, &row->rule),
+    };
+    char *line = xasprintf("-A sg1-y %s\n", row->text);
+
+    if (!CHECK_EQ(commit_edits(f, row->family, row->table, edits, 2), 0)) {
+        FAIL("%s: %s", row->text, f->c->error(f->b));
+    }
+    char *saved = netns_save(commands[row->family],
+                             fw_table_name(row->table), false);
+    if (!CHECK(strcasestr(saved, line))) {
+        FAIL("no %s in %s", line, saved);
+    }
+    free(saved);
+    free(line);
+}
+
+KERNEL_TEST(same_words)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(word_rows); i++) {
+        const struct word_row *row = &word_rows[i];
+        struct fixture fresh = *f;
+
+        /* A row per namespace, and a backend in it. */
+        netns_enter();
+        fresh.b = fw_backend_iptables_create(
+            &(struct fw_backend_iptables_config) { LOCK }, &(char *) { NULL });
+        REQUIRE(fresh.b);
+        create(&fresh, SET4, SG_IPV4, 10);
+        create(&fresh, SET6, SG_IPV6, 10);
+        check_theirs(&fresh, row);
+        check_ours(&fresh, row);
+        fresh.c->destroy(fresh.b);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Foreign rules. */
+
+/* Rules that we would not write are foreign, however small the difference. */
+static const struct {
+    enum sg_family family;
+    const char *table, *text;
+} foreign_rows[] = {
+    { SG_IPV4, "security", "-i x" },
+    { SG_IPV4, "security", "! -i x -j DROP" },
+    { SG_IPV4, "security", "! -o x -j DROP" },
+    { SG_IPV4, "security", "! -s 10.0.0.1 -j DROP" },
+    { SG_IPV6, "security", "! -d fd00::1 -j DROP" },
+    { SG_IPV4, "security", "! -p tcp -j DROP" },
+    { SG_IPV4, "security", "-f -j DROP" },
+    { SG_IPV4, "security", "-s 10.0.0.1/255.0.0.255 -j DROP" },
+    { SG_IPV4, "security", "-p tcp -m tcp --syn -j DROP" },
+    { SG_IPV4, "security", "-p tcp -m tcp ! --dport 5 -j DROP" },
+    { SG_IPV4, "security", "-p udp -m udp ! --sport 5 -j DROP" },
+    { SG_IPV4, "security", "-p tcp -m tcp --tcp-option 5 -j DROP" },
+    { SG_IPV4, "security", "-p tcp -m multiport --dports 5 -j DROP" },
+    { SG_IPV4, "security", "-p sctp -m multiport --dports 5,6 -j DROP" },
+    { SG_IPV4, "security", "-p sctp -m multiport --ports 5 -j DROP" },
+    { SG_IPV4, "security", "-p sctp -m multiport ! --dports 5 -j DROP" },
+    { SG_IPV4, "security", "-p sctp -m multiport --dports 5"
+                           " -m multiport --sports 6 -j DROP" },
+    { SG_IPV4, "security", "-p icmp -m icmp ! --icmp-type 8 -j DROP" },
+    { SG_IPV4, "security", "-p icmp -m icmp --icmp-type any -j DROP" },
+    { SG_IPV4, "security", "-m comment --comment other -j DROP" },
+    { SG_IPV4, "security", "-m comment --comment sg-agent2 -j DROP" },
+    { SG_IPV4, "security", "-m state --state ESTABLISHED,RELATED -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED -j DROP" },
+    { SG_IPV4, "security", "-m conntrack ! --ctstate ESTABLISHED,RELATED"
+                           " -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " --ctdir ORIGINAL -j DROP" },
+    { SG_IPV4, "security", "-m mac ! --mac-source 02:00:00:00:00:01"
+                           " -j DROP" },
+    { SG_IPV4, "security", "-m set ! --match-set " SET4 " src -j DROP" },
+    { SG_IPV4, "security", "-m set --match-set " SET4 " src,src -j DROP" },
+    { SG_IPV4, "security", "-m set --match-set " SET4 " src"
+                           " --return-nomatch -j DROP" },
+    { SG_IPV4, "security", "-m physdev --physdev-is-bridged -j DROP" },
+    { SG_IPV4, "security", "-m physdev ! --physdev-in x -j DROP" },
+    { SG_IPV4, "security", "-m mac --mac-source 02:00:00:00:00:01"
+                           " -m physdev --physdev-in x -j DROP" },
+    { SG_IPV4, "security", "-m physdev --physdev-in x"
+                           " -m physdev --physdev-in x -j DROP" },
+    { SG_IPV4, "security", "-m limit --limit 5/sec -j DROP" },
+    { SG_IPV6, "security", "-m addrtype --dst-type LOCAL -j DROP" },
+    { SG_IPV4, "security", "-j LOG" },
+    { SG_IPV4, "security", "-j NFLOG" },
+    { SG_IPV4, "filter", "-j REJECT" },
+    { SG_IPV4, "raw", "-j NOTRACK" },
+    { SG_IPV4, "raw", "-j CT --zone-orig 5" },
+    { SG_IPV4, "raw", "-j CT --zone 5 --ctevents new" },
+    { SG_IPV6, "raw", "-j TRACE" },
+};
+
+KERNEL_TEST(foreign_rules)
+{
+    create(f, SET4, SG_IPV4, 10);
+    for (size_t i = 0; i < ARRAY_SIZE(foreign_rows); i++) {
+        enum sg_family family = foreign_rows[i].family;
+        const char *table_name = foreign_rows[i].table;
+        enum fw_table_id id = !strcmp(table_name, "raw") ? FW_RAW
+            : !strcmp(table_name, "filter") ? FW_FILTER : FW_SECURITY;
+        struct fw_table table;
+
+        free(netns_run(NULL, "%s -t %s -N sg1-x; %s -t %s -F sg1-x; "
+                       "%s -t %s -A sg1-x -c 3 300 %s",
+                       commands[family], table_name,
+                       commands[family], table_name,
+                       commands[family], table_name, foreign_rows[i].text));
+        fw_table_init(&table);
+        REQUIRE(!read_table(f, family, id, &table));
+        const struct fw_chain *chain = fw_table_find(&table, "sg1-x");
+        REQUIRE(chain && chain->n_rules == 1);
+        if (!CHECK_EQ(chain->rules[0].match, FW_M_FOREIGN)) {
+            FAIL("%s", foreign_rows[i].text);
+        }
+        CHECK_UEQ(chain->rules[0].packets, 3);
+        CHECK_UEQ(chain->rules[0].bytes, 300);
+        fw_table_uninit(&table);
+    }
+}
+
+/* A busy host: everything of others is byte for byte as it was, with its
+ * counters, while we come, change and go. */
+static const char foreign_filter[] =
+    "*filter\n:INPUT ACCEPT [7:700]\n:FORWARD DROP [0:0]\n"
+    ":OUTPUT ACCEPT [1:2]\n:DOCKER - [0:0]\n:LIBVIRT - [0:0]\n"
+    ":zz-last - [0:0]\n"
+    "[3:180] -A INPUT -p tcp -m tcp --syn -m limit --limit 5/sec"
+    " -j ACCEPT\n"
+    "[0:0] -A INPUT -m comment --comment \"a b\" -j zz-last\n"
+    "[4:999] -A FORWARD -j DOCKER\n"
+    "[5:1000] -A FORWARD ! -i br0 -o br0 -m conntrack"
+    " --ctstate INVALID,NEW -j LIBVIRT\n"
+    "[6:1001] -A DOCKER -j RETURN\n"
+    "[9:9] -A LIBVIRT -j REJECT\n"
+    "[2:2] -A zz-last\n"
+    "COMMIT\n";
+
+static void
+check_foreign_untouched(struct fixture *f, enum sg_family family)
+{
+    const char *command = commands[family];
+    struct fw_rule hook = make_rule(FW_JUMP, "sg1-root", "qbr+");
+    hook.match |= FW_M_COMMENT;
+    struct fw_rule drop = make_rule(FW_DROP, NULL, NULL);
+    struct fw_edit come[] = {
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-root", 0, NULL),
+        make_edit(FW_EDIT_INSERT, "sg1-root", 0, &drop),
+        make_edit(FW_EDIT_INSERT, "FORWARD", 0, &hook),
+        make_edit(FW_EDIT_INSERT, "INPUT", 1, &hook),
+    };
+    struct fw_edit go[] = {
+        make_edit(FW_EDIT_DELETE, "INPUT", 1, NULL),
+        make_edit(FW_EDIT_DELETE, "FORWARD", 0, NULL),
+        make_edit(FW_EDIT_CHAIN_FLUSH, "sg1-root", 0, NULL),
+        make_edit(FW_EDIT_CHAIN_DELETE, "sg1-root", 0, NULL),
+    };
+
+    free(netns_run(foreign_filter, "%s-restore -c", command));
+    char *before = netns_save(command, "filter", true);
+    CHECK_CONTAINS(before, "[5:1000]");
+
+    REQUIRE(!commit_edits(f, family, FW_FILTER, come, ARRAY_SIZE(come)));
+    char *with_us = netns_run(NULL, "%s-save -t filter -c | grep -v '^#'"
+                              " | grep -v sg1-", command);
+    CHECK_STR(with_us, before);
+
+    REQUIRE(!commit_edits(f, family, FW_FILTER, go, ARRAY_SIZE(go)));
+    char *after = netns_save(command, "filter", true);
+    CHECK_STR(after, before);
+    free(after);
+    free(with_us);
+    free(before);
+}
+
+KERNEL_TEST(foreign_untouched)
+{
+    check_foreign_untouched(f, SG_IPV4);
+    check_foreign_untouched(f, SG_IPV6);
+}
+
+/* Our chain was made by another version, or by hand: it is read, with rules
+ * we do not know; other chains are not read at all. */
+KERNEL_TEST(foreign_chains)
+{
+    struct fw_table table;
+
+    free(netns_run("*security\n:other - [0:0]\n:sg1-future - [0:0]\n"
+                   "-A other -j DROP\n-A sg1-future -j other\nCOMMIT\n",
+                   "iptables-legacy-restore"));
+    fw_table_init(&table);
+    REQUIRE(!read_table(f, SG_IPV4, FW_SECURITY, &table));
+    CHECK(!fw_table_find(&table, "other"));
+    const struct fw_chain *chain = fw_table_find(&table, "sg1-future");
+    REQUIRE(chain && chain->n_rules == 1);
+    CHECK(!chain->builtin);
+    CHECK_STR(chain->rules[0].target, "other");
+    fw_table_uninit(&table);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Traps. */
+
+static int
+lie_about_index(void *aux, const char *name OVS_UNUSED,
+                enum sg_family family OVS_UNUSED, uint16_t *index)
+{
+    *index = *(const uint16_t *) aux;
+    return 0;
+}
+
+static int
+tell_no_name(void *aux OVS_UNUSED, uint16_t index OVS_UNUSED,
+             char name[FW_SET_LEN] OVS_UNUSED)
+{
+    return ENOENT;
+}
+
+/* Why set_index must know the family: the kernel accepts an IPv4 rule with a
+ * set of IPv6 addresses.  (table_atomic shows that we refuse it.) */
+KERNEL_TEST(kernel_accepts_other_family)
+{
+    uint16_t index = 0;         /* The first set of the namespace. */
+    struct ipt_codec codec = { SG_IPV4, lie_about_index, tell_no_name,
+                               &index };
+    struct fw_rule r = make_rule(FW_ACCEPT, NULL, NULL);
+    struct fw_edit edits[] = {
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-x", 0, NULL),
+        make_edit(FW_EDIT_INSERT, "sg1-x", 0, &r),
+    };
+    struct ds error = DS_EMPTY_INITIALIZER;
+    struct ipt_txn *txn;
+
+    create(f, SET6, SG_IPV6, 10);
+    edits[1].rule.match |= FW_M_SET_SRC;
+    ovs_strlcpy(edits[1].rule.set, SET6, sizeof edits[1].rule.set);
+    REQUIRE(!ipt_txn_open(&codec, FW_SECURITY, &txn));
+    CHECK_EQ(ipt_txn_commit(txn, edits, 2, &error), 0);
+    ipt_txn_close(txn);
+    CHECK_EQ(get_header(f, SET6).references, 1);
+    ds_destroy(&error);
+
+    /* It prints as if nothing were wrong. */
+    char *saved = netns_save("iptables-legacy", "security", false);
+    CHECK_CONTAINS(saved, "--match-set " SET6 " src -j ACCEPT");
+    free(saved);
+}
+
+/* The kernel finds loops; so does the model, before it is told. */
+KERNEL_TEST(loop_refused)
+{
+    struct fw_rule to_b = make_rule(FW_JUMP, "sg1-b", NULL);
+    struct fw_rule to_a = make_rule(FW_JUMP, "sg1-a", NULL);
+    struct fw_edit edits[] = {
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-a", 0, NULL),
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-b", 0, NULL),
+        make_edit(FW_EDIT_INSERT, "sg1-a", 0, &to_b),
+        make_edit(FW_EDIT_INSERT, "sg1-b", 0, &to_a),
+        make_edit(FW_EDIT_INSERT, "FORWARD", 0, &to_a),
+    };
+    char *before = netns_save("iptables-legacy", "security", true);
+
+    CHECK_EQ(commit_edits(f, SG_IPV4, FW_SECURITY, edits, 5), EINVAL);
+    CHECK_CONTAINS(f->c->error(f->b), "IPv4 security: commit");
+    char *after = netns_save("iptables-legacy", "security", true);
+    CHECK_STR(after, before);
+    free(after);
+    free(before);
+}
+
+/* Sets that bear our names and are not what we make. */
+KERNEL_TEST(foreign_set_types)
+{
+    static const struct {
+        const char *name, *create;
+        bool foreign;
+    } rows[] = {
+        { "sg1-m4a-00000000-000000000001", "hash:ip", false },
+        { "sg1-m4a-00000000-000000000002", "hash:ip maxelem 7", false },
+        { "sg1-m4a-00000000-000000000003", "hash:net", true },
+        { "sg1-m4a-00000000-000000000004", "hash:ip family inet6", true },
+        { "sg1-m6a-00000000-000000000005", "hash:ip", true },
+        { "sg1-m6b-00000000-000000000006", "hash:ip family inet6", false },
+        { "sg1-m4a-00000000-000000000007", "hash:ip timeout 60", true },
+        { "sg1-m4a-00000000-000000000008", "hash:ip netmask 24", true },
+        { "sg1-m4a-00000000-000000000009", "hash:ip forceadd", true },
+        { "sg1-m4a-00000000-00000000000a", "hash:ip counters", true },
+        { "sg1-m4a-00000000-00000000000b", "bitmap:ip range 10.0.0.0/24",
+          true },
+        { "sg1-m4a-00000000-00000000000c", "list:set", true },
+    };
+    struct fw_ruleset *rs = fw_ruleset_create();
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        free(netns_run(NULL, "ipset create %s %s",
+                       rows[i].name, rows[i].create));
+    }
+    CHECK_EQ(f->c->list_sets(f->b, rs), 0);
+    CHECK_UEQ(hmap_count(&rs->sets), ARRAY_SIZE(rows));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct fw_set *set = fw_ruleset_find_set(rs, rows[i].name);
+
+        REQUIRE(set);
+        if (!CHECK_EQ(set->foreign_type, rows[i].foreign)) {
+            FAIL("%s %s", rows[i].name, rows[i].create);
+        }
+        /* The family of the name, so that it is replaced by what belongs
+         * there. */
+        CHECK_EQ(set->family, rows[i].name[5] == '6' ? SG_IPV6 : SG_IPV4);
+    }
+    fw_ruleset_destroy(rs);
+}
+
+/* Killed in the middle of a large batch: what was sent stays. */
+KERNEL_TEST(killed_half_way)
+{
+    enum { N = 200000 };
+    struct sg_prefix *many = make_hosts(SG_IPV4, 1, N);
+    size_t left = 0;
+
+    create(f, SET4, SG_IPV4, FW_SET_MAXELEM);
+    fflush(stdout);
+    for (int tries = 0; tries < 10 && (!left || left == N); tries++) {
+        pid_t pid = fork();
+
+        REQUIRE(pid >= 0);
+        if (!pid) {
+            char *error;
+            struct fw_backend *b = fw_backend_iptables_create(
+                &(struct fw_backend_iptables_config) { LOCK }, &error);
+
+            _exit(!b || b->class->set_add(b, SET4, SG_IPV4, many, N, NULL));
+        }
+        while (!get_header(f, SET4).elements
+               && !waitpid(pid, NULL, WNOHANG)) {
+            sched_yield();
+        }
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        left = get_header(f, SET4).elements;
+        if (left == N) {
+            REQUIRE(!f->c->set_del(f->b, SET4, SG_IPV4, many, N, NULL));
+        }
+    }
+    CHECK(left > 0 && left < N);
+    CHECK_UEQ(count_members(f, SET4, SG_IPV4), left);
+
+    /* The next agent fills it up. */
+    size_t n_done;
+    CHECK_EQ(f->c->set_add(f->b, SET4, SG_IPV4, many, N, &n_done), 0);
+    CHECK_UEQ(n_done, N);
+    CHECK_EQ(get_header(f, SET4).elements, N);
+    free(many);
+}
+
+/* ------------------------------------------------------------------------ */
+/* The lock. */
+
+KERNEL_TEST(lock_held)
+{
+    struct stat st;
+
+    /* Ours: the iptables command waits. */
+    unlink(LOCK);
+    CHECK(stat(LOCK, &st) < 0);
+    REQUIRE(!f->c->begin(f->b));
+    CHECK(!stat(LOCK, &st));
+    CHECK_EQ(st.st_mode & 07777, 0600);
+    free(netns_run(NULL, "! timeout 0.2 iptables-legacy -w -A FORWARD"));
+    f->c->end(f->b);
+    free(netns_run(NULL, "iptables-legacy -L"));
+
+    /* Theirs: we say so at once. */
+    int fd = open(LOCK, O_RDONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0 && !flock(fd, LOCK_EX));
+    CHECK_EQ(f->c->begin(f->b), EAGAIN);
+    CHECK_CONTAINS(f->c->error(f->b), LOCK);
+    close(fd);
+    CHECK_EQ(f->c->begin(f->b), 0);
+    f->c->end(f->b);
+    unlink(LOCK);
+}
+
+/* A link planted in the lock's place is not followed. */
+KERNEL_TEST(lock_is_link)
+{
+    struct stat st;
+
+    unlink(LOCK);
+    REQUIRE(!symlink("/run/planted", LOCK));
+    CHECK_EQ(f->c->begin(f->b), ELOOP);
+    CHECK(stat("/run/planted", &st) < 0);
+    unlink(LOCK);
+    CHECK_EQ(f->c->begin(f->b), 0);
+    f->c->end(f->b);
+    unlink(LOCK);
+}
+
+/* A child process does not inherit the lock. */
+KERNEL_TEST(lock_closed_on_exec)
+{
+    REQUIRE(!f->c->begin(f->b));
+    free(netns_run(NULL, "! ls -l /proc/self/fd | grep -q xtables.lock"));
+    f->c->end(f->b);
+}
+
+/* Programs that we might start inherit nothing but libipset's socket, which
+ * the library opens where we cannot reach it. */
+KERNEL_TEST(descriptors)
+{
+    struct sg_prefix one = make_host(SG_IPV4, 1);
+    struct fw_table table;
+
+    create(f, SET4, SG_IPV4, 10);
+    REQUIRE(!f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL));
+    CHECK_UEQ(count_members(f, SET4, SG_IPV4), 1);
+    fw_table_init(&table);
+    REQUIRE(!f->c->begin(f->b));
+    REQUIRE(!f->c->read(f->b, SG_IPV4, FW_SECURITY, &table));
+    char *n = netns_run(NULL, "ls -l /proc/self/fd | grep -c socket:");
+    f->c->end(f->b);
+    fw_table_uninit(&table);
+    CHECK_STR(n, "1\n");
+    free(n);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Capabilities. */
+
+/* Runs in a child that has given its rights away. */
+static void
+as_nobody(void (*run)(struct fixture *), struct fixture *f)
+{
+    int status;
+
+    fflush(stdout);
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (!pid) {
+        /* Inside a user namespace only root may exist. */
+        if (setresuid(65534, 65534, 65534)) {
+            _exit(77);
+        }
+        run(f);
+        _exit(test_failed());
+    }
+    REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        SKIP("no other user in this user namespace");
+    }
+    CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
+static void
+check_no_rights(struct fixture *f)
+{
+    struct fw_ruleset *rs = fw_ruleset_create();
+    struct sg_prefix one = make_host(SG_IPV4, 1);
+    struct fw_set set = make_set("sg1-tmp-1", SG_IPV4, 10);
+    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    char *error = NULL;
+
+    /* A session that was opened with rights is of no use without. */
+    CHECK_EQ(f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL), EPERM);
+    CHECK_EQ(f->c->set_create(f->b, &set), EPERM);
+    CHECK_EQ(f->c->set_destroy(f->b, SET4), EPERM);
+    CHECK_EQ(f->c->list_sets(f->b, rs), EPERM);
+    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV4, &list), EPERM);
+    CHECK(!fw_backend_iptables_create(
+              &(struct fw_backend_iptables_config) { LOCK }, &error));
+    CHECK_CONTAINS(error, "not permitted");
+}
+
+KERNEL_TEST(without_rights)
+{
+    struct sg_prefix one = make_host(SG_IPV4, 1);
+
+    create(f, SET4, SG_IPV4, 10);
+    REQUIRE(!f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL));
+    as_nobody(check_no_rights, f);
+    CHECK_UEQ(count_members(f, SET4, SG_IPV4), 1);
+}
