@@ -214,6 +214,7 @@ CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 BROKER_TESTS += tests/conformance/test-amqp-client.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
+BENCH_TESTS += tests/bench/bench-backend.c
 
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.

@@ -67,6 +67,9 @@ struct fw_backend_class {
 
 /* A model of the kernel, for tests and dry runs, with hooks for faults. */
 struct fw_backend *fw_backend_memory_create(void);
+/* One more owner: the model outlives one more destroy().  For tests that
+ * restart what is above it. */
+struct fw_backend *fw_backend_memory_ref(struct fw_backend *);
 
 enum fw_fault_op {
     FW_FAULT_BEGIN, FW_FAULT_READ, FW_FAULT_COMMIT, FW_FAULT_LIST,

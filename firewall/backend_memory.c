@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/member_delta.h"
 #include "firewall/table_diff.h"
 #include "hash.h"
 #include "sset.h"
@@ -48,6 +49,7 @@ struct fault {
 
 struct backend_memory {
     struct fw_backend up;
+    unsigned int n_owners;
     struct fw_ruleset *state;
     struct hmap contents;       /* Contains "struct content"s. */
     struct open_table opened[SG_N_FAMILIES][FW_N_TABLES];
@@ -93,6 +95,7 @@ fw_backend_memory_create(void)
     struct backend_memory *b = xzalloc(sizeof *b);
 
     b->up.class = &memory_class;
+    b->n_owners = 1;
     b->state = fw_ruleset_create();
     hmap_init(&b->contents);
     sset_init(&b->dumps);
@@ -104,6 +107,13 @@ fw_backend_memory_create(void)
         }
     }
     return &b->up;
+}
+
+struct fw_backend *
+fw_backend_memory_ref(struct fw_backend *up)
+{
+    memory_cast(up)->n_owners++;
+    return up;
 }
 
 void
@@ -214,6 +224,9 @@ memory_destroy(struct fw_backend *up)
     struct content *content;
 
     memory_end(up);
+    if (--b->n_owners) {
+        return;
+    }
     HMAP_FOR_EACH_POP (content, node, &b->contents) {
         sg_members_uninit(&content->members);
         free(content);
@@ -488,22 +501,12 @@ memory_set_create(struct fw_backend *up, const struct fw_set *set)
     return 0;
 }
 
-/* Can a hash:ip set of 'family' hold this? */
-static bool
-storable(const struct sg_prefix *p, enum sg_family family)
-{
-    static const uint8_t zero[sizeof p->addr];
-
-    return p->family == family && sg_prefix_is_host(p)
-           && memcmp(p->addr, zero, sizeof zero);
-}
-
 /* Adds one member, or deletes it. */
 static int
 change_member(struct fw_set *set, struct content *content,
               const struct sg_prefix *p, bool add)
 {
-    if (!storable(p, set->family) || set->foreign_type) {
+    if (!fw_set_can_hold(p, set->family) || set->foreign_type) {
         return EINVAL;
     }
     if (!add) {

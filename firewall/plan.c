@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/member_delta.h"
 #include "firewall/table_diff.h"
 #include "hash.h"
 #include "openvswitch/shash.h"
@@ -144,16 +145,6 @@ fw_set_work_destroy(struct hmap *map)
         free(work);
     }
     hmap_destroy(map);
-}
-
-/* A hash:ip set takes no prefixes, and not the unspecified address. */
-bool
-fw_set_can_hold(const struct sg_prefix *p, enum sg_family family)
-{
-    static const uint8_t zero[sizeof p->addr];
-
-    return p->family == family && sg_prefix_is_host(p)
-           && memcmp(p->addr, zero, sizeof zero);
 }
 
 void

@@ -95,7 +95,6 @@ void fw_set_work_destroy(struct hmap *);
  * a group that is known.  Appends to the list. */
 void fw_set_wanted(const struct sg_policy *, const struct uuid *group,
                    enum sg_family, struct sg_prefix_list *);
-bool fw_set_can_hold(const struct sg_prefix *, enum sg_family);
 
 struct fw_plan_args {
     const struct fw_ruleset *actual, *desired;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/member_delta.h"
 #include "firewall/table_diff.h"
 #include "sset.h"
 #include "util.h"

@@ -108,7 +108,9 @@ fw_render(const struct sg_policy *policy, const struct fw_layout *layout,
     }
     free(ports);
 
-    qsort(r.groups, r.n_groups, sizeof *r.groups, compare_uuids);
+    if (r.n_groups) {
+        qsort(r.groups, r.n_groups, sizeof *r.groups, compare_uuids);
+    }
     for (size_t i = 0; i < r.n_groups; i++) {
         if (!i || !uuid_equals(&r.groups[i], &r.groups[i - 1])) {
             render_group(&r, &r.groups[i]);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* Carries out a plan, step by step, and keeps the books: which sets the
+ * installed rules name, what is known of them, what the tables hold.  The
+ * books are true after every step, because the next one may fail. */
+
+#include <config.h>
+#include "firewall/firewall-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/table_diff.h"
+#include "util.h"
+
+struct run {
+    struct firewall *fw;
+    const struct sg_policy *policy;
+    struct prospect *p;
+    char **text;
+};
+
+static int run_step(const struct run *, size_t index);
+static int run_set_step(const struct run *, const struct fw_step *);
+static int run_add(const struct run *, const struct fw_step *);
+static int run_commit(const struct run *, const struct fw_step *);
+static int read_back(const struct run *, const struct fw_step *,
+                     struct fw_table *expected);
+static bool tables_match(const struct fw_table *, const struct fw_table *);
+static void install_sets(const struct run *, enum sg_family, size_t next);
+static bool has_commit(const struct fw_plan *, enum sg_family);
+static void doubt(const struct run *, const struct fw_step *);
+static const char *step_object(const struct fw_step *, char *buf, size_t);
+
+int
+firewall_execute(struct firewall *fw, const struct sg_policy *policy,
+                 struct prospect *p, char **text)
+{
+    const struct run run = { fw, policy, p, text };
+    const struct fw_plan *plan = p->plan;
+    int error = 0;
+
+    fw->litter = fw->writer.litter = false;
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        if (!has_commit(plan, f)) {
+            install_sets(&run, f, 0);
+        }
+    }
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        int step_error = run_step(&run, i);
+
+        /* When the rules are in force, a set that cannot be filled must not
+         * keep others from being filled.  Before, going on could open. */
+        error = error ? error : step_error;
+        if (step_error && plan->steps[i].phase < FW_PHASE_WIDEN) {
+            break;
+        }
+    }
+
+    /* Whatever was committed is in 'actual' by now. */
+    fw_ruleset_destroy(fw->tables);
+    fw->tables = p->actual;
+    p->actual = NULL;
+    if (!error) {
+        set_table_settled(&fw->sets);
+    }
+    fw->litter = fw->litter || fw->writer.litter;
+    return error;
+}
+
+static int
+run_step(const struct run *run, size_t index)
+{
+    const struct fw_step *step = &run->p->plan->steps[index];
+    struct fw_result *result = &run->fw->result;
+    char buf[FW_SET_LEN];
+    int error;
+
+    if (step->kind == FW_STEP_TABLE_COMMIT) {
+        error = run_commit(run, step);
+        if (!error && step->table == FW_SECURITY) {
+            install_sets(run, step->family, index + 1);
+        }
+    } else {
+        error = run_set_step(run, step);
+    }
+    if (!error) {
+        result->n_steps++;
+        return 0;
+    }
+
+    doubt(run, step);
+    if (step->phase == FW_PHASE_RETIRE) {
+        /* The rules are right already; who still lists the set will be
+         * done some time. */
+        run->fw->litter = true;
+        return 0;
+    }
+    if (!*run->text) {
+        *run->text = xasprintf("%s, %s: %s", fw_phase_name(step->phase),
+                               step_object(step, buf, sizeof buf),
+                               run->fw->backend->class->error(
+                                   run->fw->backend));
+    }
+    return error;
+}
+
+static int
+run_set_step(const struct run *run, const struct fw_step *step)
+{
+    struct firewall *fw = run->fw;
+    const struct fw_backend_class *class = fw->backend->class;
+    int error = 0;
+
+    switch (step->kind) {
+    case FW_STEP_SET_CREATE:
+        error = class->set_create(fw->backend, &step->set);
+        fw->stats.sets_created += !error;
+        break;
+    case FW_STEP_SET_ADD:
+        error = run_add(run, step);
+        fw->result.n_added += error ? 0 : step->members.n;
+        break;
+    case FW_STEP_SET_DEL:
+        error = set_writer_del(&fw->writer, step->set.name, step->family,
+                               &step->members);
+        fw->result.n_removed += error ? 0 : step->members.n;
+        break;
+    case FW_STEP_SET_DESTROY:
+        error = class->set_destroy(fw->backend, step->set.name);
+        fw->stats.sets_destroyed += !error;
+        break;
+    case FW_STEP_TABLE_COMMIT:
+        OVS_NOT_REACHED();
+    }
+    return error;
+}
+
+/* Only live sets need the care for live sets. */
+static int
+run_add(const struct run *run, const struct fw_step *step)
+{
+    struct firewall *fw = run->fw;
+    const char *name = step->set.name;
+    struct installed_set *set;
+    int error;
+
+    if (step->phase == FW_PHASE_PREPARE) {
+        return set_writer_add(&fw->writer, name, step->family,
+                              &step->members);
+    }
+    error = firewall_add_live(fw, run->policy, name, step->family,
+                              &step->set.group, &step->members);
+    set = set_table_find(&fw->sets, step->family, &step->set.group);
+    if (!error && set && !strcmp(set->name, name)) {
+        set_table_doubt(&fw->sets, set, false);
+        sg_members_clear(&set->waiting);
+    }
+    return error;
+}
+
+/* Commits, and looks whether the kernel has what was meant: it refuses a
+ * commit over another writer's edit only if the number of entries changed. */
+static int
+run_commit(const struct run *run, const struct fw_step *step)
+{
+    struct fw_backend *backend = run->fw->backend;
+    struct fw_table *table = &run->p->actual->tables[step->family]
+                                                    [step->table];
+    int error = backend->class->commit(backend, step->family, step->table,
+                                       step->edits, step->n_edits);
+
+    if (error) {
+        return error;
+    }
+    run->fw->stats.commits++;
+    run->fw->stats.edits += step->n_edits;
+    run->fw->result.n_commits++;
+    run->fw->result.n_edits += step->n_edits;
+
+    for (size_t i = 0; i < step->n_edits; i++) {
+        /* The check of the plan did the same to a copy. */
+        error = fw_edit_apply(table, &step->edits[i]);
+        ovs_assert(!error);
+    }
+    return read_back(run, step, table);
+}
+
+/* Whatever is found becomes the 'expected' table. */
+static int
+read_back(const struct run *run, const struct fw_step *step,
+          struct fw_table *expected)
+{
+    struct fw_backend *backend = run->fw->backend;
+    struct fw_table found;
+    int error;
+
+    fw_table_init(&found);
+    error = backend->class->read(backend, step->family, step->table, &found);
+    if (!error) {
+        if (!tables_match(&found, expected)) {
+            *run->text = xasprintf("read back, %s %s: somebody else changed "
+                                   "the table",
+                                   sg_family_name(step->family),
+                                   fw_table_name(step->table));
+            error = EAGAIN;
+        }
+        hmap_swap(&found.chains, &expected->chains);
+    }
+    fw_table_uninit(&found);
+    return error;
+}
+
+/* Foreign rules count, but what they say does not. */
+static bool
+chains_match(const struct fw_chain *a, const struct fw_chain *b)
+{
+    bool match = a->n_rules == b->n_rules;
+
+    for (size_t i = 0; match && i < a->n_rules; i++) {
+        match = (a->rules[i].match & b->rules[i].match & FW_M_FOREIGN
+                 || fw_rule_equals(&a->rules[i], &b->rules[i]));
+    }
+    return match;
+}
+
+static bool
+tables_match(const struct fw_table *a, const struct fw_table *b)
+{
+    const struct fw_chain *chain;
+
+    if (hmap_count(&a->chains) != hmap_count(&b->chains)) {
+        return false;
+    }
+    HMAP_FOR_EACH (chain, node, &a->chains) {
+        const struct fw_chain *other = fw_table_find(b, chain->name);
+        if (!other || !chains_match(chain, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From here on the rules of 'family' name the desired sets: the member lane
+ * must write to these.  'next' is the next step of the plan; a set that waits
+ * for one is not yet as the policy has it. */
+static void
+install_sets(const struct run *run, enum sg_family family, size_t next)
+{
+    const struct fw_plan *plan = run->p->plan;
+    struct firewall *fw = run->fw;
+    const struct fw_set *desired;
+
+    set_table_retain(&fw->sets, family, run->p->desired);
+    HMAP_FOR_EACH (desired, node, &run->p->desired->sets) {
+        if (desired->family == family) {
+            fw_slots_set(fw->slots, family, &desired->group, desired->slot);
+            set_table_put(&fw->sets, desired)->held = false;
+        }
+    }
+    for (size_t i = next; i < plan->n_steps; i++) {
+        if (plan->steps[i].phase != FW_PHASE_RETIRE
+            && plan->steps[i].kind != FW_STEP_TABLE_COMMIT
+            && plan->steps[i].family == family) {
+            doubt(run, &plan->steps[i]);
+        }
+    }
+}
+
+static bool
+has_commit(const struct fw_plan *plan, enum sg_family family)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->steps[i].kind == FW_STEP_TABLE_COMMIT
+            && plan->steps[i].family == family
+            && plan->steps[i].table == FW_SECURITY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The set of 'step', if rules name it, may hold anything between before and
+ * after. */
+static void
+doubt(const struct run *run, const struct fw_step *step)
+{
+    if (step->kind != FW_STEP_TABLE_COMMIT) {
+        struct installed_set *set = set_table_find(&run->fw->sets,
+                                                   step->family,
+                                                   &step->set.group);
+        if (set && !strcmp(set->name, step->set.name)) {
+            set_table_doubt(&run->fw->sets, set, true);
+        }
+    }
+}
+
+static const char *
+step_object(const struct fw_step *step, char *buf, size_t size)
+{
+    if (step->kind != FW_STEP_TABLE_COMMIT) {
+        return step->set.name;
+    }
+    snprintf(buf, size, "%s %s", sg_family_name(step->family),
+             fw_table_name(step->table));
+    return buf;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_FIREWALL_PRIVATE_H
+#define FIREWALL_FIREWALL_PRIVATE_H 1
+
+/* The inside of a struct firewall, for firewall.c (facade, member lane) and
+ * apply.c (structure lane). */
+
+#include "firewall/firewall.h"
+#include "firewall/member_delta.h"
+#include "firewall/prospect.h"
+#include "firewall/set_table.h"
+#include "firewall/set_writer.h"
+
+struct firewall {
+    struct fw_backend *backend;
+    struct fw_layout layout;
+    bool complete;              /* Writing is allowed. */
+
+    /* What is in the kernel, as far as this object put it there or read it
+     * in an apply.  'tables' is NULL before the first. */
+    struct fw_slots *slots;
+    struct set_table sets;
+    struct fw_ruleset *tables;
+
+    struct set_writer writer;
+    struct fw_member_ops ops;   /* Keeps its memory. */
+
+    bool failed;                /* The last apply failed, or a verify found
+                                 * something since. */
+    bool litter;                /* A set could not be destroyed yet. */
+    uint64_t applied;           /* Generation. */
+    struct fw_result result;
+    struct fw_stats stats;
+};
+
+/* Adds to a live set, in place or by replacing its content, which is then
+ * what 'policy' says. */
+int firewall_add_live(struct firewall *, const struct sg_policy *,
+                      const char *name, enum sg_family,
+                      const struct uuid *group,
+                      const struct sg_prefix_list *) SG_MUST_USE;
+
+/* Carries out 'p'.  Returns 0, or a positive errno with a malloc'd sentence
+ * in '*text'.  Takes over what is of use in 'p'. */
+int firewall_execute(struct firewall *, const struct sg_policy *,
+                     struct prospect *p, char **text) SG_MUST_USE;
+
+#endif /* firewall/firewall-private.h */

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/firewall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/firewall-private.h"
+#include "sset.h"
+#include "util.h"
+#include "uuid.h"
+
+static int change_set(struct firewall *, const struct sg_policy *,
+                      struct installed_set *);
+static int look_ahead(struct firewall *, const struct sg_policy *,
+                      bool trust_nothing, struct prospect *, char **text);
+static void clear_result(struct fw_result *);
+static void set_origins(struct fw_ruleset *actual,
+                        const struct fw_ruleset *desired);
+static size_t count_lines(const struct ds *, size_t from);
+
+struct firewall *
+firewall_create(struct fw_backend *backend, const struct fw_layout *layout,
+                uint32_t tag)
+{
+    struct firewall *fw = xzalloc(sizeof *fw);
+    char *error = fw_layout_check(layout);
+
+    /* The configuration has been checked; an empty prefix would hook every
+     * device of the host. */
+    ovs_assert(!error);
+    fw->backend = backend;
+    fw->layout = *layout;
+    fw->slots = fw_slots_create();
+    fw->writer.backend = backend;
+    fw->writer.tag = tag;
+    set_table_init(&fw->sets);
+    fw_member_ops_init(&fw->ops);
+    return fw;
+}
+
+void
+firewall_destroy(struct firewall *fw)
+{
+    if (fw) {
+        fw->backend->class->destroy(fw->backend);
+        fw_slots_destroy(fw->slots);
+        set_table_uninit(&fw->sets);
+        fw_ruleset_destroy(fw->tables);
+        fw_member_ops_uninit(&fw->ops);
+        clear_result(&fw->result);
+        free(fw);
+    }
+}
+
+/* Slots are found by the first apply, which reads the sets anyway. */
+int
+firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux)
+{
+    struct fw_ruleset *rs;
+    char *text = NULL;
+    int error = fw->backend->class->begin(fw->backend);
+
+    if (error) {
+        fw->stats.lock_busy += error == EAGAIN;
+        return error;
+    }
+    error = fw_read_all(fw->backend, &rs, &text);
+    fw->backend->class->end(fw->backend);
+    free(text);
+    if (error) {
+        return error;
+    }
+
+    struct sset seen = SSET_INITIALIZER(&seen);
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &rs->tables[f][FW_RAW].chains) {
+            for (size_t i = 0; !chain->builtin && i < chain->n_rules; i++) {
+                const struct fw_rule *rule = &chain->rules[i];
+                if (rule->match == FW_M_IN && rule->verdict == FW_ZONE
+                    && sset_add(&seen, rule->in)) {
+                    zone(rule->in, rule->zone, aux);
+                }
+            }
+        }
+    }
+    sset_destroy(&seen);
+    fw_ruleset_destroy(rs);
+    return 0;
+}
+
+void
+firewall_set_complete(struct firewall *fw)
+{
+    fw->complete = true;
+}
+
+bool
+firewall_is_complete(const struct firewall *fw)
+{
+    return fw->complete;
+}
+
+/* ------------------------------------------------------------------------ */
+/* The member lane. */
+
+/* A group no installed rule refers to has no entry, and costs a look-up; the
+ * apply that installs such a rule fills the set from the policy. */
+int
+firewall_members(struct firewall *fw, const struct sg_policy *policy,
+                 const struct fw_member_change *changes, size_t n)
+{
+    int retval = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct fw_member_change *change = &changes[i];
+        struct installed_set *set;
+        bool sorted = false;
+
+        SET_TABLE_FOR_EACH_OF_GROUP (set, &change->group, &fw->sets) {
+            if (!uuid_equals(&set->group, &change->group)) {
+                continue;
+            }
+            if (!sorted) {
+                fw_member_ops_set(&fw->ops, change->added, change->n_added,
+                                  change->removed, change->n_removed);
+                sorted = true;
+            }
+            if (change->whole_unknown) {
+                set_table_doubt(&fw->sets, set, true);
+            }
+
+            int error = change_set(fw, policy, set);
+            if (error) {
+                set_table_doubt(&fw->sets, set, true);
+                fw->stats.members_failed++;
+                retval = retval ? retval : error;
+            }
+        }
+    }
+    return retval;
+}
+
+/* Writes fw->ops to 'set'.  With rules that stay, a member that comes and one
+ * that goes are independent; additions first leave no gap where an address
+ * moves between two forms of being a member.  Deletions are written even if
+ * the set is held or doubtful: they cannot open anything. */
+static int
+change_set(struct firewall *fw, const struct sg_policy *policy,
+           struct installed_set *set)
+{
+    const struct sg_prefix_list *add = &fw->ops.add[set->family];
+    const struct sg_prefix_list *del = &fw->ops.del[set->family];
+    int error = 0;
+
+    for (size_t i = 0; i < del->n; i++) {
+        sg_members_remove(&set->waiting, &del->p[i]);
+    }
+    if (set->held) {
+        for (size_t i = 0; i < add->n; i++) {
+            sg_members_add(&set->waiting, &add->p[i]);
+        }
+    } else if (!set->doubtful) {
+        error = firewall_add_live(fw, policy, set->name, set->family,
+                                  &set->group, add);
+    }
+
+    int del_error = set_writer_del(&fw->writer, set->name, set->family, del);
+    return error ? error : del_error;
+}
+
+int
+firewall_add_live(struct firewall *fw, const struct sg_policy *policy,
+                  const char *name, enum sg_family family,
+                  const struct uuid *group, const struct sg_prefix_list *list)
+{
+    if (list->n <= SET_WRITER_MAX_BATCH) {
+        return set_writer_add(&fw->writer, name, family, list);
+    }
+
+    struct sg_prefix_list wanted = SG_PREFIX_LIST_INITIALIZER;
+    fw_set_wanted(policy, group, family, &wanted);
+    int error = set_writer_replace(&fw->writer, name, family, &wanted);
+    sg_prefix_list_uninit(&wanted);
+    return error;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Where the lanes meet. */
+
+void
+firewall_hold(struct firewall *fw,
+              const char *const *devices, size_t n_devices,
+              const struct uuid *groups, size_t n_groups)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    char chain[FW_CHAIN_LEN];
+    struct installed_set *set;
+
+    if (!fw->tables) {
+        return;
+    }
+    for (size_t i = 0; i < n_devices; i++) {
+        fw_name_egress_chain(chain, devices[i]);
+        fw_ruleset_reachable_sets(fw->tables, chain, &names);
+        fw_name_ingress_chain(chain, devices[i]);
+        fw_ruleset_reachable_sets(fw->tables, chain, &names);
+    }
+    for (size_t i = 0; i < n_groups; i++) {
+        fw_name_group_chain(chain, SG_EGRESS, &groups[i]);
+        fw_ruleset_reachable_sets(fw->tables, chain, &names);
+        fw_name_group_chain(chain, SG_INGRESS, &groups[i]);
+        fw_ruleset_reachable_sets(fw->tables, chain, &names);
+    }
+    SET_TABLE_FOR_EACH (set, &fw->sets) {
+        set->held = set->held || sset_contains(&names, set->name);
+    }
+    sset_destroy(&names);
+}
+
+bool
+firewall_needs_apply(const struct firewall *fw)
+{
+    return fw->complete && (fw->failed || fw->litter || fw->writer.litter
+                            || fw->sets.n_doubtful);
+}
+
+/* ------------------------------------------------------------------------ */
+/* The structure lane. */
+
+int
+firewall_apply(struct firewall *fw, const struct sg_policy *policy)
+{
+    struct fw_result *result = &fw->result;
+    struct prospect p;
+    char *text = NULL;
+    int error;
+
+    clear_result(result);
+    result->generation = policy->generation;
+    if (!fw->complete) {
+        result->error = EAGAIN;
+        result->error_text = xstrdup("wait, controller: no complete answer "
+                                     "yet");
+        return EAGAIN;
+    }
+
+    error = look_ahead(fw, policy, false, &p, &text);
+    if (!error) {
+        error = firewall_execute(fw, policy, &p, &text);
+        fw->backend->class->end(fw->backend);
+        result->problems = p.problems;
+        memset(&p.problems, 0, sizeof p.problems);
+        prospect_uninit(&p);
+    }
+
+    fw->stats.applies++;
+    fw->stats.applies_failed += error != 0;
+    fw->failed = error != 0;
+    if (!error) {
+        fw->applied = policy->generation;
+    }
+    result->error = error;
+    result->error_text = text;
+    return error;
+}
+
+/* Locks and looks.  On success the lock is still held and '*p' is to be
+ * uninitialized; on failure neither. */
+static int
+look_ahead(struct firewall *fw, const struct sg_policy *policy,
+           bool trust_nothing, struct prospect *p, char **text)
+{
+    const struct prospect_args args = {
+        .backend = fw->backend,
+        .policy = policy,
+        .layout = &fw->layout,
+        .slots = fw->slots,
+        .sets = &fw->sets,
+        .trust_nothing = trust_nothing,
+    };
+    int error = fw->backend->class->begin(fw->backend);
+
+    if (error) {
+        fw->stats.lock_busy += error == EAGAIN;
+        *text = xasprintf("lock, tables: %s",
+                          fw->backend->class->error(fw->backend));
+        return error;
+    }
+    error = prospect_init(p, &args, text);
+    if (error) {
+        fw->backend->class->end(fw->backend);
+        prospect_uninit(p);
+    }
+    return error;
+}
+
+const struct fw_result *
+firewall_result(const struct firewall *fw)
+{
+    return &fw->result;
+}
+
+uint64_t
+firewall_applied(const struct firewall *fw)
+{
+    return fw->applied;
+}
+
+int
+firewall_verify(struct firewall *fw, const struct sg_policy *policy,
+                struct ds *ds, size_t *n_differences)
+{
+    size_t start = ds->length;
+    struct prospect p;
+    char *text = NULL;
+    int error = look_ahead(fw, policy, true, &p, &text);
+
+    if (error) {
+        free(text);
+        return error;
+    }
+    fw->backend->class->end(fw->backend);
+
+    fw_plan_format(p.plan, ds);
+    *n_differences = count_lines(ds, start);
+    fw->failed = fw->failed || *n_differences;
+    for (size_t i = 0; i < p.plan->n_steps; i++) {
+        const struct fw_step *step = &p.plan->steps[i];
+        struct installed_set *set = set_table_find(&fw->sets, step->family,
+                                                   &step->set.group);
+
+        if (step->members.n && set) {
+            set_table_doubt(&fw->sets, set, true);
+        }
+    }
+    prospect_uninit(&p);
+    return 0;
+}
+
+/* 'policy' may be another than the one in force, so nothing that is known of
+ * the sets helps. */
+int
+firewall_dry_run(struct firewall *fw, const struct sg_policy *policy,
+                 struct fw_plan **planp)
+{
+    struct prospect p;
+    char *text = NULL;
+    int error = look_ahead(fw, policy, true, &p, &text);
+
+    free(text);
+    if (!error) {
+        fw->backend->class->end(fw->backend);
+        *planp = p.plan;
+        p.plan = NULL;
+        prospect_uninit(&p);
+    }
+    return error;
+}
+
+int
+firewall_snapshot(struct firewall *fw, const struct sg_policy *policy,
+                  struct fw_ruleset **rsp)
+{
+    struct fw_ruleset *actual, *desired;
+    char *text = NULL;
+    int error = fw->backend->class->begin(fw->backend);
+
+    if (error) {
+        fw->stats.lock_busy += error == EAGAIN;
+        return error;
+    }
+    error = fw_read_all(fw->backend, &actual, &text);
+    fw->backend->class->end(fw->backend);
+    free(text);
+    if (error) {
+        return error;
+    }
+
+    desired = fw_render(policy, &fw->layout, fw->slots, NULL);
+    set_origins(actual, desired);
+    fw_ruleset_destroy(desired);
+    *rsp = actual;
+    return 0;
+}
+
+void
+firewall_get_stats(const struct firewall *fw, struct fw_stats *stats)
+{
+    const struct installed_set *set;
+
+    *stats = fw->stats;
+    stats->member_batches = fw->writer.n_batches;
+    stats->members_added = fw->writer.n_added;
+    stats->members_removed = fw->writer.n_removed;
+    stats->sets_created += fw->writer.n_created;
+    stats->sets_destroyed += fw->writer.n_destroyed;
+    stats->n_sets = hmap_count(&fw->sets.sets);
+    SET_TABLE_FOR_EACH (set, &fw->sets) {
+        stats->n_held += set->held;
+        stats->n_waiting += sg_members_count(&set->waiting);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+
+static void
+clear_result(struct fw_result *result)
+{
+    free(result->error_text);
+    fw_problems_clear(&result->problems);
+    memset(result, 0, sizeof *result);
+}
+
+static void
+set_chain_origins(struct fw_chain *actual, const struct fw_chain *desired)
+{
+    for (size_t i = 0; i < actual->n_rules; i++) {
+        for (size_t j = 0; j < desired->n_rules; j++) {
+            if (fw_rule_equals(&actual->rules[i], &desired->rules[j])) {
+                actual->rules[i].origin = desired->rules[j].origin;
+                break;
+            }
+        }
+    }
+}
+
+/* The kernel does not know which security-group rule a rule comes from, nor
+ * the group of a set. */
+static void
+set_origins(struct fw_ruleset *actual, const struct fw_ruleset *desired)
+{
+    struct fw_set *set;
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_table *table = &desired->tables[f][FW_SECURITY];
+        struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &actual->tables[f][FW_SECURITY].chains) {
+            const struct fw_chain *other = fw_table_find(table, chain->name);
+            if (other && fw_chain_kind(chain->name) == FW_NAME_GROUP) {
+                set_chain_origins(chain, other);
+            }
+        }
+    }
+    HMAP_FOR_EACH (set, node, &actual->sets) {
+        const struct fw_set *other = fw_ruleset_find_set(desired, set->name);
+        if (other) {
+            set->group = other->group;
+        }
+    }
+}
+
+static size_t
+count_lines(const struct ds *ds, size_t from)
+{
+    size_t n = 0;
+
+    for (size_t i = from; i < ds->length; i++) {
+        n += ds->string[i] == '\n';
+    }
+    return n;
+}

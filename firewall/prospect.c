@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/prospect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sset.h"
+#include "util.h"
+
+struct context {
+    const struct prospect_args *args;
+    struct prospect *p;
+    char **text;
+};
+
+static int choose_slots(const struct context *, bool *changed);
+static int find_work(const struct context *);
+static int find_set_work(const struct context *, const struct fw_set *);
+static bool flip_slots(const struct context *);
+static void changed_users(const struct prospect *, struct sset *);
+static void render(const struct context *);
+static int make_plan(const struct context *);
+
+int
+prospect_init(struct prospect *p, const struct prospect_args *args,
+              char **text)
+{
+    const struct context ctx = { args, p, text };
+    bool changed;
+    int error;
+
+    memset(p, 0, sizeof *p);
+    hmap_init(&p->work);
+    p->slots = fw_slots_clone(args->slots);
+    error = fw_read_all(args->backend, &p->actual, text);
+    if (error) {
+        return error;
+    }
+
+    render(&ctx);
+    error = choose_slots(&ctx, &changed);
+    if (error) {
+        return error;
+    }
+    if (changed) {
+        render(&ctx);
+    }
+
+    error = find_work(&ctx);
+    if (!error && flip_slots(&ctx)) {
+        render(&ctx);
+        error = find_work(&ctx);
+    }
+    return error ? error : make_plan(&ctx);
+}
+
+void
+prospect_uninit(struct prospect *p)
+{
+    fw_ruleset_destroy(p->actual);
+    fw_ruleset_destroy(p->desired);
+    fw_slots_destroy(p->slots);
+    fw_problems_clear(&p->problems);
+    fw_set_work_destroy(&p->work);
+    fw_plan_destroy(p->plan);
+}
+
+int
+fw_read_all(struct fw_backend *backend, struct fw_ruleset **rsp, char **text)
+{
+    struct fw_ruleset *rs = fw_ruleset_create();
+    const char *what = "sets";
+    int error = backend->class->list_sets(backend, rs);
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; !error && t < FW_N_TABLES; t++) {
+            what = fw_table_name(t);
+            error = backend->class->read(backend, f, t, &rs->tables[f][t]);
+        }
+    }
+    if (error) {
+        *text = xasprintf("read, %s: %s", what,
+                          backend->class->error(backend));
+        fw_ruleset_destroy(rs);
+        return error;
+    }
+    *rsp = rs;
+    return 0;
+}
+
+static void
+render(const struct context *ctx)
+{
+    struct prospect *p = ctx->p;
+
+    fw_ruleset_destroy(p->desired);
+    fw_problems_clear(&p->problems);
+    p->desired = fw_render(ctx->args->policy, ctx->args->layout, p->slots,
+                           &p->problems);
+}
+
+static void
+flip(struct prospect *p, const struct fw_set *set)
+{
+    fw_slots_set(p->slots, set->family, &set->group,
+                 set->slot == FW_SLOT_A ? FW_SLOT_B : FW_SLOT_A);
+}
+
+/* A name of ours may be taken by a set of another type, made by somebody
+ * else; and after a restart the set in use may be the one in slot b. */
+static int
+choose_slots(const struct context *ctx, bool *changed)
+{
+    const struct fw_ruleset *actual = ctx->p->actual;
+    const struct fw_set *set;
+
+    *changed = false;
+    HMAP_FOR_EACH (set, node, &ctx->p->desired->sets) {
+        const struct fw_set *here = fw_ruleset_find_set(actual, set->name);
+        const struct fw_set *there;
+        char other[FW_SET_LEN];
+
+        fw_name_other_slot(other, set->name);
+        there = fw_ruleset_find_set(actual, other);
+        if (here && here->foreign_type) {
+            if (there && there->foreign_type) {
+                *ctx->text = xasprintf("choose name, %s: this name and %s "
+                                       "are taken by sets of another type",
+                                       set->name, other);
+                return EEXIST;
+            }
+        } else if ((here && here->references)
+                   || !there || !there->references || there->foreign_type) {
+            continue;
+        }
+        flip(ctx->p, set);
+        *changed = true;
+    }
+    return 0;
+}
+
+/* For each desired set that exists: what it lacks, what it has too much. */
+static int
+find_work(const struct context *ctx)
+{
+    struct prospect *p = ctx->p;
+    const struct fw_set *set;
+
+    HMAP_FOR_EACH (set, node, &p->desired->sets) {
+        if (fw_ruleset_find_set(p->actual, set->name)
+            && !fw_set_work_find(&p->work, set->name)) {
+            int error = find_set_work(ctx, set);
+            if (error) {
+                return error;
+            }
+        }
+    }
+    return 0;
+}
+
+static void
+wanted_members(const struct context *ctx, const struct fw_set *set,
+               struct sg_members *members)
+{
+    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+
+    fw_set_wanted(ctx->args->policy, &set->group, set->family, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        sg_members_add(members, &list.p[i]);
+    }
+    sg_prefix_list_uninit(&list);
+}
+
+/* Is what we remember of this set still true, as far as its size tells? */
+static bool
+is_trusted(const struct context *ctx, const struct fw_set *set)
+{
+    struct installed_set *installed = set_table_find(ctx->args->sets,
+                                                     set->family,
+                                                     &set->group);
+    const struct fw_set *actual = fw_ruleset_find_set(ctx->p->actual,
+                                                      set->name);
+    const struct sg_group *group = sg_policy_group(ctx->args->policy,
+                                                   &set->group);
+
+    if (ctx->args->trust_nothing || !installed || installed->doubtful
+        || strcmp(installed->name, set->name)) {
+        return false;
+    }
+
+    size_t n = group ? group->members.n_hosts[set->family] : 0;
+    if (actual->elements + sg_members_count(&installed->waiting) != n) {
+        set_table_doubt(ctx->args->sets, installed, true);
+        return false;
+    }
+    return true;
+}
+
+static int
+find_set_work(const struct context *ctx, const struct fw_set *set)
+{
+    struct fw_backend *backend = ctx->args->backend;
+    struct fw_set_work *work;
+
+    if (is_trusted(ctx, set)) {
+        const struct installed_set *installed
+            = set_table_find(ctx->args->sets, set->family, &set->group);
+        const struct sg_member *m;
+
+        work = fw_set_work_add(&ctx->p->work, set->name);
+        SG_MEMBERS_FOR_EACH (m, &installed->waiting) {
+            sg_prefix_list_add(&work->add, &m->prefix);
+        }
+        return 0;
+    }
+
+    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    int error = backend->class->set_members(backend, set->name, set->family,
+                                            &list);
+    if (error) {
+        *ctx->text = xasprintf("read set, %s: %s", set->name,
+                               backend->class->error(backend));
+        return error;
+    }
+
+    struct sg_members have, want;
+    sg_members_init(&have);
+    sg_members_init(&want);
+    for (size_t i = 0; i < list.n; i++) {
+        sg_members_add(&have, &list.p[i]);
+    }
+    wanted_members(ctx, set, &want);
+    work = fw_set_work_add(&ctx->p->work, set->name);
+    sg_members_diff(&have, &want, &work->add, &work->del);
+    sg_members_uninit(&have);
+    sg_members_uninit(&want);
+    sg_prefix_list_uninit(&list);
+    return 0;
+}
+
+/* Gives those sets the other slot whose content and users change together, if
+ * the other name is free. */
+static bool
+flip_slots(const struct context *ctx)
+{
+    struct sset changed = SSET_INITIALIZER(&changed);
+    struct prospect *p = ctx->p;
+    const struct fw_set *set;
+    bool flipped = false;
+
+    changed_users(p, &changed);
+    HMAP_FOR_EACH (set, node, &p->desired->sets) {
+        const struct fw_set_work *work = fw_set_work_find(&p->work,
+                                                          set->name);
+        const struct fw_set *there;
+        char other[FW_SET_LEN];
+
+        if (!work || (!work->add.n && !work->del.n)
+            || !sset_contains(&changed, set->name)) {
+            continue;
+        }
+        fw_name_other_slot(other, set->name);
+        there = fw_ruleset_find_set(p->actual, other);
+        if (!there || (!there->references && !there->foreign_type)) {
+            flip(p, set);
+            flipped = true;
+        }
+    }
+    sset_destroy(&changed);
+    return flipped;
+}
+
+/* Names of the sets that can be reached from a chain of a port or a group
+ * that changes.  A chain that comes or goes as a whole changes nothing for
+ * packets that both policies let pass. */
+static void
+changed_users(const struct prospect *p, struct sset *sets)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_table *actual = &p->actual->tables[f][FW_SECURITY];
+        const struct fw_table *desired = &p->desired->tables[f][FW_SECURITY];
+        const struct fw_chain *new;
+
+        HMAP_FOR_EACH (new, node, &desired->chains) {
+            const struct fw_chain *old = fw_table_find(actual, new->name);
+            enum fw_name_kind kind = fw_chain_kind(new->name);
+            bool same = old && old->n_rules == new->n_rules;
+
+            if (!old || (kind != FW_NAME_PORT && kind != FW_NAME_GROUP)) {
+                continue;
+            }
+            for (size_t i = 0; same && i < new->n_rules; i++) {
+                same = fw_rule_equals(&old->rules[i], &new->rules[i]);
+            }
+            if (!same) {
+                fw_ruleset_reachable_sets(p->actual, new->name, sets);
+                fw_ruleset_reachable_sets(p->desired, new->name, sets);
+            }
+        }
+    }
+}
+
+/* Our own mistakes end here, not in the kernel. */
+static int
+make_plan(const struct context *ctx)
+{
+    struct prospect *p = ctx->p;
+    const struct fw_plan_args args = {
+        .actual = p->actual,
+        .desired = p->desired,
+        .policy = ctx->args->policy,
+        .work = &p->work,
+        .sweep = true,
+    };
+    char *error = fw_ruleset_check(p->desired);
+
+    if (error) {
+        *ctx->text = xasprintf("render, ruleset: %s", error);
+        free(error);
+        return EINVAL;
+    }
+    p->plan = fw_plan_create(&args);
+    error = fw_plan_check(p->plan, &args);
+    if (error) {
+        *ctx->text = xasprintf("plan, check: %s", error);
+        free(error);
+        return EINVAL;
+    }
+    return 0;
+}

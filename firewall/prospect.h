@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_PROSPECT_H
+#define FIREWALL_PROSPECT_H 1
+
+/* What an apply would do: everything that happens before the first write.
+ *
+ * Reads the kernel, renders the policy, chooses a slot for each set, finds
+ * out what each existing set lacks, and plans.  It writes nothing; between
+ * backend begin() and end().
+ *
+ * A set is given the other slot if a plain edit would open or blink: its
+ * content changes together with a chain that reaches it.  Then the new
+ * content is filled into a set nobody refers to, and the commit switches the
+ * rules over. */
+
+#include "firewall/backend.h"
+#include "firewall/render.h"
+#include "firewall/set_table.h"
+
+struct prospect_args {
+    struct fw_backend *backend;
+    const struct sg_policy *policy;
+    const struct fw_layout *layout;
+    const struct fw_slots *slots;       /* Of the installed sets. */
+    struct set_table *sets;             /* A set whose size in the kernel is
+                                         * not what it should be becomes
+                                         * doubtful. */
+    bool trust_nothing;                 /* Read every set. */
+};
+
+struct prospect {
+    struct fw_ruleset *actual, *desired;
+    struct fw_slots *slots;             /* Of the desired sets. */
+    struct fw_problems problems;
+    struct hmap work;                   /* Contains "struct fw_set_work"s. */
+    struct fw_plan *plan;
+};
+
+/* Returns 0, or a positive errno with a malloc'd sentence in '*text'.  To be
+ * uninitialized in either case. */
+int prospect_init(struct prospect *, const struct prospect_args *,
+                  char **text) SG_MUST_USE;
+void prospect_uninit(struct prospect *);
+
+/* Reads tables and set headers.  Returns as prospect_init() does. */
+int fw_read_all(struct fw_backend *, struct fw_ruleset **, char **text)
+    SG_MUST_USE;
+
+#endif /* firewall/prospect.h */

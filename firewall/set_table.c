@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/set_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+#include "uuid.h"
+
+static void forget(struct set_table *, struct installed_set *);
+
+void
+set_table_init(struct set_table *table)
+{
+    hmap_init(&table->sets);
+    table->n_doubtful = 0;
+}
+
+void
+set_table_uninit(struct set_table *table)
+{
+    struct installed_set *set;
+
+    HMAP_FOR_EACH_SAFE (set, node, &table->sets) {
+        forget(table, set);
+    }
+    hmap_destroy(&table->sets);
+}
+
+struct installed_set *
+set_table_find(const struct set_table *table, enum sg_family family,
+               const struct uuid *group)
+{
+    struct installed_set *set;
+
+    SET_TABLE_FOR_EACH_OF_GROUP (set, group, table) {
+        if (set->family == family && uuid_equals(&set->group, group)) {
+            return set;
+        }
+    }
+    return NULL;
+}
+
+struct installed_set *
+set_table_put(struct set_table *table, const struct fw_set *desired)
+{
+    struct installed_set *set = set_table_find(table, desired->family,
+                                               &desired->group);
+
+    if (!set) {
+        set = xzalloc(sizeof *set);
+        set->group = desired->group;
+        set->family = desired->family;
+        sg_members_init(&set->waiting);
+        hmap_insert(&table->sets, &set->node, uuid_hash(&set->group));
+    }
+    if (strcmp(set->name, desired->name)) {
+        ovs_strzcpy(set->name, desired->name, sizeof set->name);
+        set_table_doubt(table, set, false);
+        sg_members_clear(&set->waiting);
+    }
+    return set;
+}
+
+void
+set_table_retain(struct set_table *table, enum sg_family family,
+                 const struct fw_ruleset *desired)
+{
+    struct installed_set *set;
+
+    HMAP_FOR_EACH_SAFE (set, node, &table->sets) {
+        char other[FW_SET_LEN];
+
+        fw_name_other_slot(other, set->name);
+        if (set->family == family
+            && !fw_ruleset_find_set(desired, set->name)
+            && !fw_ruleset_find_set(desired, other)) {
+            forget(table, set);
+        }
+    }
+}
+
+void
+set_table_doubt(struct set_table *table, struct installed_set *set,
+                bool doubtful)
+{
+    table->n_doubtful += doubtful - set->doubtful;
+    set->doubtful = doubtful;
+}
+
+void
+set_table_settled(struct set_table *table)
+{
+    struct installed_set *set;
+
+    SET_TABLE_FOR_EACH (set, table) {
+        set_table_doubt(table, set, false);
+        set->held = false;
+        sg_members_clear(&set->waiting);
+    }
+}
+
+static void
+forget(struct set_table *table, struct installed_set *set)
+{
+    set_table_doubt(table, set, false);
+    hmap_remove(&table->sets, &set->node);
+    sg_members_uninit(&set->waiting);
+    free(set);
+}

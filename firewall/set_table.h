@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_SET_TABLE_H
+#define FIREWALL_SET_TABLE_H 1
+
+/* The sets that our installed rules refer to, and what we know of each.
+ *
+ * An entry is there from the commit that made rules name its set until the
+ * commit that took them away, one per group and family.  Unless it is
+ * 'doubtful', its set holds what the policy says, less what is 'waiting'. */
+
+#include "firewall/ruleset.h"
+#include "sg/members.h"
+
+struct installed_set {
+    struct hmap_node node;      /* In set_table 'sets', by group. */
+    struct uuid group;
+    enum sg_family family;
+    char name[FW_SET_LEN];
+    bool doubtful;              /* Set with set_table_doubt(). */
+    bool held;                  /* Additions wait for the next apply. */
+    struct sg_members waiting;
+};
+
+/* An embedded object. */
+struct set_table {
+    struct hmap sets;           /* Contains "struct installed_set"s. */
+    size_t n_doubtful;
+};
+
+void set_table_init(struct set_table *);
+void set_table_uninit(struct set_table *);
+struct installed_set *set_table_find(const struct set_table *,
+                                     enum sg_family, const struct uuid *);
+/* The entry of the group and family of a desired set, made if need be; if it
+ * had another name, what was known of that one is forgotten. */
+struct installed_set *set_table_put(struct set_table *,
+                                    const struct fw_set *);
+/* Forgets the sets of 'family' that 'desired' does not have. */
+void set_table_retain(struct set_table *, enum sg_family,
+                      const struct fw_ruleset *desired);
+void set_table_doubt(struct set_table *, struct installed_set *, bool);
+/* Everything installed is as the policy has it. */
+void set_table_settled(struct set_table *);
+
+#define SET_TABLE_FOR_EACH(SET, TABLE) \
+    HMAP_FOR_EACH (SET, node, &(TABLE)->sets)
+#define SET_TABLE_FOR_EACH_OF_GROUP(SET, GROUP, TABLE) \
+    HMAP_FOR_EACH_WITH_HASH (SET, node, uuid_hash(GROUP), &(TABLE)->sets)
+
+#endif /* firewall/set_table.h */

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The facade on the model kernel: random histories of policies through both
+ * lanes, as an agent drives them, watched by random packets. */
+
+#include <config.h>
+#include "firewall/firewall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tests/lib/policy-text.h"
+#include "tests/lib/random-policy.h"
+#include "tests/lib/test.h"
+#include "util.h"
+#include "uuid.h"
+
+#define N_PACKETS 120
+
+/* Enough retries for any single fault. */
+#define MAX_TRIES 4
+
+struct world {
+    struct fw_backend *backend;
+    struct firewall *fw;
+    struct random_policy rp;
+    struct policy_text *pt;
+    uint64_t random;
+
+    /* The watch. */
+    struct eval_packet packets[N_PACKETS];
+    bool old[N_PACKETS], new[N_PACKETS];
+    bool blink_matters;
+    size_t n_leaked, n_lost;
+    struct ds first;
+};
+
+static const struct sg_members *
+kernel_members(const void *backend, const char *set)
+{
+    return fw_backend_memory_members(backend, set);
+}
+
+static struct eval_filter
+kernel_filter(struct world *w)
+{
+    return (struct eval_filter) {
+        .rs = fw_backend_memory_state(w->backend),
+        .members = kernel_members,
+        .aux = w->backend,
+    };
+}
+
+static void
+look(void *w_)
+{
+    struct world *w = w_;
+    struct eval_filter filter = kernel_filter(w);
+
+    for (size_t i = 0; i < N_PACKETS; i++) {
+        bool now = eval_accepts(&filter, &w->packets[i]);
+        bool leaked = now && !w->old[i] && !w->new[i];
+        bool lost = !now && w->old[i] && w->new[i] && w->blink_matters;
+
+        if ((leaked || lost) && !w->first.length) {
+            ds_put_cstr(&w->first, leaked ? "leaked: " : "lost: ");
+            eval_packet_format(&w->packets[i], &w->first);
+        }
+        w->n_leaked += leaked;
+        w->n_lost += lost;
+    }
+}
+
+static struct policy_text *
+make_policy(const struct random_policy *rp)
+{
+    struct policy_text *pt = xmalloc(sizeof *pt);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    random_policy_format(rp, &ds);
+    policy_text_init(pt, ds_cstr(&ds));
+    ds_destroy(&ds);
+    return pt;
+}
+
+static void
+free_policy(struct policy_text *pt)
+{
+    policy_text_uninit(pt);
+    free(pt);
+}
+
+/* The watch compares with the kernel as it is now and with 'next'. */
+static void
+begin_watch(struct world *w, struct policy_text *next, bool blink_matters)
+{
+    struct fw_ruleset *rs = fw_render(&next->policy, &next->layout, NULL,
+                                      NULL);
+    struct eval_policy ep = { rs, &next->policy };
+    struct eval_filter wanted = eval_policy_filter(&ep);
+    struct eval_filter kernel = kernel_filter(w);
+
+    for (size_t i = 0; i < N_PACKETS; i++) {
+        random_packet(&w->packets[i], &w->random);
+        w->old[i] = eval_accepts(&kernel, &w->packets[i]);
+        w->new[i] = eval_accepts(&wanted, &w->packets[i]);
+    }
+    fw_ruleset_destroy(rs);
+    w->n_leaked = w->n_lost = 0;
+    ds_clear(&w->first);
+    w->blink_matters = blink_matters;
+    fw_backend_memory_observe(w->backend, look, w);
+}
+
+static void
+end_watch(struct world *w)
+{
+    struct eval_filter kernel = kernel_filter(w);
+
+    fw_backend_memory_observe(w->backend, NULL, NULL);
+    if (w->n_leaked || w->n_lost) {
+        FAIL("%zu leaked, %zu lost; %s", w->n_leaked, w->n_lost,
+             ds_cstr(&w->first));
+    }
+    for (size_t i = 0; i < N_PACKETS; i++) {
+        if (eval_accepts(&kernel, &w->packets[i]) != w->new[i]) {
+            FAIL("the kernel is not as the policy says");
+        }
+    }
+}
+
+static void
+hold_changes(struct world *w, const struct random_policy *next)
+{
+    const char *devices[RANDOM_N_PORTS];
+    struct uuid groups[RANDOM_N_GROUPS];
+    size_t n_devices = 0, n_groups = 0;
+    char names[RANDOM_N_PORTS][SG_DEVICE_LEN];
+
+    for (size_t i = 0; i < RANDOM_N_PORTS; i++) {
+        if (memcmp(&w->rp.ports[i], &next->ports[i], sizeof next->ports[i])) {
+            snprintf(names[i], sizeof names[i], "tap%zu", i + 1);
+            devices[n_devices++] = names[i];
+        }
+    }
+    for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
+        if (w->rp.groups[i].known != next->groups[i].known
+            || w->rp.groups[i].n_rules != next->groups[i].n_rules
+            || memcmp(w->rp.groups[i].rules, next->groups[i].rules,
+                      sizeof next->groups[i].rules)
+            || memcmp(w->rp.groups[i].remotes, next->groups[i].remotes,
+                      sizeof next->groups[i].remotes)) {
+            char id[8];
+            snprintf(id, sizeof id, "g%zu", i + 1);
+            groups[n_groups++] = policy_text_id(id);
+        }
+    }
+    firewall_hold(w->fw, devices, n_devices, groups, n_groups);
+}
+
+static int
+change_members(struct world *w, struct policy_text *next)
+{
+    int retval = 0;
+
+    for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
+        struct sg_prefix_list added = SG_PREFIX_LIST_INITIALIZER;
+        struct sg_prefix_list removed = SG_PREFIX_LIST_INITIALIZER;
+        char id[8];
+
+        snprintf(id, sizeof id, "g%zu", i + 1);
+        sg_members_diff(&policy_text_group(w->pt, id)->members,
+                        &policy_text_group(next, id)->members,
+                        &added, &removed);
+        struct fw_member_change change = {
+            .group = policy_text_id(id),
+            .added = added.p, .n_added = added.n,
+            .removed = removed.p, .n_removed = removed.n,
+        };
+        int error = firewall_members(w->fw, &next->policy, &change, 1);
+        retval = retval ? retval : error;
+        sg_prefix_list_uninit(&added);
+        sg_prefix_list_uninit(&removed);
+    }
+    return retval;
+}
+
+/* One turn of an agent's loop that brings 'next'.  Tries again until all is
+ * well, as an agent would. */
+static void
+turn(struct world *w, const struct random_policy *next_rp, bool blink_matters)
+{
+    struct policy_text *next = make_policy(next_rp);
+    int error;
+
+    begin_watch(w, next, blink_matters);
+    hold_changes(w, next_rp);
+    error = change_members(w, next);
+    for (int i = 0; i < MAX_TRIES; i++) {
+        error = firewall_apply(w->fw, &next->policy);
+        if (!error && !firewall_needs_apply(w->fw)) {
+            break;
+        }
+    }
+    if (error) {
+        FAIL("apply: %s", firewall_result(w->fw)->error_text);
+    }
+    CHECK(!firewall_needs_apply(w->fw));
+    end_watch(w);
+
+    free_policy(w->pt);
+    w->pt = next;
+    w->rp = *next_rp;
+}
+
+/* Nothing is left to do, and nothing is written to find that out. */
+static void
+check_settled(struct world *w)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    uint64_t writes = fw_backend_memory_writes(w->backend);
+    size_t n;
+
+    CHECK_EQ(firewall_verify(w->fw, &w->pt->policy, &ds, &n), 0);
+    CHECK_STR(ds_cstr(&ds), "");
+    CHECK_UEQ(n, 0);
+    CHECK_EQ(firewall_apply(w->fw, &w->pt->policy), 0);
+    CHECK_UEQ(fw_backend_memory_writes(w->backend), writes);
+    ds_destroy(&ds);
+}
+
+static void
+world_init(struct world *w, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    w->random = seed;
+    w->backend = fw_backend_memory_create();
+    ds_init(&w->first);
+    random_policy_init(&w->rp, &w->random);
+    w->pt = make_policy(&w->rp);
+    w->fw = firewall_create(fw_backend_memory_ref(w->backend), &w->pt->layout,
+                            1);
+    firewall_set_complete(w->fw);
+    CHECK_EQ(firewall_apply(w->fw, &w->pt->policy), 0);
+}
+
+static void
+restart(struct world *w)
+{
+    firewall_destroy(w->fw);
+    w->fw = firewall_create(fw_backend_memory_ref(w->backend), &w->pt->layout,
+                            2);
+    firewall_set_complete(w->fw);
+}
+
+static void
+world_uninit(struct world *w)
+{
+    firewall_destroy(w->fw);
+    w->backend->class->destroy(w->backend);
+    free_policy(w->pt);
+    ds_destroy(&w->first);
+}
+
+static void
+report(const struct random_policy *next, unsigned int round)
+{
+    if (test_failed()) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+        random_policy_format(next, &ds);
+        FAIL("round %u, to:\n%s", round, ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+}
+
+/* Members only come: then rules and members may change together and nothing
+ * that both policies allow is lost, because sets change their slot. */
+static void
+add_members_only(struct random_policy *next, uint64_t *random)
+{
+    struct random_policy before = *next;
+
+    random_policy_change(next, RANDOM_RULES | RANDOM_MEMBERS, random);
+    for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
+        next->groups[i].members |= before.groups[i].members;
+    }
+}
+
+TEST(nothing_leaks_or_blinks_while_members_join)
+{
+    unsigned int end = test_rounds(60);
+    struct world w;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        world_init(&w, test_seed() + i);
+        for (int j = 0; j < 8 && !test_failed(); j++) {
+            struct random_policy next = w.rp;
+
+            add_members_only(&next, &w.random);
+            add_members_only(&next, &w.random);
+            turn(&w, &next, true);
+            check_settled(&w);
+            report(&next, i);
+        }
+        world_uninit(&w);
+    }
+}
+
+TEST(nothing_leaks_whatever_changes)
+{
+    unsigned int end = test_rounds(60);
+    struct world w;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        world_init(&w, test_seed() + 1000 + i);
+        for (int j = 0; j < 8 && !test_failed(); j++) {
+            struct random_policy next = w.rp;
+
+            for (uint64_t k = test_random(&w.random) % 4; k <= 4; k++) {
+                random_policy_change(&next, RANDOM_RULES | RANDOM_MEMBERS,
+                                     &w.random);
+            }
+            turn(&w, &next, false);
+            check_settled(&w);
+            report(&next, i);
+        }
+        world_uninit(&w);
+    }
+}
+
+/* Members alone change without a structure change, and nothing blinks. */
+TEST(the_member_lane_alone_suffices)
+{
+    unsigned int end = test_rounds(60);
+    struct world w;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        struct random_policy next;
+        struct policy_text *pt;
+
+        world_init(&w, test_seed() + 2000 + i);
+        next = w.rp;
+        random_policy_change(&next, RANDOM_MEMBERS, &w.random);
+        random_policy_change(&next, RANDOM_MEMBERS, &w.random);
+        pt = make_policy(&next);
+        begin_watch(&w, pt, true);
+        CHECK_EQ(change_members(&w, pt), 0);
+        end_watch(&w);
+        CHECK(!firewall_needs_apply(w.fw));
+        free_policy(w.pt);
+        w.pt = pt;
+        check_settled(&w);
+        report(&next, i);
+        world_uninit(&w);
+    }
+}
+
+/* Any operation fails once, or the agent is killed there: the next tries get
+ * there, and nothing leaked in between. */
+static void
+fail_everywhere(bool killed)
+{
+    unsigned int end = test_rounds(12);
+    struct world w;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        for (int op = 0; op < FW_N_FAULTS; op++) {
+            for (int nth = 1; nth <= 6 && !test_failed(); nth++) {
+                struct random_policy next;
+
+                world_init(&w, test_seed() + 3000 + i);
+                next = w.rp;
+                for (int k = 0; k < 4; k++) {
+                    random_policy_change(&next,
+                                         RANDOM_RULES | RANDOM_MEMBERS,
+                                         &w.random);
+                }
+                fw_backend_memory_fail(w.backend, op, nth, EIO, killed);
+                if (killed) {
+                    struct policy_text *pt = make_policy(&next);
+
+                    begin_watch(&w, pt, false);
+                    hold_changes(&w, &next);
+                    if (change_members(&w, pt)
+                        || firewall_apply(w.fw, &pt->policy)) {
+                        CHECK(firewall_needs_apply(w.fw));
+                    }
+                    CHECK_UEQ(w.n_leaked, 0);
+                    fw_backend_memory_fail(w.backend, op, 0, 0, false);
+                    free_policy(pt);
+                    restart(&w);
+                }
+                turn(&w, &next, false);
+                fw_backend_memory_fail(w.backend, op, 0, 0, false);
+                check_settled(&w);
+                report(&next, i);
+                world_uninit(&w);
+            }
+        }
+    }
+}
+
+TEST(one_failure_anywhere_is_repaired)
+{
+    fail_everywhere(false);
+}
+
+TEST(a_kill_anywhere_is_repaired)
+{
+    fail_everywhere(true);
+}
