@@ -449,7 +449,9 @@ is_same(const struct layout *l, const uint8_t *entry, size_t size,
         return false;
     }
     memcpy(&target_offset, b + l->target_offset, sizeof target_offset);
-    for (size_t offset = l->size; offset < target_offset; ) {
+
+    size_t offset = l->size;
+    while (offset < target_offset) {
         const struct xt_entry_match *m = (const void *) (b + offset);
 
         if (!is_same_part(entry + offset, b + offset)) {

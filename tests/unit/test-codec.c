@@ -104,7 +104,8 @@ find_idle(enum sg_family family, const struct fw_rule *r,
 
     memset(idle, 0, IPT_ENTRY_MAX);
     memset(idle + comefrom, 1, header - comefrom);
-    for (size_t part = header; part <= target; ) {
+    size_t part = header;
+    while (part <= target) {
         const struct xt_entry_match *m = (const void *) (bytes + part);
         size_t name = part + offsetof(struct xt_entry_match, u.user.name);
 
