@@ -190,16 +190,15 @@ config_get_rpc_limits(const struct config *config, struct rpc_limits *limits)
 {
     const struct config_limits *l = &config->limits;
 
-    *limits = (struct rpc_limits) {
-        .body = (size_t) l->body,
-        .depth = (size_t) l->depth,
-        .string = (size_t) l->string,
-        .rules = (size_t) l->rules,
-        .members = (size_t) l->members,
-        .groups_per_port = (size_t) l->groups_per_port,
-        .pairs_per_port = (size_t) l->pairs_per_port,
-        .objects = (size_t) l->objects,
-    };
+    rpc_limits_default(limits);
+    limits->body = (size_t) l->body;
+    limits->depth = (size_t) l->depth;
+    limits->string = (size_t) l->string;
+    limits->rules = (size_t) l->rules;
+    limits->members = (size_t) l->members;
+    limits->groups_per_port = (size_t) l->groups_per_port;
+    limits->pairs_per_port = (size_t) l->pairs_per_port;
+    limits->objects = (size_t) l->objects;
 }
 
 void
