@@ -48,7 +48,10 @@ static json_t *text_or_null(const char *);
 static void set(json_t *object, const char *key, json_t *value);
 static void append(json_t *array, json_t *value);
 
-/* Encodes a message to agents.  'update' is not an answer to `sync`. */
+/* Encodes a cast or fanout to agents.  'update' is not an answer to `sync`; of
+ * a method about one object it has exactly that one.  'bad', 'problems' and
+ * what was refused are not encoded, here and below: they were said of another
+ * message.  Returns the body, malloc'd, and its length in '*len'. */
 char *
 rpc_encode_update(const struct sg_update *update, const char *unique_id,
                   size_t *len)
@@ -57,6 +60,7 @@ rpc_encode_update(const struct sg_update *update, const char *unique_id,
                           args_of_update(update), NULL, unique_id, len);
 }
 
+/* Encodes an agent's question; the answer comes to the queue 'reply_q'. */
 char *
 rpc_encode_sync_call(const struct sg_sync_request *request,
                      const char *msg_id, const char *reply_q,
@@ -75,6 +79,7 @@ rpc_encode_sync_call(const struct sg_sync_request *request,
     set(args, "ports", ports);
     set(args, "digest", text_or_null(request->digest));
     if (request->partial) {
+        /* Present even if it is empty: absent means everything. */
         set(args, "objects", refs(request->objects, request->n_objects,
                                   false));
     }
@@ -84,6 +89,7 @@ rpc_encode_sync_call(const struct sg_sync_request *request,
                           unique_id, len);
 }
 
+/* Encodes the answer to the call 'msg_id'. */
 char *
 rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
                       const char *unique_id, size_t *len)
@@ -99,7 +105,7 @@ rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
     return encode_body(message, len);
 }
 
-/* A stock client raises the exception itself if 'module' is "builtins", else
+/* Encodes the answer to a call that failed.  A stock client raises the exception itself if 'module' is "builtins", else
  * its RemoteError with 'class_' in it.  'message' may be any text. */
 char *
 rpc_encode_failure(const char *msg_id, const char *unique_id,
@@ -126,6 +132,8 @@ rpc_encode_failure(const char *msg_id, const char *unique_id,
     set(failure, "args", args);
     set(failure, "kwargs", json_object());
 
+    /* The third encoding: an object, as a string in the message, which becomes
+     * a string in the envelope. */
     size_t failure_len;
     char *failure_text = dump(failure, &failure_len);
     set(reply, "result", json_null());
@@ -137,6 +145,7 @@ rpc_encode_failure(const char *msg_id, const char *unique_id,
     return encode_body(reply, len);
 }
 
+/* Encodes what an agent says of itself, a cast to the controller. */
 char *
 rpc_encode_report(const struct sg_report *report, const char *unique_id,
                   size_t *len)
@@ -149,13 +158,15 @@ rpc_encode_report(const struct sg_report *report, const char *unique_id,
     set(args, "generation", json_integer(report->generation));
     set(args, "applied", json_integer(report->applied));
     set(args, "in_sync", json_boolean(report->in_sync));
-    set(args, "lag_ms", json_integer(report->lag_ms));
+    set(args, "lag_ms", report->lag_ms < 0 ? json_null()
+                                           : json_integer(report->lag_ms));
     set(args, "ports", json_integer(report->n_ports));
     set(args, "protected", json_integer(report->n_protected));
     return encode_request(sg_method_name(SG_METHOD_REPORT), args, NULL,
                           unique_id, len);
 }
 
+/* Encodes an answer to `sync` without anything around it, for a file. */
 char *
 rpc_encode_update_text(const struct sg_update *update, size_t *len)
 {
@@ -214,6 +225,8 @@ dump(json_t *json, size_t *len)
 
 /* ## Updates ## */
 
+/* The keys come in the order in which the decoder expects them, which saves it
+ * searching. */
 static json_t *
 args_of_update(const struct sg_update *update)
 {
@@ -264,6 +277,7 @@ args_of_update(const struct sg_update *update)
         set(args, "more", json_boolean(update->more));
         return args;
 
+    /* Not said to agents. */
     case SG_METHOD_SYNC:
     case SG_METHOD_REPORT:
         break;
@@ -284,6 +298,7 @@ append_object(json_t *objects, enum sg_kind kind, const char *key,
     return object;
 }
 
+/* The result of `sync`: bodies first, then what has none. */
 static json_t *
 answer(const struct sg_update *update)
 {
@@ -327,6 +342,7 @@ answer(const struct sg_update *update)
     return result;
 }
 
+/* The three lists are always there: a missing one would be refused. */
 static json_t *
 port(const struct sg_port_spec *spec)
 {
@@ -395,6 +411,7 @@ rule(const struct sg_rule *spec)
         set(object, "port_range_min", json_integer(spec->port_min));
         set(object, "port_range_max", json_integer(spec->port_max));
     }
+    /* Neutron's place for them. */
     if (spec->icmp_type >= 0) {
         set(object, "port_range_min", json_integer(spec->icmp_type));
     }
@@ -418,6 +435,8 @@ rule(const struct sg_rule *spec)
     OVS_NOT_REACHED();
 }
 
+/* Whole lists are written address by address: ranges are for controllers that
+ * have them anyway. */
 static json_t *
 members(const struct sg_members_spec *spec)
 {
@@ -450,6 +469,7 @@ deleted_ports(const struct sg_update *update)
     return ports;
 }
 
+/* Entries with equal hashes become one, the last. */
 static json_t *
 beacon_entries(const struct sg_update *update)
 {
@@ -482,6 +502,8 @@ refs(const struct sg_ref *array, size_t n, bool with_revision)
 
 /* ## Values ## */
 
+/* Lower case, as names of exchanges have it.  What we print ourselves needs no
+ * check for UTF-8. */
 static json_t *
 id(const struct uuid *uuid)
 {

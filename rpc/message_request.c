@@ -139,6 +139,8 @@ read_host(const struct msg_object *object, int field, char **hostp)
     return NULL;
 }
 
+/* `ports` must be there, even if it is empty: the list of ports decides what a
+ * host is told. */
 static char *
 read_sync(const struct msg_object *object, struct sg_sync_request *request)
 {
@@ -172,6 +174,8 @@ read_sync(const struct msg_object *object, struct sg_sync_request *request)
     return error;
 }
 
+/* All of them or none: an answer that leaves out one port would look like an
+ * answer about it. */
 static char *
 read_ports(const struct msg_object *object, struct sg_sync_request *request)
 {
@@ -227,6 +231,7 @@ read_refs(const struct msg_object *object, int field, bool with_revision,
     return NULL;
 }
 
+/* Numbers are read as 64-bit integers first: none of them may be negative. */
 static char *
 read_report(const struct msg_object *object, struct sg_report *report)
 {
@@ -248,6 +253,7 @@ read_report(const struct msg_object *object, struct sg_report *report)
     if (!error) {
         error = msg_bool(object, REPORT_IN_SYNC, &report->in_sync);
     }
+    report->lag_ms = -1;
     if (!error && msg_has(object, REPORT_LAG_MS)) {
         error = msg_int(object, REPORT_LAG_MS, 0, &report->lag_ms);
     }

@@ -122,7 +122,8 @@ struct sg_report {
     uint64_t generation;        /* Newest known. */
     uint64_t applied;           /* Newest in the kernel. */
     bool in_sync;
-    int64_t lag_ms;             /* Publish to kernel of the last change. */
+    int64_t lag_ms;             /* Publish to kernel of the last change; -1:
+                                 * none yet. */
     size_t n_ports, n_protected;
 };
 void sg_report_uninit(struct sg_report *);

@@ -483,13 +483,14 @@ TEST(round_trip_sync_request)
     sg_sync_request_uninit(&request);
 }
 
-TEST(round_trip_report)
+static void
+check_report(int64_t lag_ms)
 {
     struct rpc_limits l = limits();
     char host[] = "compute-1", boot[] = "0badcafe";
     struct sg_report want = {
         .host = host, .boot = boot, .epoch = { 1763666000000, 7 },
-        .generation = 12, .applied = 11, .in_sync = true, .lag_ms = 3,
+        .generation = 12, .applied = 11, .in_sync = true, .lag_ms = lag_ms,
         .n_ports = 20, .n_protected = 19,
     };
     struct rpc_message message;
@@ -506,10 +507,16 @@ TEST(round_trip_report)
     CHECK_UEQ(got.generation, 12);
     CHECK_UEQ(got.applied, 11);
     CHECK(got.in_sync);
-    CHECK_EQ(got.lag_ms, 3);
+    CHECK_EQ(got.lag_ms, lag_ms);
     CHECK_UEQ(got.n_ports, 20);
     CHECK_UEQ(got.n_protected, 19);
     sg_report_uninit(&got);
     rpc_message_uninit(&message);
     free(body);
+}
+
+TEST(round_trip_report)
+{
+    check_report(3);
+    check_report(-1);           /* No change has come yet. */
 }

@@ -349,10 +349,15 @@ put_host(struct ds *ds, const struct interest_host *host)
     if (host->last_report != LLONG_MIN) {
         ds_put_format(ds, ", \"generation\": %"PRIu64", "
                       "\"applied\": %"PRIu64", \"in_sync\": %s, "
-                      "\"lag_ms\": %"PRId64", \"ports\": %zu, "
-                      "\"protected\": %zu", host->generation, host->applied,
-                      put_bool(host->in_sync), host->lag_ms, host->n_ports,
+                      "\"ports\": %zu, \"protected\": %zu, \"lag_ms\": ",
+                      host->generation, host->applied,
+                      put_bool(host->in_sync), host->n_ports,
                       host->n_protected);
+        if (host->lag_ms < 0) {
+            ds_put_cstr(ds, "null");
+        } else {
+            ds_put_format(ds, "%"PRId64, host->lag_ms);
+        }
     }
     ds_put_char(ds, '}');
 }
