@@ -337,6 +337,8 @@ send_request(struct broker *b, const char *msg_id,
         .declare = "topic",
         .routing_key = RPC_CONTROLLER_TOPIC,
         .expiration_ms = SYNC_EXPIRATION_MS,
+        /* Without a controller the broker would drop it without a word. */
+        .mandatory = true,
     };
     char unique_id[33];
     char *body;
