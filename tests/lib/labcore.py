@@ -33,6 +33,7 @@ from labnet import LabError, Proc, Space
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 ROOT_DIR = "/run/sg-lab"
 DEFAULT_NAME = "sglab"
 HOSTS = ("h1", "h2")
@@ -229,7 +230,7 @@ class Lab:
         self.down()
         os.makedirs(self.dir)
         self.id = str(uuid.uuid4())
-        self.programs = {name: os.path.join(TOP, "build", name)
+        self.programs = {name: os.path.join(BUILD, name)
                          for name in PROGRAMS}
         self.programs.update(programs or {})
         shutil.copy(topology or default_topology(), self.topology_path)

@@ -29,7 +29,7 @@ import labcore
 import labnet
 from labnet import LabError, wait_until
 
-BUILD = os.path.join(labcore.TOP, os.environ.get("BUILD", "build"))
+BUILD = labcore.BUILD
 
 
 class Flow(collections.namedtuple(
@@ -172,13 +172,14 @@ class Lab(labcore.Lab):
         wait_for(done, timeout, "agent on %s %s" % (host, what))
 
     def held(self, host):
-        """The revision of each object that the host's agent holds,
-        {(kind, id): revision}."""
-        found = {("port", p["id"]): p["revision"]
+        """The revision of each object that the host's agent needs,
+        {(kind, id): revision}; 0 while it has not come."""
+        found = {("port", p["id"]): p["policy"]["revision"]
+                 if p["policy"] else 0
                  for p in self.agent(host, "sg/ports")["ports"]}
         for group in self.agent(host, "sg/groups")["groups"]:
             for kind in ("rules", "members"):
-                if group.get(kind):
+                if group[kind]["needed"]:
                     found[kind, group["id"]] = group[kind]["revision"]
         return found
 
