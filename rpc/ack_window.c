@@ -44,9 +44,11 @@ is_rejected(const struct ack_window *w, uint64_t tag)
 static void
 forget_rejected(struct ack_window *w, size_t n)
 {
-    w->n_rejected -= n;
-    memmove(w->rejected, &w->rejected[n],
-            w->n_rejected * sizeof *w->rejected);
+    if (n) {
+        w->n_rejected -= n;
+        memmove(w->rejected, &w->rejected[n],
+                w->n_rejected * sizeof *w->rejected);
+    }
 }
 
 /* Delivery 'tag' has arrived and is handed to whoever will store it. */

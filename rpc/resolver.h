@@ -4,11 +4,11 @@
 
 /* Host names to addresses, with a deadline.
  *
- * getaddrinfo() takes as long as the name servers let it, so it runs aside
- * (getaddrinfo_a(), which has a thread of its own) and is waited for.  One
- * that is given up goes on until the C library ends it; until then the next
- * question for a name fails at once, so that never more than one is under
- * way.  Addresses in text form do not ask anybody. */
+ * getaddrinfo() takes as long as the name servers let it, so it runs in a
+ * thread of its own and is waited for.  One that is given up goes on until
+ * the C library is done, and then cleans up behind itself; until then the
+ * next question for a name fails at once, so that never more than one is
+ * under way.  Addresses in text form do not ask anybody. */
 
 #include <stdint.h>
 

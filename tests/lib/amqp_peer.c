@@ -52,7 +52,7 @@ peer_config(struct amqp_config *config)
     broker.host = host;
     config->brokers = &broker;
     config->n_brokers = 1;
-    config->vhost = CONST_CAST(char *, "/");
+    config->vhost = "/";
     config->user = getenv("SG_TEST_BROKER_USER");
     config->password = getenv("SG_TEST_BROKER_PASSWORD");
 }
@@ -201,9 +201,9 @@ peer_exchange_exists(struct peer *peer, const char *name)
 
 void
 peer_publish(struct peer *peer, const char *exchange, const char *key,
-             const void *body, size_t len)
+             void *body, size_t len)
 {
-    const amqp_bytes_t bytes = { len, CONST_CAST(void *, body) };
+    const amqp_bytes_t bytes = { len, body };
     amqp_frame_t frame;
 
     amqp_maybe_release_buffers(peer->state);

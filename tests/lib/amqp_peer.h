@@ -36,7 +36,7 @@ int peer_count(struct peer *, const char *queue);
 int peer_count_consumers(struct peer *, const char *queue);
 bool peer_exchange_exists(struct peer *, const char *name);
 void peer_publish(struct peer *, const char *exchange, const char *key,
-                  const void *body, size_t len);
+                  void *body, size_t len);
 /* Takes the oldest message of the queue; NULL if it is empty.  A malloc'd
  * string; properties are checked to be those of oslo.messaging. */
 char *peer_get(struct peer *, const char *queue, size_t *lenp);
