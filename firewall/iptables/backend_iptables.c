@@ -38,7 +38,7 @@ struct backend_iptables {
 static const struct fw_backend_class iptables_class;
 
 static struct backend_iptables *
-backend_cast(const struct fw_backend *up)
+backend_cast(struct fw_backend *up)
 {
     ovs_assert(up->class == &iptables_class);
     return CONTAINER_OF(up, struct backend_iptables, up);
@@ -127,8 +127,9 @@ iptables_destroy(struct fw_backend *up)
 static const char *
 iptables_error(const struct fw_backend *up)
 {
-    const struct backend_iptables *b = backend_cast(up);
+    const struct backend_iptables *b = (const void *) up;
 
+    BUILD_ASSERT(!offsetof(struct backend_iptables, up));
     return (b->error_is_kset ? kset_error(b->kset)
             : ds_cstr_ro(&b->error));
 }

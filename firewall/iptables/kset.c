@@ -503,7 +503,7 @@ attr_string(const struct nlattr *attr, char *to, size_t size)
 static void
 parse_create_data(const struct nlattr *nest, struct fw_set *set)
 {
-    const struct nlattr *attr;
+    struct nlattr *attr;
 
     mnl_attr_for_each_nested (attr, nest) {
         switch (mnl_attr_get_type(attr)) {
@@ -542,7 +542,7 @@ list_cb(const struct nlmsghdr *nlh, void *rs_)
     struct fw_set set = { .slot = FW_SLOT_A };
     char type[IPSET_MAXNAMELEN] = "";
     uint8_t proto = 0;
-    const struct nlattr *attr;
+    struct nlattr *attr;
 
     mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
         switch (mnl_attr_get_type(attr)) {
@@ -597,7 +597,8 @@ static bool
 parse_member(const struct nlattr *data, enum sg_family family,
              struct sg_prefix *p)
 {
-    const struct nlattr *attr, *addr;
+    const struct nlattr *addr;
+    struct nlattr *attr;
     size_t size = sg_family_bits(family) / 8;
     bool found = false;
 
@@ -626,7 +627,7 @@ static int
 members_cb(const struct nlmsghdr *nlh, void *aux_)
 {
     const struct members_aux *aux = aux_;
-    const struct nlattr *attr, *data;
+    struct nlattr *attr, *data;
 
     mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
         if (mnl_attr_get_type(attr) != IPSET_ATTR_ADT) {

@@ -26,13 +26,11 @@ fixture_run(void (*test)(struct fixture *), bool kernel)
     if (kernel) {
         netns_enter();
         f.b = fw_backend_iptables_create(&config, &error);
-        if (!f.b) {
-            FAIL("%s", error);
-            test_end();
-        }
+        CHECK_NO_ERROR(error);
     } else {
         f.b = fw_backend_memory_create();
     }
+    REQUIRE(f.b);
     f.c = f.b->class;
     test(&f);
     f.c->destroy(f.b);
