@@ -165,6 +165,7 @@ TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/test.c
+TESTLIB_SRCS += tests/lib/update-text.c
 
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
@@ -190,6 +191,7 @@ UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
+UNIT_TESTS += tests/unit/test-store.c
 UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-zone.c
