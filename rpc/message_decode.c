@@ -61,7 +61,10 @@ static char *read_answer_absence(const struct msg_object *, enum sg_kind,
                                  struct sg_update *);
 static json_t *answer_id(const struct msg_object *, enum sg_kind);
 
-/* The caller uninitialises 'update' on success; here and below. */
+/* Decodes the arguments of a cast or fanout to an agent.  Returns NULL and
+ * fills in '*update', which the caller then uninitialises, or returns an
+ * error and leaves '*update' alone.  What was left out or ignored on the way
+ * is in the update, at the object or in 'problems'. */
 char *
 rpc_update_from_request(const struct rpc_message *message,
                         const struct rpc_limits *limits,
@@ -87,7 +90,8 @@ rpc_update_from_request(const struct rpc_message *message,
     return read_update(message->args, &place, limits, method, update);
 }
 
-/* For a reply without failure. */
+/* Decodes the answer to `sync` from a reply without failure, in the same way.
+ */
 char *
 rpc_update_from_reply(const struct rpc_message *message,
                       const struct rpc_limits *limits,
@@ -102,6 +106,7 @@ rpc_update_from_reply(const struct rpc_message *message,
                        update);
 }
 
+/* The same for a file that holds just the answer, such as saved policy. */
 char *
 rpc_update_from_text(const char *text, size_t len,
                      const struct rpc_limits *limits,
@@ -119,6 +124,8 @@ rpc_update_from_text(const char *text, size_t len,
     return error;
 }
 
+/* The reader points into the update that is being made, so that what is left
+ * out on any level ends up in its 'problems'. */
 static char *
 read_update(json_t *json, const struct msg_place *place,
             const struct rpc_limits *limits, enum sg_method method,
@@ -131,6 +138,7 @@ read_update(json_t *json, const struct msg_place *place,
     struct msg_object object;
     char *error;
 
+    /* 'update' moves to the caller only when it is complete. */
     sg_update_init(&update, method);
     error = msg_object_init(&object, &reader, place, json,
                             arg_names[method]);
@@ -149,6 +157,8 @@ read_update(json_t *json, const struct msg_place *place,
     return NULL;
 }
 
+/* Every message belongs to an epoch: without it, revisions mean nothing.
+ * 'sent' serves to measure and may be missing. */
 static char *
 read_common(const struct msg_object *object, struct sg_update *update)
 {
@@ -187,6 +197,8 @@ read_args(const struct msg_object *object, struct sg_update *update)
     OVS_NOT_REACHED();
 }
 
+/* A list of whole ports.  Another host's trouble must not become ours, so one
+ * that is malformed is named and the rest taken. */
 static char *
 read_ports(const struct msg_object *object, struct sg_update *update)
 {
@@ -216,6 +228,8 @@ read_ports(const struct msg_object *object, struct sg_update *update)
     return NULL;
 }
 
+/* A deletion without a revision is not taken: it could be older than what we
+ * have, and it takes something away. */
 static char *
 read_ports_deleted(const struct msg_object *object, struct sg_update *update)
 {
@@ -253,6 +267,8 @@ read_ports_deleted(const struct msg_object *object, struct sg_update *update)
     return NULL;
 }
 
+/* One bad reference refuses the whole: who asks to be asked again about
+ * something unreadable will find that out by the missing question. */
 static char *
 read_resync(const struct msg_object *object, struct sg_update *update)
 {
@@ -285,6 +301,7 @@ read_resync(const struct msg_object *object, struct sg_update *update)
     return NULL;
 }
 
+/* The one rule list of a fanout. */
 static char *
 read_rules(const struct msg_object *object, struct sg_update *update)
 {
@@ -294,6 +311,8 @@ read_rules(const struct msg_object *object, struct sg_update *update)
                             object->values[ARG_FIRST], update);
 }
 
+/* The one member list of a fanout: here, unlike in an answer, it is usually a
+ * delta. */
 static char *
 read_members(const struct msg_object *object, struct sg_update *update)
 {
@@ -309,7 +328,8 @@ read_members(const struct msg_object *object, struct sg_update *update)
     return error;
 }
 
-/* A group is two objects. */
+/* A group is two objects, and each of its two exchanges carries the word for
+ * both; the policy store takes what it has. */
 static char *
 read_group_deleted(const struct msg_object *object, struct sg_update *update)
 {
@@ -327,6 +347,8 @@ read_group_deleted(const struct msg_object *object, struct sg_update *update)
     return error;
 }
 
+/* A beacon is all or nothing: it only makes agents ask, and the next one comes
+ * in two seconds. */
 static char *
 read_beacon(const struct msg_object *object, struct sg_update *update)
 {
@@ -400,6 +422,8 @@ static const char *const object_names[] = {
     NULL,
 };
 
+/* The envelope of the answer must be right; its objects stand each for itself.
+ */
 static char *
 read_answer(const struct msg_object *object, struct sg_update *update)
 {
@@ -446,6 +470,8 @@ read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
         return;
     }
 
+    /* The body stands under the name of the kind: an object cannot pass for
+     * one of another kind. */
     int n_bodies = (msg_has(&object, OBJECT_PORT)
                     + msg_has(&object, OBJECT_RULES)
                     + msg_has(&object, OBJECT_MEMBERS));
@@ -470,6 +496,7 @@ read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
     }
 }
 
+/* Reads the object itself and adds it to the array of its kind. */
 static char *
 read_answer_body(const struct msg_reader *reader,
                  const struct msg_place *place, enum sg_kind kind,
@@ -501,6 +528,7 @@ read_answer_body(const struct msg_reader *reader,
 
     case SG_KIND_MEMBERS:
         error = msg_members(reader, place, json, &members);
+        /* The delta of an object that may not be held is no answer. */
         if (!error && !members.whole) {
             sg_members_spec_uninit(&members);
             error = msg_error(place, "not a whole list");

@@ -105,8 +105,9 @@ rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
     return encode_body(message, len);
 }
 
-/* Encodes the answer to a call that failed.  A stock client raises the exception itself if 'module' is "builtins", else
- * its RemoteError with 'class_' in it.  'message' may be any text. */
+/* Encodes the answer to a call that failed.  A stock client raises the
+ * exception itself if 'module' is "builtins", else its RemoteError with
+ * 'class_' in it.  'message' may be any text. */
 char *
 rpc_encode_failure(const char *msg_id, const char *unique_id,
                    const char *class_, const char *module,

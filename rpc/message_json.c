@@ -23,6 +23,9 @@ static void put_path(struct ds *, const struct msg_place *);
 static char *check_shape(const char *text, size_t len,
                          const struct rpc_limits *);
 
+/* Fills in 'object' with borrowed references to the members of 'json', which
+ * must outlive it.  'place' is where the object stands, NULL if its errors
+ * shall not say. */
 char *
 msg_object_init(struct msg_object *object, const struct msg_reader *reader,
                 const struct msg_place *place, json_t *json,
@@ -62,6 +65,9 @@ msg_object_init(struct msg_object *object, const struct msg_reader *reader,
     return NULL;
 }
 
+/* Apart from msg_object_init(), because an object that turns out to be
+ * malformed has one problem and not several.  'json' is what the object was
+ * made from. */
 void
 msg_object_note_unknown(const struct msg_object *object, json_t *json)
 {
@@ -126,6 +132,7 @@ msg_text_dup(const struct msg_object *object, int field, char **textp)
     return error;
 }
 
+/* The parsers below are strict enough to bound what they take. */
 char *
 msg_id(const struct msg_object *object, int field, struct uuid *id)
 {
@@ -163,7 +170,7 @@ msg_kind(const struct msg_object *object, int field, enum sg_kind *kind)
     return error;
 }
 
-/* An integer of 'min' or more. */
+/* An integer of 'min' or more.  A number with a fraction is none, even 5.0. */
 char *
 msg_int(const struct msg_object *object, int field, int64_t min,
         int64_t *valuep)
@@ -195,6 +202,8 @@ msg_bool(const struct msg_object *object, int field, bool *valuep)
     return NULL;
 }
 
+/* A list of at most 'limit' elements, checked before anything is made of it.
+ * The array is borrowed. */
 char *
 msg_array(const struct msg_object *object, int field, size_t limit,
           json_t **arrayp)
@@ -210,6 +219,8 @@ msg_array(const struct msg_object *object, int field, size_t limit,
     return NULL;
 }
 
+/* With 'with_revision', a missing revision is an error; without, one that is
+ * there is ignored and the result's is 0. */
 char *
 msg_ref(const struct msg_reader *reader, const struct msg_place *place,
         json_t *json, bool with_revision, struct sg_ref *refp)
@@ -263,6 +274,7 @@ msg_error_value(const struct msg_place *place, const char *value,
     return error;
 }
 
+/* 'place' begins at the object that owns the list. */
 void
 msg_refuse(struct sg_refusal **refused, size_t *n,
            const struct msg_place *place, const char *reason)
@@ -289,6 +301,7 @@ msg_problem(const struct msg_reader *reader, char *problem)
     free(problem);
 }
 
+/* The first to see bytes from outside.  The result belongs to the caller. */
 char *
 msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
           json_t **jsonp)
@@ -322,6 +335,8 @@ msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
     return NULL;
 }
 
+/* Returns the array, perhaps moved.  No capacity has to be kept: at a power of
+ * two the array is full. */
 void *
 msg_grow(void *array, size_t n, size_t element_size)
 {

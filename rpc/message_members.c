@@ -44,6 +44,8 @@ static uint64_t range_length(const struct sg_prefix *first,
 static void next_address(struct sg_prefix *);
 static bool lists_intersect(struct sg_prefix_list *, struct sg_prefix_list *);
 
+/* On success the caller owns what '*membersp' points to.  A whole list may
+ * name a member twice; it is a set for whoever takes it. */
 char *
 msg_members(const struct msg_reader *reader, const struct msg_place *place,
             json_t *json, struct sg_members_spec *membersp)
@@ -90,6 +92,7 @@ read_members(const struct msg_object *object, struct sg_members_spec *members)
     return read_whole_array(object, MEMBERS_MEMBERS, &members->added);
 }
 
+/* A side that is absent is empty: in a delta, absence takes nothing away. */
 static char *
 read_delta(const struct msg_object *object, struct sg_members_spec *members)
 {
@@ -109,6 +112,7 @@ read_delta(const struct msg_object *object, struct sg_members_spec *members)
     if (!error) {
         error = read_member_array(object, MEMBERS_REMOVED, &members->removed);
     }
+    /* Which of the two came last?  Nobody can say. */
     if (!error && lists_intersect(&members->added, &members->removed)) {
         error = msg_error(object->place,
                           "a member is both added and removed");
@@ -181,6 +185,8 @@ read_whole_array(const struct msg_object *object, int field,
         if (length > limit - list->n) {
             return msg_error(&at, "more than %"PRIuSIZE" members", limit);
         }
+        /* Counted down so that the last address is not incremented: it may be
+         * the highest there is. */
         for (;;) {
             sg_prefix_list_add(list, &p);
             if (!--length) {
@@ -235,6 +241,7 @@ range_length(const struct sg_prefix *first, const struct sg_prefix *last)
     return difference + 1;
 }
 
+/* Adds one, in network byte order. */
 static void
 next_address(struct sg_prefix *p)
 {

@@ -44,6 +44,7 @@ static const char *parse_pair(json_t *, const struct sg_mac *,
 static const char *parse_port_address(json_t *, struct sg_prefix *);
 static int compare_uuids(const void *, const void *);
 
+/* On success the caller owns what '*portp' points to. */
 char *
 msg_port(const struct msg_reader *reader, const struct msg_place *place,
          json_t *json, struct sg_port_spec *portp)
@@ -127,6 +128,7 @@ read_device(const struct msg_object *object, struct sg_port_spec *port)
     return NULL;
 }
 
+/* Without its MAC a port has no source check, so this one is not left out. */
 static char *
 read_mac(const struct msg_object *object, struct sg_port_spec *port)
 {
@@ -144,6 +146,7 @@ read_mac(const struct msg_object *object, struct sg_port_spec *port)
     return NULL;
 }
 
+/* An address that is left out makes the port narrower, never wider. */
 static char *
 read_fixed_ips(const struct msg_object *object, struct sg_port_spec *port)
 {
@@ -179,6 +182,7 @@ read_fixed_ips(const struct msg_object *object, struct sg_port_spec *port)
     return NULL;
 }
 
+/* The same address with two MACs is two pairs. */
 static char *
 read_pairs(const struct msg_object *object, struct sg_port_spec *port)
 {
@@ -213,6 +217,7 @@ read_pairs(const struct msg_object *object, struct sg_port_spec *port)
     return NULL;
 }
 
+/* The groups, sorted and each once. */
 static char *
 read_groups(const struct msg_object *object, struct sg_port_spec *port)
 {
@@ -239,6 +244,7 @@ read_groups(const struct msg_object *object, struct sg_port_spec *port)
         port->groups[port->n_groups++] = id;
     }
 
+    /* qsort() must not get a null pointer. */
     size_t n = 0;
     if (port->n_groups) {
         qsort(port->groups, port->n_groups, sizeof *port->groups,
@@ -273,6 +279,8 @@ parse_fixed_ip(json_t *value, struct sg_prefix *ip)
     return reason;
 }
 
+/* Other keys of a pair are Neutron's business ("active", say).  An absent MAC
+ * is the port's; an unreadable one is not. */
 static const char *
 parse_pair(json_t *value, const struct sg_mac *port_mac, struct sg_pair *pair)
 {

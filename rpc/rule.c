@@ -31,6 +31,8 @@ static const char *parse_remote(const struct rpc_rule_fields *,
 static bool is_icmp(const struct sg_rule *);
 static bool in_range(int64_t value, int64_t max);
 
+/* The order of the checks is that of what they need to know: the family before
+ * the meaning of "icmp", the protocol before that of a port range. */
 const char *
 rpc_rule_from_fields(const struct rpc_rule_fields *fields,
                      struct sg_rule *rule)
@@ -118,6 +120,7 @@ rpc_protocol_from_string(const char *text, int *protocol)
     return true;
 }
 
+/* Those whose packets begin with source and destination port. */
 bool
 rpc_protocol_has_ports(int protocol)
 {
@@ -133,6 +136,8 @@ rpc_protocol_has_ports(int protocol)
     }
 }
 
+/* Spelled as Neutron spells them: there is no tradition of other spellings, so
+ * another one is a mistake. */
 static const char *
 parse_basics(const struct rpc_rule_fields *fields, struct sg_rule *rule)
 {
@@ -226,6 +231,8 @@ parse_icmp(const struct rpc_rule_fields *fields, struct sg_rule *rule)
     return NULL;
 }
 
+/* Two remotes would mean "both", which one rule cannot say.  A prefix of any
+ * kind will do, multicast too: it may be a destination. */
 static const char *
 parse_remote(const struct rpc_rule_fields *fields, struct sg_rule *rule)
 {

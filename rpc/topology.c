@@ -51,6 +51,8 @@ rpc_group_exchange(enum sg_kind kind, const struct uuid *group)
     return xasprintf("%s"UUID_FMT FANOUT_SUFFIX, prefix, UUID_ARGS(group));
 }
 
+/* Takes only names that rpc_group_exchange() makes.  On failure '*kind' and
+ * '*group' are untouched. */
 bool
 rpc_group_from_exchange(const char *name, enum sg_kind *kind,
                         struct uuid *group)

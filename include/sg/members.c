@@ -58,6 +58,7 @@ sg_members_count(const struct sg_members *members)
     return hmap_count(&members->hmap);
 }
 
+/* Is this very entry in the set?  An address is not looked for in prefixes. */
 bool
 sg_members_contains(const struct sg_members *members,
                     const struct sg_prefix *p)
@@ -114,6 +115,7 @@ sg_prefix_list_add(struct sg_prefix_list *list, const struct sg_prefix *p)
     list->p[list->n++] = *p;
 }
 
+/* By sg_prefix_compare(); duplicates stay. */
 void
 sg_prefix_list_sort(struct sg_prefix_list *list)
 {
@@ -156,6 +158,7 @@ sg_members_diff(const struct sg_members *from, const struct sg_members *to,
     }
 }
 
+/* 'hash' is sg_prefix_hash(p), which most callers have already. */
 static struct sg_member *
 find_member(const struct sg_members *members, const struct sg_prefix *p,
             uint32_t hash)

@@ -53,6 +53,8 @@ sg_direction_name(enum sg_direction direction)
     OVS_NOT_REACHED();
 }
 
+/* A prefix without a length is a single address.  Users type "198.51.100.7/24"
+ * and mean the network, so host bits are cleared and not refused. */
 bool
 sg_prefix_from_string(const char *text, struct sg_prefix *p)
 {
@@ -84,6 +86,7 @@ sg_address_from_string(const char *text, struct sg_prefix *p)
     return true;
 }
 
+/* The shortest text, as RFC 5952 has it for IPv6 (inet_ntop() does). */
 char *
 sg_prefix_format(const struct sg_prefix *p, char buf[SG_PREFIX_STRLEN])
 {
@@ -162,6 +165,8 @@ sg_prefix_unusable(const struct sg_prefix *p)
     return NULL;
 }
 
+/* The form is told from the length and the third character; then the text must
+ * keep to it. */
 bool
 sg_mac_from_string(const char *text, struct sg_mac *mac)
 {
@@ -214,6 +219,8 @@ sg_mac_link_local(const struct sg_mac *mac, struct sg_prefix *p)
     };
 }
 
+/* The all-zero UUID stands for "none" in our structs, so nobody may be called
+ * that. */
 bool
 sg_id_from_string(const char *text, struct uuid *id)
 {
@@ -336,6 +343,7 @@ parse_address(const char *text, size_t len, struct sg_prefix *p)
             && !is_v4_mapped(p));
 }
 
+/* Decimal, without sign, blanks or leading zeros, up to 'max'. */
 static bool
 parse_plen(const char *text, uint8_t max, uint8_t *plen)
 {
@@ -355,6 +363,8 @@ parse_plen(const char *text, uint8_t max, uint8_t *plen)
     return true;
 }
 
+/* Makes the prefix canonical.  For IPv4 the unused bytes are cleared as well,
+ * if they were not. */
 static void
 mask_host_bits(struct sg_prefix *p)
 {

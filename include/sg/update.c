@@ -39,7 +39,8 @@ sg_update_init(struct sg_update *update, enum sg_method method)
     update->method = method;
 }
 
-/* Frees what 'update' owns; it must be initialised again before any use. */
+/* Frees what 'update' owns, all arrays whether the method uses them or not; it
+ * must be initialised again before any use. */
 void
 sg_update_uninit(struct sg_update *update)
 {
@@ -64,6 +65,7 @@ sg_update_uninit(struct sg_update *update)
     free(update->refs);
 }
 
+/* Frees both lists and leaves them empty. */
 void
 sg_members_spec_uninit(struct sg_members_spec *spec)
 {
@@ -71,6 +73,7 @@ sg_members_spec_uninit(struct sg_members_spec *spec)
     sg_prefix_list_uninit(&spec->removed);
 }
 
+/* Frees what 'request' owns; an all-zero one owns nothing. */
 void
 sg_sync_request_uninit(struct sg_sync_request *request)
 {
@@ -83,6 +86,7 @@ sg_sync_request_uninit(struct sg_sync_request *request)
     free(request->page);
 }
 
+/* Frees what 'report' owns; an all-zero one owns nothing. */
 void
 sg_report_uninit(struct sg_report *report)
 {
