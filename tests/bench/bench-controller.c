@@ -18,8 +18,6 @@
  *                             one before it is in the kernel
  *   paced add|delete G N US   N changes, one each US microseconds, 0: at once
  *   floor N                   the same by one netlink message each, from here
- *   nudge US                  nothing but change after change until the next
- *                             command (something for a profiler to look at)
  *
  * The time at which a change "is in the kernel" is known between two looks at
  * the set; the answer says how far these were apart.  The agent is quiet when
@@ -74,6 +72,7 @@ struct bench {
     pid_t agent;
     int64_t look_ns;            /* Between two looks at a set. */
     int64_t last_service;
+    int input;                  /* poll_fd_wait() takes no descriptor 0. */
     char sets[SYNTHETIC_MAX_GROUPS][SG_N_FAMILIES][FW_SET_LEN];
 };
 
@@ -500,33 +499,6 @@ do_floor(struct bench *b, size_t n)
 }
 
 static bool
-input_waits(void)
-{
-    struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
-
-    return poll(&pfd, 1, 0) > 0;
-}
-
-/* One isolated change each 'us' microseconds, to and fro. */
-static void
-do_nudge(struct bench *b, int64_t us)
-{
-    uint64_t n = 0;
-
-    for (int64_t next = cpu_now_ns(); !input_waits(); n++) {
-        change_members(b, 0, n & 1 ? SYNTHETIC_DELETE : SYNTHETIC_ADD, 1);
-        next += us * NS_PER_US;
-        serve_until(b, next);
-    }
-    if (n & 1) {
-        change_members(b, 0, SYNTHETIC_DELETE, 1);
-        n++;
-    }
-    serve_until(b, cpu_now_ns() + SETTLE_NS);
-    printf("{\"measure\": \"nudge\", \"n\": %"PRIu64"}\n", n);
-}
-
-static bool
 group_ok(const struct bench *b, size_t g, size_t n, const char *op,
          enum synthetic_change *change)
 {
@@ -564,12 +536,18 @@ run_command(struct bench *b, const char *line)
         do_paced(b, change, g, n, us);
     } else if (sscanf(line, "floor %zu", &n) == 1 && n && n <= MAX_CHANGES) {
         do_floor(b, n);
-    } else if (sscanf(line, "nudge %"SCNd64, &us) == 1 && us > 0) {
-        do_nudge(b, us);
     } else {
         ovs_fatal(0, "command not understood: %s", line);
     }
     fflush(stdout);
+}
+
+static bool
+input_waits(const struct bench *b)
+{
+    struct pollfd pfd = { .fd = b->input, .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0;
 }
 
 /* Serves the agent until a command comes, and runs it; false at the end of
@@ -580,14 +558,14 @@ next_command(struct bench *b)
     char line[MAX_LINE];
 
     service(b);
-    if (input_waits()) {
+    if (input_waits(b)) {
         if (!fgets(line, sizeof line, stdin)) {
             return false;
         }
         run_command(b, line);
     }
     controller_wait(b->controller);
-    poll_fd_wait(STDIN_FILENO, POLLIN);
+    poll_fd_wait(b->input, POLLIN);
     poll_block();
     return true;
 }
@@ -706,6 +684,10 @@ main(int argc, char *argv[])
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_WARN);
 
     b->look_ns = options.look_ns;
+    b->input = dup(STDIN_FILENO);
+    if (b->input < 0) {
+        ovs_fatal(errno, "cannot read commands");
+    }
     epoch = (struct sg_epoch) { time_wall_msec(), getpid() };
     synthetic_init(&b->policy, &options.policy, &epoch);
     error = kernel_view_open(&b->kernel);
