@@ -124,7 +124,8 @@ IO_SRCS += rpc/resolver.c
 
 # P files of the programs under tools/, so that unit tests can reach them.
 # libsgtools.a.
-#TOOLS_SRCS += tools/output.c
+TOOLS_SRCS += tools/columns.c
+TOOLS_SRCS += tools/output.c
 TOOLS_SRCS += tools/sg-controller/answer.c
 TOOLS_SRCS += tools/sg-controller/beacon.c
 TOOLS_SRCS += tools/sg-controller/diff.c
@@ -143,7 +144,7 @@ TOOLS_SRCS += tools/sg-controller/topology.c
 # The programs' own files: main and what only that program has.
 AGENT_SRCS += agent/main.c
 
-#SGCTL_SRCS += tools/sgctl.c
+SGCTL_SRCS += tools/sgctl.c
 
 CONTROLLER_SRCS += tools/sg-controller/commands.c
 CONTROLLER_SRCS += tools/sg-controller/files.c
