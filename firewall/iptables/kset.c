@@ -630,6 +630,12 @@ members_cb(const struct nlmsghdr *nlh, void *aux_)
     struct nlattr *attr, *data;
 
     mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
+        /* An empty set has a family, too. */
+        if (mnl_attr_get_type(attr) == IPSET_ATTR_FAMILY
+            && mnl_attr_get_u8(attr) != nfproto(aux->family)) {
+            errno = EINVAL;
+            return MNL_CB_ERROR;
+        }
         if (mnl_attr_get_type(attr) != IPSET_ATTR_ADT) {
             continue;
         }

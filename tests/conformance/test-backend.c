@@ -240,6 +240,7 @@ BACKEND_TEST(set_bad_members)
     /* A set of the other family than the caller thinks. */
     CHECK_EQ(add(f, SET4, SG_IPV6, &six, 1, &n_done), EINVAL);
     CHECK_EQ(add(f, SET6, SG_IPV4, &good, 1, &n_done), EINVAL);
+    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV6, &list), EINVAL);
     REQUIRE(!add(f, SET4, SG_IPV4, &good, 1, NULL));
     CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV6, &list), EINVAL);
     CHECK_UEQ(list.n, 0);
