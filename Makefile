@@ -173,6 +173,7 @@ TESTLIB_SRCS += tests/lib/update-text.c
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
 UNIT_TESTS += tests/property/test-firewall-prop.c
 UNIT_TESTS += tests/property/test-plan-prop.c
+UNIT_TESTS += tests/property/test-render-prop.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-config.c
 UNIT_TESTS += tests/unit/test-diff.c
@@ -184,11 +185,13 @@ UNIT_TESTS += tests/unit/test-message-codec.c
 UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
+UNIT_TESTS += tests/unit/test-output.c
 UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-policy.c
 UNIT_TESTS += tests/unit/test-prober-account.c
 UNIT_TESTS += tests/unit/test-protocol-doc.c
+UNIT_TESTS += tests/unit/test-render.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
@@ -208,6 +211,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 #FUZZ_TARGETS += tests/fuzz/fuzz-message.c
 
 GOLDEN_TESTS += tests/golden/golden-render.c
+GOLDEN_TESTS += tests/golden/golden-sync.c
 
 # These link everything and may need a private network namespace or root.
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
@@ -222,6 +226,7 @@ BENCH_TESTS += tests/bench/bench-backend.c
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.
 IO_TESTS += tests/bench/bench-controller.c
+IO_TESTS += tests/bench/bench-amqp.c
 IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
 

@@ -59,6 +59,7 @@ static void show_each(const json_t *list,
 static void show_port(const json_t *port, struct ds *);
 static void show_group(const json_t *group, struct ds *);
 static void show_half(const json_t *group, const char *half, struct ds *);
+static void put_if(struct columns *, const json_t *half, const char *key);
 static void put_reasons(struct ds *, const json_t *list, const char *title);
 static void put_refused(struct ds *, const json_t *list);
 static void put_value(struct ds *, const char *label, const char *format, ...)
@@ -354,16 +355,27 @@ show_groups(const json_t *d, const struct output_query *query, struct ds *out)
 
         columns_put(&columns, "%s", str(group, "id"));
         columns_put(&columns, "%s", str(rules, "state"));
-        columns_put(&columns, "%lld", num(rules, "count"));
-        columns_put(&columns, "%lld", num(rules, "revision"));
+        put_if(&columns, rules, "count");
+        put_if(&columns, rules, "revision");
         columns_put(&columns, "%s", str(members, "state"));
-        columns_put(&columns, "%lld", num(members, "ipv4"));
-        columns_put(&columns, "%lld", num(members, "ipv6"));
-        columns_put(&columns, "%lld", num(members, "prefix_members"));
-        columns_put(&columns, "%lld", num(members, "revision"));
+        put_if(&columns, members, "ipv4");
+        put_if(&columns, members, "ipv6");
+        put_if(&columns, members, "prefix_members");
+        put_if(&columns, members, "revision");
     }
     columns_print(&columns, out);
     columns_uninit(&columns);
+}
+
+/* A number of half a group; none if there is nothing that it could count. */
+static void
+put_if(struct columns *columns, const json_t *half, const char *key)
+{
+    if (!strcmp(str(half, "state"), "absent")) {
+        columns_put(columns, "%s", "");
+    } else {
+        columns_put(columns, "%lld", num(half, key));
+    }
 }
 
 static void
