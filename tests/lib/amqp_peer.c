@@ -5,11 +5,13 @@
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rpc/amqp_client.h"
@@ -18,6 +20,7 @@
 
 struct peer {
     amqp_connection_state_t state;
+    uint64_t tag;               /* Of the last publish. */
 };
 
 static void
@@ -68,7 +71,7 @@ must(amqp_rpc_reply_t reply, const char *what)
 struct peer *
 peer_open(void)
 {
-    struct peer *peer = xmalloc(sizeof *peer);
+    struct peer *peer = xzalloc(sizeof *peer);
     char host[64];
     uint16_t port;
 
@@ -199,21 +202,76 @@ peer_exchange_exists(struct peer *peer, const char *name)
     return exists;
 }
 
+/* Waits until everything up to publish 'last_tag' is confirmed. */
+static void
+wait_confirms(struct peer *peer, uint64_t last_tag)
+{
+    const amqp_basic_ack_t *ack;
+    amqp_frame_t frame;
+
+    do {
+        amqp_maybe_release_buffers(peer->state);
+        if (amqp_simple_wait_frame(peer->state, &frame)
+            || frame.payload.method.id != AMQP_BASIC_ACK_METHOD) {
+            ovs_fatal(0, "peer: not confirmed");
+        }
+        ack = frame.payload.method.decoded;
+    } while (ack->delivery_tag < last_tag);
+}
+
 void
 peer_publish(struct peer *peer, const char *exchange, const char *key,
              void *body, size_t len)
 {
     const amqp_bytes_t bytes = { len, body };
-    amqp_frame_t frame;
 
     amqp_maybe_release_buffers(peer->state);
     if (amqp_basic_publish(peer->state, 1, amqp_cstring_bytes(exchange),
                            amqp_cstring_bytes(key), false, false, NULL,
-                           bytes)
-        || amqp_simple_wait_frame(peer->state, &frame)
-        || frame.payload.method.id != AMQP_BASIC_ACK_METHOD) {
+                           bytes)) {
         ovs_fatal(0, "peer: cannot publish to \"%s\"", exchange);
     }
+    wait_confirms(peer, ++peer->tag);
+}
+
+static int64_t
+now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+void
+peer_publish_many(struct peer *peer, const char *exchange, const char *key,
+                  size_t len, int n, int gap_us)
+{
+    char *body = xmalloc(MAX(len, 32));
+    int64_t next = now_ns();
+
+    memset(body, 'x', len);
+    for (int i = 0; i < n; i++) {
+        const amqp_bytes_t bytes = { len, body };
+
+        if (gap_us) {
+            const struct timespec until = {
+                next / 1000000000, next % 1000000000,
+            };
+
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+            next += gap_us * 1000;
+        }
+        body[snprintf(body, 32, "%"PRId64" ", now_ns())] = 'x';
+        if (amqp_basic_publish(peer->state, 1, amqp_cstring_bytes(exchange),
+                               amqp_cstring_bytes(key), false, false, NULL,
+                               bytes)) {
+            ovs_fatal(0, "peer: cannot publish");
+        }
+    }
+    peer->tag += n;
+    wait_confirms(peer, peer->tag);
+    free(body);
 }
 
 static void

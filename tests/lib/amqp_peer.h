@@ -37,6 +37,11 @@ int peer_count_consumers(struct peer *, const char *queue);
 bool peer_exchange_exists(struct peer *, const char *name);
 void peer_publish(struct peer *, const char *exchange, const char *key,
                   void *body, size_t len);
+/* Publishes 'n' messages, 'gap_us' microseconds apart or (0) as fast as the
+ * broker takes them.  Each begins with "<CLOCK_MONOTONIC in ns> " and is then
+ * filled up to 'len' bytes. */
+void peer_publish_many(struct peer *, const char *exchange, const char *key,
+                       size_t len, int n, int gap_us);
 /* Takes the oldest message of the queue; NULL if it is empty.  A malloc'd
  * string; properties are checked to be those of oslo.messaging. */
 char *peer_get(struct peer *, const char *queue, size_t *lenp);
