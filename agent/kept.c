@@ -46,11 +46,17 @@ kept_add(struct kept *k, const struct sg_update *update)
         return;
     }
 
-    struct kept_update *u = xmalloc(sizeof *u);
+    struct kept_update *u = xzalloc(sizeof *u);
     clone_update(&u->update, update);
+    kept_push(k, u);
+}
+
+void
+kept_push(struct kept *k, struct kept_update *u)
+{
     ovs_list_push_back(&k->updates, &u->node);
     k->n++;
-    k->bytes += bytes;
+    k->bytes += update_bytes(&u->update);
 }
 
 struct kept_update *

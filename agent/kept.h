@@ -19,6 +19,7 @@
 struct kept_update {
     struct ovs_list node;
     struct sg_update update;
+    unsigned int n_replays;     /* In vain so far. */
 };
 
 struct kept {
@@ -32,6 +33,8 @@ void kept_uninit(struct kept *);
 void kept_clear(struct kept *);
 /* Appends a copy. */
 void kept_add(struct kept *, const struct sg_update *);
+/* Puts back what was popped, at the end.  Takes ownership. */
+void kept_push(struct kept *, struct kept_update *);
 /* Removes the oldest, NULL if there is none; the caller frees it with
  * kept_update_destroy(). */
 struct kept_update *kept_pop(struct kept *);

@@ -372,8 +372,11 @@ list_tracks(const struct policy_store *ps, bool lingering_too,
     list->n = 0;
     HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
         if (t->users || lingering_too) {
+            bool orphaned = *track_state(t) == SG_ORPHANED;
+
             sg_ref_list_add(list, &(struct sg_ref) {
-                .kind = t->kind, .id = t->id, .revision = *track_revision(t),
+                .kind = t->kind, .id = t->id,
+                .revision = orphaned ? 0 : *track_revision(t),
             });
         }
     }

@@ -88,7 +88,7 @@ bool policy_store_take_dirty(struct policy_store *, struct store_dirty *);
 void store_dirty_uninit(struct store_dirty *);
 
 /* Everything the host needs, sorted by kind and id, with the revision held
- * (0: none, or not of this epoch). */
+ * (0: none, not of this epoch, or orphaned: not what a controller has). */
 void policy_store_needs(const struct policy_store *, struct sg_ref_list *);
 
 /* Does a change of 'hash' (a beacon entry) concern something needed here that

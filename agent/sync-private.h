@@ -68,8 +68,13 @@ struct sync {
     char last_error[160];
 };
 
+/* After a gap; spreads the questions of the hosts of a cloud. */
+#define SYNC_GAP_SPREAD_MS 1000
+
 /* sync.c */
 uint64_t sync_random(struct sync *);
+/* Some time from 'now' to 'now' + 'ms'. */
+long long int sync_spread(struct sync *, long long int now, int ms);
 void sync_want_full(struct sync *, long long int when);
 bool sync_has_newer(const struct sync *);
 void sync_note_newer(struct sync *, const struct sg_epoch *,

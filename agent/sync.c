@@ -13,7 +13,6 @@
 #include "util.h"
 
 /* Spreads, so that the hosts of a cloud do not all ask at once. */
-#define SYNC_GAP_SPREAD_MS 1000
 #define SYNC_RECONNECT_SPREAD_MS 1000
 #define SYNC_EPOCH_SPREAD_MS 1000
 #define SYNC_LOST_SPREAD_MS 5000
@@ -23,10 +22,12 @@
 #define SYNC_LOST_BEACONS 2
 #define SYNC_STALE_BEACONS 3
 
-/* A loop that was due that long ago has stood still. */
+/* sync_run() wants to be called that often even if there is nothing to do; a
+ * loop that was due SYNC_STALL_MS ago has stood still. */
+#define SYNC_PULSE_MS 5000
 #define SYNC_STALL_MS 10000
 
-static long long int spread(struct sync *, long long int now, int ms);
+static long long int next_question(const struct sync *);
 static void receive_beacon(struct sync *, const struct sg_update *,
                            long long int now);
 static void receive_resync(struct sync *, const struct sg_update *,
@@ -99,7 +100,7 @@ sync_connected(struct sync *s, long long int now)
     s->beacon_seq = -1;
     sync_objects_refresh(&s->objects, s->store, now);
     sync_want_full(s, s->was_connected
-              ? spread(s, now, SYNC_RECONNECT_SPREAD_MS) : now);
+              ? sync_spread(s, now, SYNC_RECONNECT_SPREAD_MS) : now);
     s->was_connected = true;
 }
 
@@ -241,7 +242,7 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         && now - s->due > SYNC_STALL_MS) {
         /* The broker may have dropped what we did not fetch. */
         s->doubt++;
-        sync_want_full(s, spread(s, now, SYNC_LOST_SPREAD_MS));
+        sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
     }
     sync_objects_refresh(&s->objects, s->store, now);
     if (s->call.active && !s->call.page_due && now >= s->call.deadline) {
@@ -252,7 +253,7 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         s->call.page_due = false;
         sync_call_send(s, now, msg_id, request);
         sent = true;
-    } else if (now >= sync_next(s)) {
+    } else if (!s->call.active && now >= next_question(s)) {
         sync_call_begin(s, s->full_at <= now, now);
         if (s->call.active) {
             sync_call_send(s, now, msg_id, request);
@@ -280,19 +281,13 @@ sync_take_bindings(struct sync *s, long long int now, char ***exchanges,
 long long int
 sync_next(const struct sync *s)
 {
-    long long int next = s->full_at;
-
     if (!s->connected) {
         return LLONG_MAX;
     }
     if (s->call.active) {
         return s->call.page_due ? LLONG_MIN : s->call.deadline;
     }
-    /* While a full question is due anyway, parts of it need no asking. */
-    if (s->session_complete && !sync_has_newer(s)) {
-        next = MIN(next, sync_objects_counts(&s->objects).next_ask);
-    }
-    return next == LLONG_MAX ? next : MAX(next, s->hold_until);
+    return MIN(next_question(s), s->now + SYNC_PULSE_MS);
 }
 
 void
@@ -343,6 +338,7 @@ sync_object_state(const struct sync *s, enum sg_kind kind,
                   const struct uuid *id)
 {
     const struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
+    struct store_object object;
 
     if (!e || !e->needed) {
         return SYNC_OBJECT_NEW;
@@ -352,9 +348,29 @@ sync_object_state(const struct sync *s, enum sg_kind kind,
         return SYNC_OBJECT_CONFIRMED;
     } else if (e->answered) {
         return SYNC_OBJECT_UNCONFIRMED;
+    } else if (policy_store_object(s->store, kind, id, &object)
+               && object.state != SG_ABSENT) {
+        /* It came along with the answer for another object. */
+        return SYNC_OBJECT_UNCONFIRMED;
     } else {
         return e->was_asked ? SYNC_OBJECT_ASKED : SYNC_OBJECT_NEW;
     }
+}
+
+/* When the next question is to be asked, if none is outstanding. */
+static long long int
+next_question(const struct sync *s)
+{
+    long long int next = s->full_at;
+
+    if (!s->connected) {
+        return LLONG_MAX;
+    }
+    /* While a full question is due anyway, parts of it need no asking. */
+    if (s->session_complete && !sync_has_newer(s)) {
+        next = MIN(next, sync_objects_counts(&s->objects).next_ask);
+    }
+    return next == LLONG_MAX ? next : MAX(next, s->hold_until);
 }
 
 /* splitmix64: jitter and message ids need no better numbers. */
@@ -369,8 +385,8 @@ sync_random(struct sync *s)
 }
 
 /* Some time from 'now' to 'now' + 'ms'. */
-static long long int
-spread(struct sync *s, long long int now, int ms)
+long long int
+sync_spread(struct sync *s, long long int now, int ms)
 {
     return now + (long long int) (sync_random(s) % ((unsigned int) ms + 1));
 }
@@ -397,7 +413,7 @@ sync_note_newer(struct sync *s, const struct sg_epoch *epoch,
         s->newer = *epoch;
         kept_clear(&s->kept);
         if (!s->call.active || !s->call.full) {
-            sync_want_full(s, spread(s, now, SYNC_EPOCH_SPREAD_MS));
+            sync_want_full(s, sync_spread(s, now, SYNC_EPOCH_SPREAD_MS));
         }
     }
 }
@@ -416,7 +432,7 @@ receive_beacon(struct sync *s, const struct sg_update *update,
         s->beacons_lost += (uint64_t) lost;
         if (lost >= SYNC_LOST_BEACONS) {
             s->doubt++;
-            sync_want_full(s, spread(s, now, SYNC_LOST_SPREAD_MS));
+            sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
         }
     }
     s->beacon_seq = update->seq;
@@ -431,13 +447,13 @@ receive_beacon(struct sync *s, const struct sg_update *update,
 
             if (e && !e->asked) {
                 sync_objects_doubt(&s->objects, e, b->revision,
-                                   spread(s, now, SYNC_GAP_SPREAD_MS));
+                                   sync_spread(s, now, SYNC_GAP_SPREAD_MS));
             }
         }
     }
     if (update->more) {
         s->doubt++;
-        sync_want_full(s, spread(s, now, SYNC_MORE_SPREAD_MS));
+        sync_want_full(s, sync_spread(s, now, SYNC_MORE_SPREAD_MS));
     }
 }
 
@@ -478,7 +494,7 @@ receive_change(struct sync *s, const struct sg_update *update,
 
         if (e && !e->asked) {
             sync_objects_doubt(&s->objects, e, 0,
-                               spread(s, now, SYNC_GAP_SPREAD_MS));
+                               sync_spread(s, now, SYNC_GAP_SPREAD_MS));
         }
     }
     if (ask.n || (s->call.active && s->call.fresh)) {

@@ -73,7 +73,8 @@ bool sync_run(struct sync *, long long int now, char msg_id[33],
  * as a sorted array of malloc'd names; only if it changed since last time. */
 bool sync_take_bindings(struct sync *, long long int now, char ***exchanges,
                         size_t *n);
-/* When sync_run() wants to be called next (ms, LLONG_MAX: no need). */
+/* When sync_run() wants to be called next (ms, LLONG_MAX: no need).  A call
+ * that comes 10 s too late is taken for a stall of the loop. */
 long long int sync_next(const struct sync *);
 
 struct sync_status {

@@ -27,6 +27,9 @@
 #define SYNC_MAX_HAVE 20000
 /* Pages of one answer. */
 #define SYNC_MAX_PAGES 4096
+/* Answers after which a message that fits none of them is dropped: it claims
+ * to build on something that the controller does not have. */
+#define SYNC_MAX_REPLAYS 3
 
 static void fill_request(struct sync *, struct sg_ref_list *asked);
 static void fill_have(struct sync *, const struct sg_ref_list *asked);
@@ -385,6 +388,8 @@ replay(struct sync *s, long long int now)
         struct sg_ref_list ask = { NULL, 0, 0 };
         bool again = false;
 
+        /* Answers older than a message are rare; asking again soon is not
+         * worth a crowd of hosts that all do. */
         switch (rpc_order_epoch(&s->epoch, &u->update.epoch)) {
         case RPC_EPOCH_OLD:
             break;
@@ -393,23 +398,25 @@ replay(struct sync *s, long long int now)
             break;
         case RPC_EPOCH_SAME:
             policy_store_update(s->store, &u->update, now, &ask);
-            again = ask.n > 0;
+            again = ask.n > 0 && ++u->n_replays < SYNC_MAX_REPLAYS;
             break;
         }
-        for (size_t j = 0; j < ask.n; j++) {
+        for (size_t j = 0; again && j < ask.n; j++) {
             struct sync_entry *e = sync_objects_find(&s->objects,
                                                      ask.refs[j].kind,
                                                      &ask.refs[j].id);
 
             if (e) {
-                sync_objects_doubt(&s->objects, e, 0, now);
+                sync_objects_doubt(&s->objects, e, 0,
+                                   sync_spread(s, now, SYNC_GAP_SPREAD_MS));
             }
         }
         sg_ref_list_clear(&ask);
         if (again) {
-            kept_add(&s->kept, &u->update);
+            kept_push(&s->kept, u);
+        } else {
+            kept_update_destroy(u);
         }
-        kept_update_destroy(u);
     }
 }
 

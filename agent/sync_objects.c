@@ -238,7 +238,8 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->asked_bound = e->bound;
         e->said_unknown = false;
         sg_ref_list_add(list, &(struct sg_ref) {
-            .kind = e->kind, .id = e->id, .revision = object.revision,
+            .kind = e->kind, .id = e->id,
+            .revision = object.state == SG_ORPHANED ? 0 : object.revision,
         });
     }
     so->dirty = true;
@@ -327,8 +328,10 @@ settle(struct sync_entry *e, const struct policy_store *store,
 {
     struct store_object object;
     bool held = policy_store_object(store, e->kind, &e->id, &object);
+    /* Not named, but not held at a revision of this epoch either: then the
+     * answer is none for this object. */
     bool unknown = (e->said_unknown || !held || object.problem
-                    || object.state == SG_ABSENT);
+                    || object.state == SG_ORPHANED || !object.revision);
 
     e->said_unknown = false;
     e->unknown = unknown && e->needed;
@@ -352,7 +355,7 @@ settle(struct sync_entry *e, const struct policy_store *store,
     } else if (e->ask_at == LLONG_MAX) {
         /* Asked without a binding.  As long as that does not come, the only
          * way to follow the object is to ask now and then. */
-        e->ask_at = now + (e->bound ? 0 : SYNC_UNKNOWN_MAX_MS);
+        e->ask_at = now + SYNC_UNKNOWN_MAX_MS;
     }
 }
 
