@@ -594,13 +594,17 @@ KERNEL_TEST(lock_held)
     REQUIRE(!f->c->begin(f->b));
     CHECK(!stat(LOCK, &st));
     CHECK_EQ(st.st_mode & 07777, 0600);
+    int fd = open(LOCK, O_RDONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    CHECK(flock(fd, LOCK_SH | LOCK_NB) < 0);
+    close(fd);
     free(netns_run(NULL, "! timeout 0.2 iptables-legacy -w -A FORWARD"));
     f->c->end(f->b);
     free(netns_run(NULL, "iptables-legacy -L"));
 
     /* Theirs: we say so at once. */
-    int fd = open(LOCK, O_RDONLY | O_CLOEXEC);
-    REQUIRE(fd >= 0 && !flock(fd, LOCK_EX));
+    fd = open(LOCK, O_RDONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0 && !flock(fd, LOCK_SH));
     CHECK_EQ(f->c->begin(f->b), EAGAIN);
     CHECK_CONTAINS(f->c->error(f->b), LOCK);
     close(fd);
