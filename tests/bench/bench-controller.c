@@ -682,6 +682,9 @@ main(int argc, char *argv[])
     /* Without this the kernel adds up to 50 us to every short sleep. */
     prctl(PR_SET_TIMERSLACK, 1UL);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_WARN);
+    /* A measurement is one long turn of the loop. */
+    vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION,
+                    VLL_ERR);
 
     b->look_ns = options.look_ns;
     b->input = dup(STDIN_FILENO);

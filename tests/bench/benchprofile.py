@@ -11,9 +11,10 @@ import signal
 import subprocess
 import time
 
-# Samples a second and thread; the timer of the cpu-clock event runs only
-# while the thread does.
-SAMPLE_HZ = 10000
+# Samples a second and CPU.  Of all CPUs: a sampling timer of the process's
+# own would have to be set up and put away at each switch, which doubles what
+# a short wake-up costs.
+SAMPLE_HZ = 8000
 ATTACH_TIMEOUT = 10
 
 
@@ -83,10 +84,10 @@ def syscalls(where, pid):
     return {name: dict(counter) for name, counter in counts.items()}
 
 
-def sampling(pid, where):
-    """perf record of all threads, into the file `where'."""
-    return _attached(["perf", "record", "-q", "-e", "cpu-clock", "-F",
-                      str(SAMPLE_HZ), "-g", "-o", where, "-p", str(pid)],
+def sampling(where):
+    """perf record of all CPUs, into the file `where'."""
+    return _attached(["perf", "record", "-q", "-a", "-m", "1024", "-e",
+                      "cpu-clock", "-F", str(SAMPLE_HZ), "-g", "-o", where],
                      lambda: os.path.exists(where)
                      and os.path.getsize(where) > 0)
 
@@ -97,7 +98,7 @@ _PARTS = [
     ("sleep, wake up, switch",
      r"^(schedule|__schedule|schedule_hrtimeout_range.*|try_to_wake_up"
      r"|wake_up_q|default_wake_function|__wake_up\w*|pollwake|futex_wake"
-     r"|finish_task_switch.*)$"),
+     r"|finish_task_switch.*|eventfd_write|\w*sysvec_reschedule_ipi)$"),
     ("ipset", r"^(ip_set_\w+|hash_ip\w+|call_ad.*)$"),
     ("netlink", r"^(nfnetlink_\w+|netlink_\w+)$"),
     ("TCP", r"^(tcp_\w+|__tcp_\w+|inet_\w+|sock_\w+send\w*)$"),
@@ -110,9 +111,10 @@ def _classify(frames):
     A frame is (symbol, object)."""
     if not frames or "kernel" not in frames[0][1]:
         return None, os.path.basename(frames[0][1]) if frames else "?"
-    call = "interrupt"
+    call = "entry, exit, interrupt"
     for symbol, where in frames:
-        match = re.match(r"__(?:x64|arm64)_sys_(\w+)$", symbol)
+        match = re.match(r"(?:__(?:x64|arm64)_sys|ksys|__sys)_(\w+)$",
+                         symbol)
         if match:
             call = match.group(1)
             break
@@ -123,10 +125,11 @@ def _classify(frames):
     return call, "other"
 
 
-def samples(where):
+def samples(where, pid):
     """Counts of perf's samples: by thread, call and part; by symbol."""
     script = subprocess.run(
-        ["perf", "script", "-i", where, "-F", "comm,tid,ip,sym,dso"],
+        ["perf", "script", "-i", where, "--pid", str(pid),
+         "-F", "comm,tid,ip,sym,dso"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         universal_newlines=True, errors="replace").stdout
     places, symbols, total = (collections.Counter(), collections.Counter(),

@@ -34,7 +34,7 @@ def spread(values, form="%.1f"):
 def verdict(value, budget, aim=None):
     if value > budget:
         return "OVER"
-    return "ok, aim" if aim is not None and value <= aim else "ok"
+    return "aim met" if aim is not None and value <= aim else "ok"
 
 
 def table(head, rows):
@@ -190,7 +190,8 @@ def growth_table(found):
             "new group in each run.  Neutron and OVN: one update after the "
             "other, from 1 to 500.",
             table(["", "P", "set", "messages", "runs", "CPU", "unit",
-                   "idle subtracted", "budget", "", "wall to the last, ms",
+                   "idle subtracted", "budget", "verdict",
+                   "wall to the last, ms",
                    "Neutron", "OVN"], rows)]
 
 
