@@ -21,6 +21,9 @@ static void diff_members(const struct topology_group *old,
 static void diff_group(const struct topology_group *old,
                        const struct topology_group *new,
                        struct change_list *);
+static struct change *add_members(struct change_list *, const struct uuid *,
+                                  struct sg_prefix_list *added,
+                                  struct sg_prefix_list *removed);
 static struct change *add_change(struct change_list *, enum sg_kind,
                                  enum change_type, const struct uuid *);
 static int change_rank(const struct change *);
@@ -120,19 +123,32 @@ diff_members(const struct topology_group *old,
         return;
     }
     sg_members_diff(&old->members, &new->members, &added, &removed);
-    if (added.n || removed.n) {
-        struct change *change;
-
-        sg_prefix_list_sort(&added);
-        sg_prefix_list_sort(&removed);
-        change = add_change(changes, SG_KIND_MEMBERS, CHANGE_UPDATED,
-                            &new->id);
-        change->added = added;
-        change->removed = removed;
-    } else {
-        sg_prefix_list_uninit(&added);
-        sg_prefix_list_uninit(&removed);
+    if (removed.n) {
+        add_members(changes, &new->id, NULL, &removed)->joins_follow
+            = added.n > 0;
     }
+    if (added.n) {
+        add_members(changes, &new->id, &added, NULL);
+    }
+}
+
+/* Takes over 'added' and 'removed'; either may be NULL. */
+static struct change *
+add_members(struct change_list *changes, const struct uuid *group,
+            struct sg_prefix_list *added, struct sg_prefix_list *removed)
+{
+    struct change *change = add_change(changes, SG_KIND_MEMBERS,
+                                       CHANGE_UPDATED, group);
+
+    if (added) {
+        sg_prefix_list_sort(added);
+        change->added = *added;
+    }
+    if (removed) {
+        sg_prefix_list_sort(removed);
+        change->removed = *removed;
+    }
+    return change;
 }
 
 static struct change *

@@ -27,8 +27,10 @@ struct change {
     enum sg_kind kind;
     enum change_type type;
     struct uuid id;
-    /* Members that were updated: the net difference. */
+    /* Members that were updated: those that leave or those that join, never
+     * both.  A group that some leave and others join has two changes. */
     struct sg_prefix_list added, removed;
+    bool joins_follow;          /* The first of two. */
     /* Given by state.h. */
     int64_t revision;
     int64_t prev;               /* Revision before; 0 if it was created. */

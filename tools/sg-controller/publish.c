@@ -190,7 +190,8 @@ fill_rules(const struct plan *plan, const struct change *change,
     update->rules->revision = change->revision;
 }
 
-/* The difference in one message, or the whole list where that is shorter. */
+/* The difference in one message, or the whole list where that is shorter and
+ * does not hold members that may come only later. */
 static void
 fill_members(const struct plan *plan, const struct change *change,
              struct sg_update *update)
@@ -202,8 +203,9 @@ fill_members(const struct plan *plan, const struct change *change,
     spec = update->members = xcalloc(1, sizeof *update->members);
     update->n_members = 1;
     if (change->type == CHANGE_CREATED
-        || (change->added.n + change->removed.n
-            > sg_members_count(&group->members))) {
+        || (!change->joins_follow
+            && (change->added.n + change->removed.n
+                > sg_members_count(&group->members)))) {
         topology_group_members(group, change->revision, spec);
         return;
     }
