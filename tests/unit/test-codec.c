@@ -109,10 +109,9 @@ find_idle(enum sg_family family, const struct fw_rule *r,
         const struct xt_entry_match *m = (const void *) (bytes + part);
         size_t name = part + offsetof(struct xt_entry_match, u.user.name);
 
-        for (size_t i = strlen(m->u.user.name) + 1;
-             i < sizeof m->u.user.name; i++) {
-            idle[name + i] = 1;
-        }
+        size_t used = strlen(m->u.user.name) + 1;
+
+        memset(idle + name + used, 1, sizeof m->u.user.name - used);
         part += m->u.user.match_size;
     }
     if (is_standard(r)) {
