@@ -33,10 +33,6 @@ static const char message_key[] = "oslo.message";
 
 static char *open_envelope(const char *body, size_t len,
                            const struct rpc_limits *, json_t **);
-static char *unwrap_common(const char *body, size_t len, size_t *inner_len);
-static const char *skip_text(const char *, const char *end, const char *text);
-static const char *skip_blanks(const char *, const char *end);
-static char *unescape_string(const char **, const char *end, size_t *len);
 static char *read_message(const struct msg_object *, struct rpc_message *);
 static char *read_request(const struct msg_object *, struct rpc_message *);
 static char *read_reply(const struct msg_object *, struct rpc_message *);
@@ -180,16 +176,7 @@ open_envelope(const char *body, size_t len, const struct rpc_limits *limits,
               json_t **messagep)
 {
     json_t *outer, *version, *message;
-    size_t inner_len;
-    char *inner;
     char *error;
-
-    inner = unwrap_common(body, len, &inner_len);
-    if (inner) {
-        error = msg_parse(inner, inner_len, limits, messagep);
-        free(inner);
-        return error;
-    }
 
     error = msg_parse(body, len, limits, &outer);
     if (error) {
@@ -212,96 +199,6 @@ open_envelope(const char *body, size_t len, const struct rpc_limits *limits,
     }
     json_decref(outer);
     return error;
-}
-
-/* If 'body' is an envelope in the form in which it is usually written (both
- * keys in oslo's order, plain escapes), returns the inner text, malloc'd.
- * Returns NULL for anything else, right or wrong. */
-static char *
-unwrap_common(const char *body, size_t len, size_t *inner_len)
-{
-    static const char *const parts[] = {
-        "{", "\"oslo.version\"", ":", "\"2.0\"", ",", "\"oslo.message\"", ":",
-    };
-    const char *end = body + len;
-    const char *p = body;
-
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        p = skip_text(skip_blanks(p, end), end, parts[i]);
-        if (!p) {
-            return NULL;
-        }
-    }
-    p = skip_blanks(p, end);
-
-    char *inner = unescape_string(&p, end, inner_len);
-    if (inner) {
-        p = skip_text(skip_blanks(p, end), end, "}");
-        if (!p || skip_blanks(p, end) != end) {
-            free(inner);
-            inner = NULL;
-        }
-    }
-    return inner;
-}
-
-/* Returns what follows 'text' at 'p', or NULL if it is not there. */
-static const char *
-skip_text(const char *p, const char *end, const char *text)
-{
-    size_t n = strlen(text);
-
-    return (size_t) (end - p) >= n && !memcmp(p, text, n) ? p + n : NULL;
-}
-
-static const char *
-skip_blanks(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) {
-        p++;
-    }
-    return p;
-}
-
-/* Unescapes the JSON string at '*pp' and advances '*pp' behind it.  Returns
- * NULL for \u, which the outer text of an envelope does not need, and for
- * errors; but whether it is UTF-8 is left to the reader of the inner text. */
-static char *
-unescape_string(const char **pp, const char *end, size_t *lenp)
-{
-    static const char escapes[128] = {
-        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b',
-        ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
-    };
-    const char *p = skip_text(*pp, end, "\"");
-    char *text, *out;
-
-    if (!p) {
-        return NULL;
-    }
-    text = out = xmalloc(end - p + 1);
-    while (p < end && *p != '"') {
-        unsigned char c = *p++;
-
-        if (c == '\\') {
-            c = p < end && !(*p & 0x80) ? escapes[(unsigned char) *p++] : 0;
-            if (!c) {
-                break;
-            }
-        } else if (c < 0x20) {
-            p = end;
-            break;
-        }
-        *out++ = c;
-    }
-    if (p >= end || *p != '"') {
-        free(text);
-        return NULL;
-    }
-    *out = '\0';
-    *lenp = out - text;
-    *pp = p + 1;
-    return text;
 }
 
 static char *
