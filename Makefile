@@ -156,6 +156,7 @@ TESTLIB_SRCS += tests/bench/controller.c
 TESTLIB_SRCS += tests/bench/cpu_account.c
 TESTLIB_SRCS += tests/bench/kernel_view.c
 TESTLIB_SRCS += tests/bench/synthetic.c
+TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
@@ -224,6 +225,7 @@ CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 
 # The same, run beside a broker of their own (tests/lib/with-broker).
 BROKER_TESTS += tests/conformance/test-amqp-client.c
+BROKER_TESTS += tests/conformance/test-amqp-session.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
 BENCH_TESTS += tests/bench/bench-backend.c

@@ -239,6 +239,9 @@ random_packet(struct eval_packet *p, uint64_t *state)
         p->src = policy_text_prefix(own);
         if (!below(8, state)) {
             memset(p->src.addr, 0, sizeof p->src.addr);
+            if (p->family == SG_IPV4 && below(2, state)) {
+                p->dst = policy_text_prefix("255.255.255.255");
+            }
         }
     }
     random_l4(p, state);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The ruleset value: equality, invariants, reachability, text. */
+
+#include <config.h>
+#include "firewall/ruleset.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "sset.h"
+#include "tests/lib/policy-text.h"
+#include "tests/lib/test.h"
+#include "util.h"
+
+static struct fw_rule
+rule_to(enum fw_verdict verdict, const char *target)
+{
+    struct fw_rule rule = { .verdict = verdict };
+
+    ovs_strzcpy(rule.target, target, sizeof rule.target);
+    return rule;
+}
+
+static void
+append(struct fw_ruleset *rs, const char *chain, struct fw_rule rule)
+{
+    fw_chain_append(fw_table_chain(&rs->tables[SG_IPV4][FW_SECURITY], chain),
+                    &rule);
+}
+
+TEST(counters_and_origin_do_not_count)
+{
+    struct fw_rule a = { .match = FW_M_IN, .in = "qbr1", .verdict = FW_DROP };
+    struct fw_rule b = a;
+
+    b.packets = 7;
+    b.bytes = 700;
+    b.origin = policy_text_id("r1");
+    CHECK(fw_rule_equals(&a, &b));
+    CHECK_UEQ(fw_rule_hash(&a), fw_rule_hash(&b));
+    b.in[3] = '2';
+    CHECK(!fw_rule_equals(&a, &b));
+    b = a;
+    b.verdict = FW_ACCEPT;
+    CHECK(!fw_rule_equals(&a, &b));
+    b = a;
+    b.target[0] = 'x';
+    CHECK(!fw_rule_equals(&a, &b));
+    a.match = FW_M_FOREIGN;
+    CHECK(!fw_rule_equals(&a, &a));
+}
+
+/* Each row makes one mistake; the check must name it. */
+TEST(mistakes_are_found)
+{
+    const struct sg_prefix v6 = policy_text_prefix("2001:db8::1");
+    const struct {
+        const char *chain;
+        struct fw_rule rule;
+        const char *text;
+    } rows[] = {
+        { "sg1-e-t", rule_to(FW_JUMP, "sg1-e-other"), "target" },
+        { "sg1-e-t", rule_to(FW_GOTO, "INPUT"), "target" },
+        { "sg1-e-t", rule_to(FW_JUMP, "sg1-e-t"), "leads back" },
+        { "sg1-e-t", rule_to(FW_NONE, ""), "no verdict" },
+        { "sg1-e-t", rule_to(FW_ZONE, ""), "outside raw" },
+        { "sg1-funny", rule_to(FW_DROP, ""), "not one of ours" },
+        { "FORWARD", rule_to(FW_DROP, ""), "comment" },
+        { "sg1-e-t", { .match = FW_M_COMMENT, .verdict = FW_DROP },
+          "comment" },
+        { "sg1-e-t", { .match = FW_M_FOREIGN, .verdict = FW_DROP },
+          "foreign" },
+        { "sg1-e-t", { .match = FW_M_SRC, .verdict = FW_DROP, .src = v6 },
+          "other family" },
+        { "sg1-e-t", { .match = FW_M_IN, .verdict = FW_DROP }, "device" },
+        { "sg1-e-t", { .match = FW_M_PROTO, .verdict = FW_DROP },
+          "protocol 0" },
+        { "sg1-e-t", { .match = FW_M_DPORT, .verdict = FW_DROP },
+          "without a protocol" },
+        { "sg1-e-t", { .match = FW_M_PROTO | FW_M_DPORT, .proto = 47,
+                       .verdict = FW_DROP }, "has none" },
+        { "sg1-e-t", { .match = FW_M_PROTO | FW_M_DPORT,
+                       .proto = IPPROTO_TCP, .dport_min = 2,
+                       .dport_max = 1, .verdict = FW_DROP }, "empty port" },
+        { "sg1-e-t", { .match = FW_M_PROTO | FW_M_ICMP_TYPE,
+                       .proto = IPPROTO_ICMPV6, .verdict = FW_DROP },
+          "another protocol" },
+        { "sg1-e-t", { .match = FW_M_PROTO | FW_M_ICMP_CODE,
+                       .proto = IPPROTO_ICMP, .verdict = FW_DROP },
+          "without a type" },
+        { "sg1-e-t", { .match = FW_M_SET_SRC, .verdict = FW_ACCEPT,
+                       .set = "sg1-m4a-67000002-8e1d0e693a14" },
+          "does not exist" },
+        { "sg1-e-t", { .match = FW_M_SET_SRC, .verdict = FW_ACCEPT,
+                       .set = "sg1-m6a-67000001-4495174344e4" },
+          "other family" },
+        { "sg1-e-t", { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
+                       .verdict = FW_ACCEPT }, "only condition" },
+        { "sg1-b-t", { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
+                       .verdict = FW_JUMP, .target = "sg1-t-t" },
+          "only condition to" },
+        { "sg1-eg-67000001-4495174344e4",
+          { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
+            .verdict = FW_GOTO, .target = "sg1-out" }, "only condition" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct fw_ruleset *rs = fw_ruleset_create();
+        struct fw_set set = {
+            .name = "sg1-m6a-67000001-4495174344e4", .family = SG_IPV6,
+            .maxelem = FW_SET_MAXELEM, .hashsize = 1024,
+        };
+
+        fw_ruleset_add_set(rs, &set);
+        append(rs, "sg1-out", rule_to(FW_DROP, ""));
+        append(rs, "sg1-t-t", rule_to(FW_ACCEPT, ""));
+        CHECK_NO_ERROR(fw_ruleset_check(rs));
+        append(rs, rows[i].chain, rows[i].rule);
+        CHECK_ERROR(fw_ruleset_check(rs), rows[i].text);
+        fw_ruleset_destroy(rs);
+    }
+}
+
+/* A trusted port's rule, and pairs behind a jump, are no mistakes. */
+TEST(physdev_in_alone_may_lead_to_further_conditions)
+{
+    struct fw_ruleset *rs = fw_ruleset_create();
+    struct fw_rule rule = rule_to(FW_GOTO, "sg1-out");
+
+    append(rs, "sg1-out", rule_to(FW_DROP, ""));
+    rule.match = FW_M_PHYSDEV_IN;
+    ovs_strzcpy(rule.physdev_in, "t", sizeof rule.physdev_in);
+    append(rs, "sg1-b-t", rule);
+    append(rs, "sg1-p-t", (struct fw_rule) { .match = FW_M_MAC,
+                                             .verdict = FW_DROP });
+    rule = rule_to(FW_JUMP, "sg1-p-t");
+    rule.match = FW_M_PHYSDEV_IN;
+    ovs_strzcpy(rule.physdev_in, "t", sizeof rule.physdev_in);
+    append(rs, "sg1-b-t", rule);
+    CHECK_NO_ERROR(fw_ruleset_check(rs));
+    fw_ruleset_destroy(rs);
+}
+
+TEST(bad_sets_are_found)
+{
+    const struct {
+        struct fw_set set;
+        const char *text;
+    } rows[] = {
+        { { .name = "sg1-tmp-00000001-1", .maxelem = 1, .hashsize = 64 },
+          "not a name" },
+        { { .name = "sg1-m4a-67000001-4495174344e4", .family = SG_IPV6,
+            .maxelem = 1, .hashsize = 64 }, "differ" },
+        { { .name = "sg1-m4b-67000001-4495174344e4", .maxelem = 1,
+            .hashsize = 64 }, "differ" },
+        { { .name = "sg1-m4a-67000001-4495174344e4", .hashsize = 64 },
+          "no size" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct fw_ruleset *rs = fw_ruleset_create();
+        fw_ruleset_add_set(rs, &rows[i].set);
+        CHECK_ERROR(fw_ruleset_check(rs), rows[i].text);
+        fw_ruleset_destroy(rs);
+    }
+}
+
+TEST(sets_are_reached_through_jumps)
+{
+    struct policy_text pt;
+    struct sset sets = SSET_INITIALIZER(&sets);
+
+    policy_text_init(&pt, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 "
+                     "zone=1 mac=52:54:00:00:00:01 group=g1\n"
+                     "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 "
+                     "mac=52:54:00:00:00:02 group=g2\n"
+                     "rules g1\nrule ingress IPv4 group=g1\n"
+                     "rule egress IPv6 group=g3\n"
+                     "rules g2\nrule ingress IPv4 group=g2\n");
+    struct fw_ruleset *rs = fw_render(&pt.policy, &pt.layout, NULL, NULL);
+    fw_ruleset_reachable_sets(rs, "sg1-t-tap1", &sets);
+    CHECK_UEQ(sset_count(&sets), 1);
+    CHECK(sset_contains(&sets, "sg1-m4a-67000001-4495174344e4"));
+    fw_ruleset_reachable_sets(rs, "sg1-b-tap1", &sets);
+    CHECK_UEQ(sset_count(&sets), 2);
+    CHECK(sset_contains(&sets, "sg1-m6a-67000003-25c7bae31b26"));
+    sset_clear(&sets);
+    fw_ruleset_reachable_sets(rs, "sg1-b-tap9", &sets);
+    CHECK(sset_is_empty(&sets));
+    sset_destroy(&sets);
+    fw_ruleset_destroy(rs);
+    policy_text_uninit(&pt);
+}
+
+TEST(clones_are_equal_and_apart)
+{
+    struct policy_text pt;
+    struct ds a = DS_EMPTY_INITIALIZER, b = DS_EMPTY_INITIALIZER;
+
+    policy_text_init(&pt, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 "
+                     "zone=1 mac=52:54:00:00:00:01 group=g1\n"
+                     "rules g1\nrule ingress IPv4 group=g1\n");
+    struct fw_ruleset *rs = fw_render(&pt.policy, &pt.layout, NULL, NULL);
+    struct fw_ruleset *clone = fw_ruleset_clone(rs);
+    fw_ruleset_format(rs, &a);
+    fw_ruleset_destroy(rs);
+    fw_ruleset_format(clone, &b);
+    CHECK_STR(ds_cstr(&a), ds_cstr(&b));
+    fw_ruleset_destroy(clone);
+    ds_destroy(&a);
+    ds_destroy(&b);
+    policy_text_uninit(&pt);
+}
+
+/* Names that come from a kernel others write to are printed harmlessly. */
+TEST(foreign_bytes_are_escaped)
+{
+    struct fw_rule rule = {
+        .match = FW_M_IN, .in = "a\033[2Jb", .verdict = FW_DROP,
+    };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    fw_rule_format(&rule, SG_IPV4, &ds);
+    CHECK(!strchr(ds_cstr(&ds), '\033'));
+    CHECK_CONTAINS(ds_cstr(&ds), "[2Jb -j DROP");
+    ds_clear(&ds);
+    rule.match = FW_M_FOREIGN;
+    fw_rule_format(&rule, SG_IPV4, &ds);
+    CHECK_STR(ds_cstr(&ds), "(foreign)");
+    ds_destroy(&ds);
+}
+
+TEST(hash_sizes_are_powers_of_two_with_room)
+{
+    CHECK_UEQ(fw_set_hashsize(0), 1024);
+    CHECK_UEQ(fw_set_hashsize(819), 1024);
+    CHECK_UEQ(fw_set_hashsize(1000), 2048);
+    CHECK_UEQ(fw_set_hashsize(50000), 65536);
+    CHECK_UEQ(fw_set_hashsize(60000), 131072);
+    CHECK_UEQ(fw_set_hashsize(FW_SET_MAXELEM), FW_SET_MAXELEM);
+}
