@@ -551,6 +551,9 @@ agent_run(struct agent *a)
     apply_members(a);
     watch_completeness(a, now);
     apply_structure(a, now);
+    if (!pacer_is_dirty(a->pacer)) {
+        firewall_note_applied(a->firewall, policy_store_policy(a->store));
+    }
     run_resync(a, now);
     if (a->plugs_known) {
         broker_send(a->broker, now);

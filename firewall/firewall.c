@@ -19,7 +19,6 @@ static int look_ahead(struct firewall *, const struct sg_policy *,
 static void clear_result(struct fw_result *);
 static void set_origins(struct fw_ruleset *actual,
                         const struct fw_ruleset *desired);
-static size_t count_lines(const struct ds *, size_t from);
 
 struct firewall *
 firewall_create(struct fw_backend *backend, const struct fw_layout *layout,
@@ -311,11 +310,18 @@ firewall_applied(const struct firewall *fw)
     return fw->applied;
 }
 
+void
+firewall_note_applied(struct firewall *fw, const struct sg_policy *policy)
+{
+    if (fw->applied && !firewall_needs_apply(fw)) {
+        fw->applied = policy->generation;
+    }
+}
+
 int
 firewall_verify(struct firewall *fw, const struct sg_policy *policy,
                 struct ds *ds, size_t *n_differences)
 {
-    size_t start = ds->length;
     struct prospect p;
     char *text = NULL;
     int error = look_ahead(fw, policy, true, &p, &text);
@@ -327,13 +333,15 @@ firewall_verify(struct firewall *fw, const struct sg_policy *policy,
     fw->backend->class->end(fw->backend);
 
     fw_plan_format(p.plan, ds);
-    *n_differences = count_lines(ds, start);
-    fw->failed = fw->failed || *n_differences;
+    fw->failed = fw->failed || !fw_plan_is_empty(p.plan);
+    *n_differences = 0;
     for (size_t i = 0; i < p.plan->n_steps; i++) {
         const struct fw_step *step = &p.plan->steps[i];
         struct installed_set *set = set_table_find(&fw->sets, step->family,
                                                    &step->set.group);
 
+        *n_differences += (step->kind == FW_STEP_TABLE_COMMIT
+                           ? step->n_edits : 1);
         if (step->members.n && set) {
             set_table_doubt(&fw->sets, set, true);
         }
@@ -453,15 +461,4 @@ set_origins(struct fw_ruleset *actual, const struct fw_ruleset *desired)
             set->group = other->group;
         }
     }
-}
-
-static size_t
-count_lines(const struct ds *ds, size_t from)
-{
-    size_t n = 0;
-
-    for (size_t i = from; i < ds->length; i++) {
-        n += ds->string[i] == '\n';
-    }
-    return n;
 }

@@ -81,9 +81,14 @@ struct fw_result {
 int firewall_apply(struct firewall *, const struct sg_policy *) SG_MUST_USE;
 const struct fw_result *firewall_result(const struct firewall *);
 uint64_t firewall_applied(const struct firewall *);     /* Generation. */
+/* The caller knows of nothing that waits for an apply.  Unless something
+ * waits here, 'policy' is in force: the member lane alone brings a generation
+ * into the kernel, too. */
+void firewall_note_applied(struct firewall *, const struct sg_policy *);
 
 /* Re-reads everything, sets included, and repairs on the next apply; what
- * differed is appended to 'text' (one line each).  0 or errno. */
+ * differed is appended to 'text' (one line each, and one per table as a
+ * heading).  0 or errno. */
 int firewall_verify(struct firewall *, const struct sg_policy *, struct ds *,
                     size_t *n_differences) SG_MUST_USE;
 

@@ -355,6 +355,32 @@ TEST(the_member_lane_alone_suffices)
     }
 }
 
+/* The generation in force follows the policy, unless something of it has not
+ * come into the kernel. */
+TEST(applied_follows_what_is_in_force)
+{
+    struct world w;
+
+    world_init(&w, test_seed());
+    restart(&w);
+    w.pt->policy.generation = 7;
+    firewall_note_applied(w.fw, &w.pt->policy);
+    CHECK_UEQ(firewall_applied(w.fw), 0);       /* Nothing ever applied. */
+    CHECK_EQ(firewall_apply(w.fw, &w.pt->policy), 0);
+    CHECK_UEQ(firewall_applied(w.fw), 7);
+
+    w.pt->policy.generation = 8;
+    firewall_note_applied(w.fw, &w.pt->policy);
+    CHECK_UEQ(firewall_applied(w.fw), 8);
+
+    w.pt->policy.generation = 9;
+    fw_backend_memory_fail(w.backend, FW_FAULT_READ, 1, EIO, false);
+    CHECK_EQ(firewall_apply(w.fw, &w.pt->policy), EIO);
+    firewall_note_applied(w.fw, &w.pt->policy);
+    CHECK_UEQ(firewall_applied(w.fw), 8);
+    world_uninit(&w);
+}
+
 /* Any operation fails once, or the agent is killed there: the next tries get
  * there, and nothing leaked in between. */
 static void
