@@ -151,6 +151,7 @@ class Churn:
         self.on = set()
         self.events = 0
         self.slowest_ms = 0
+        self.log = []               # (seconds, text)
 
     def begin(self):
         """Starts all flows.  Every switch is off; the rules that stand for
@@ -189,6 +190,8 @@ class Churn:
                 SWITCHES[switch](topology, switch in self.on)
         if changed:
             self.prober.expect("any", *(f.name for f in changed))
+        self.note(" ".join("%s %s" % (s, "on" if s in self.on else "off")
+                           for s in switches))
         start = time.monotonic()
         answer = self.lab.reload()
         if meanwhile:
@@ -201,12 +204,17 @@ class Churn:
             for flow in changed:
                 self.expect(flow)
         self.events += 1
+        self.note("applied")
+
+    def note(self, text):
+        self.log.append((time.monotonic(), text))
 
     def kill_and_restart(self, host):
         """Some milliseconds after a change was published: before, in or
         behind its commit."""
         time.sleep(self.random.uniform(0, 0.08))
         self.lab.kill_agent(host)
+        self.note("agent on %s killed" % host)
         time.sleep(self.random.uniform(0, 0.5))
         self.lab.start_agent(host)
 
@@ -235,8 +243,13 @@ def up(lab_name=None, **options):
     return lablib.running(lab_name, edit=prepare, **options)
 
 
-def show(result, stream=sys.stdout):
-    """The account, as comments of a test."""
+def show(result, churn, stream=sys.stdout):
+    """The account, as comments of a test; if a packet was lost or leaked,
+    also what happened when, in the account's microseconds."""
+    if result["lost"] or result["leaked"]:
+        for seconds, text in churn.log:
+            stream.write("# %9d %s\n" % (
+                seconds * 1e6 - result["start_us"], text))
     for flow in result["flows"]:
         stream.write("# %-8s sent %6d  allowed %6d lost %3d  denied %6d "
                      "leaked %3d\n" % (
