@@ -10,7 +10,8 @@
  * - A rule holds its set; a set that is held or being listed is not
  *   destroyed, one that is being listed is not swapped.  References belong to
  *   the name and stay with it through a swap.
- * - A rule with a set of the other family is accepted.
+ * - A rule with a set of the other family is refused, because the kernel,
+ *   which would accept it, is never asked.
  * - Members are added one by one; a full set stops a batch half-way.
  * - A hash:ip set takes neither prefixes nor the unspecified address. */
 
@@ -64,7 +65,10 @@ struct backend_memory {
 
 static const struct fw_backend_class memory_class;
 
-static int apply_edit(struct fw_table *, const struct fw_edit *);
+static int apply_edit(const struct backend_memory *, enum sg_family,
+                      struct fw_table *, const struct fw_edit *);
+static void count_foreign_jumps(struct fw_table *);
+static bool terminated(const char *text, size_t size);
 static bool is_target(const struct fw_table *, const struct fw_chain *);
 static bool sets_exist(const struct backend_memory *,
                        const struct fw_table *);
@@ -279,7 +283,29 @@ memory_read(struct fw_backend *up, enum sg_family family,
     fw_table_clone(&open->table, live);
     fw_table_uninit(table);
     fw_table_clone(table, live);
+    count_foreign_jumps(table);
     return 0;
+}
+
+/* Jumps from rules in built-in chains that are not our hooks. */
+static void
+count_foreign_jumps(struct fw_table *table)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; chain->builtin && i < chain->n_rules; i++) {
+            const struct fw_rule *r = &chain->rules[i];
+            struct fw_chain *target
+                = ((r->verdict == FW_JUMP || r->verdict == FW_GOTO)
+                   && !(r->match & FW_M_COMMENT)
+                   ? fw_table_find(table, r->target) : NULL);
+
+            if (target) {
+                target->references++;
+            }
+        }
+    }
 }
 
 static int
@@ -293,7 +319,7 @@ memory_commit(struct fw_backend *up, enum sg_family family,
 
     ovs_assert(open->open);
     for (size_t i = 0; !error && i < n; i++) {
-        error = apply_edit(&open->table, &edits[i]);
+        error = apply_edit(b, family, &open->table, &edits[i]);
     }
     if (!error && fw_table_find_loop(&open->table)) {
         error = EINVAL;
@@ -323,10 +349,34 @@ terminated(const char *text, size_t size)
     return text[0] && memchr(text, '\0', size);
 }
 
+/* Would the rule be written?  (See iptables/ipt_rule.c for all reasons.) */
 static int
-apply_edit(struct fw_table *table, const struct fw_edit *e)
+check_rule(const struct backend_memory *b, enum sg_family family,
+           const struct fw_rule *r)
+{
+    if (r->match & FW_M_FOREIGN || r->verdict == FW_NONE) {
+        return EINVAL;
+    }
+    if (r->match & (FW_M_SET_SRC | FW_M_SET_DST)) {
+        const struct fw_set *set = fw_ruleset_find_set(b->state, r->set);
+
+        return !set ? ENOENT : set->family != family ? EINVAL : 0;
+    }
+    return 0;
+}
+
+static int
+apply_edit(const struct backend_memory *b, enum sg_family family,
+           struct fw_table *table, const struct fw_edit *e)
 {
     bool jumps = e->rule.verdict == FW_JUMP || e->rule.verdict == FW_GOTO;
+
+    if (e->kind == FW_EDIT_INSERT || e->kind == FW_EDIT_REPLACE) {
+        int error = check_rule(b, family, &e->rule);
+        if (error) {
+            return error;
+        }
+    }
 
     if (!terminated(e->chain, sizeof e->chain)
         || (jumps && !terminated(e->rule.target, sizeof e->rule.target))) {
@@ -419,6 +469,12 @@ close_table(struct open_table *open)
 /* ------------------------------------------------------------------------ */
 /* Sets. */
 
+static bool
+is_set_name_ok(const char *name)
+{
+    return name[0] && strlen(name) < FW_SET_LEN;
+}
+
 static struct content *
 find_content(const struct backend_memory *b, const char *name)
 {
@@ -467,7 +523,10 @@ memory_set_members(struct fw_backend *up, const char *name,
         return error;
     }
     if (!content) {
-        return fail(b, ENOENT, "list", name);
+        return fail(b, is_set_name_ok(name) ? ENOENT : EINVAL, "list", name);
+    }
+    if (fw_ruleset_find_set(b->state, name)->family != family) {
+        return fail(b, EINVAL, "list", name);
     }
     sg_members_hosts(&content->members, family, list);
     return 0;
@@ -539,7 +598,7 @@ change_members(struct backend_memory *b, enum sg_family family,
     int error = 0;
 
     if (!set || !content) {
-        error = ENOENT;
+        error = is_set_name_ok(batch->name) ? ENOENT : EINVAL;
     } else if (set->family != family) {
         error = EINVAL;
     }
@@ -604,7 +663,9 @@ memory_set_swap(struct fw_backend *up, const char *a_name, const char *b_name)
         return error;
     }
     if (!set1 || !set2) {
-        return fail(b, ENOENT, "swap", a_name);
+        bool named = is_set_name_ok(a_name) && is_set_name_ok(b_name);
+
+        return fail(b, named ? ENOENT : EINVAL, "swap", a_name);
     }
     if (set1->family != set2->family
         || set1->foreign_type != set2->foreign_type) {
@@ -639,7 +700,8 @@ memory_set_destroy(struct fw_backend *up, const char *name)
         return error;
     }
     if (!set) {
-        return fail(b, ENOENT, "destroy", name);
+        return fail(b, is_set_name_ok(name) ? ENOENT : EINVAL, "destroy",
+                    name);
     }
     if (set->references || sset_contains(&b->dumps, name)) {
         return fail(b, EBUSY, "destroy", name);
