@@ -83,9 +83,9 @@ enum amqp_event_type {
     AMQP_BOUND,                 /* 'exchange'. */
     AMQP_BIND_FAILED,           /* 'exchange', 'reason'. */
     AMQP_PUBLISH_FAILED,        /* 'exchange', 'routing_key', 'reason': not
-                                 * confirmed, or returned; for a fanout that
+                                 * confirmed, or returned.  For a fanout that
                                  * does not exist the reason is
-                                 * AMQP_NO_EXCHANGE and nobody was listening. */
+                                 * AMQP_NO_EXCHANGE: nobody was listening. */
     AMQP_TOO_LARGE,             /* 'exchange': a body above max_body was
                                  * dropped; 'len' says how large. */
 };

@@ -20,8 +20,8 @@
 
 struct addrinfo;
 
-/* Content frames that we send are at most this long, and no more than this is
- * given to the kernel before the peer has taken some: a send must not block. */
+/* Content frames that we send are at most this long, and no more than so much
+ * is given to the kernel before the peer takes some: a send must not block. */
 #define MQ_CHUNK (16 * 1024)
 #define MQ_MAX_UNSENT (64 * 1024)
 
