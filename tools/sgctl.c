@@ -464,5 +464,6 @@ usage_error(const char *format, ...)
     text = xvasprintf(format, args);
     va_end(args);
     ovs_error(0, "%s; try --help", text);
+    free(text);
     exit(EXIT_USAGE);
 }

@@ -47,13 +47,15 @@ struct options {
     const char *password_file;
     const char *state_dir;
     const char *run_dir;
-    char *socket;
+    const char *socket;
     bool check, client;
+    char *default_socket, *password;    /* What was allocated. */
 };
 
 static void parse_options(int argc, char *argv[], struct options *);
 static void set_defaults(struct options *);
 static void finish_options(struct options *);
+static void uninit_options(struct options *);
 static void parse_broker(struct options *, const char *text);
 static char *read_password(const char *file);
 static _Noreturn void usage(void);
@@ -115,6 +117,7 @@ main(int argc, char *argv[])
     VLOG_INFO("stops");
     commands_destroy(commands);
     service_destroy(service);
+    uninit_options(&options);
     return 0;
 }
 
@@ -238,7 +241,8 @@ finish_options(struct options *options)
     struct amqp_config *amqp = &options->service.amqp;
 
     if (!options->socket) {
-        options->socket = xasprintf("%s/sg-controller.ctl", options->run_dir);
+        options->socket = options->default_socket
+            = xasprintf("%s/sg-controller.ctl", options->run_dir);
     }
     if (!options->n_brokers) {
         parse_broker(options, DEFAULT_BROKER);
@@ -246,8 +250,19 @@ finish_options(struct options *options)
     amqp->brokers = options->brokers;
     amqp->n_brokers = options->n_brokers;
     if (options->password_file && !options->client && !options->check) {
-        amqp->password = read_password(options->password_file);
+        amqp->password = options->password
+            = read_password(options->password_file);
     }
+}
+
+static void
+uninit_options(struct options *options)
+{
+    for (size_t i = 0; i < options->n_brokers; i++) {
+        free(options->brokers[i].host);
+    }
+    free(options->default_socket);
+    free(options->password);
 }
 
 /* Adds "HOST:PORT"; an IPv6 address stands in brackets. */
