@@ -147,8 +147,8 @@ size_t
 interest_find(const struct interest *interest, enum sg_kind kind,
               const struct uuid *id, const char ***hostsp)
 {
-    const struct object *object = find_object(interest, kind, id);
-    const struct hmapx_node *node;
+    struct object *object = find_object(interest, kind, id);
+    struct hmapx_node *node;
     const char **hosts;
     size_t n = 0;
 
