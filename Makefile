@@ -240,6 +240,7 @@ IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
 
 # What system tests preload into a program: $(BUILD)/tests/<name>.so.
+TEST_SHIMS += tests/lib/rcvbuf.c
 TEST_SHIMS += tests/lib/teeth.c
 
 # Files that include Open vSwitch's JSON or IDL headers.  They are compiled

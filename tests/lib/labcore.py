@@ -501,6 +501,7 @@ class Lab:
         # It carries every packet that the probers count.  When it waits for
         # a processor behind compilers and brokers, packets are lost that no
         # filter has seen.
+        shim = os.path.join(BUILD, "tests", "rcvbuf.so")
         self.spawn("vswitchd@" + host,
                    ["chrt", "--rr", "1", "ovs-vswitchd",
                     "unix:/run/openvswitch/db.sock",
@@ -508,7 +509,9 @@ class Lab:
                     "--log-file=" + self.path(host, "log",
                                               "ovs-vswitchd.log"),
                     "--unixctl=/run/openvswitch/ovs-vswitchd.ctl",
-                    "--pidfile=/run/openvswitch/ovs-vswitchd.pid"])
+                    "--pidfile=/run/openvswitch/ovs-vswitchd.pid"],
+                   self.env(**({"LD_PRELOAD": shim}
+                               if os.path.exists(shim) else {})))
 
     def vsctl(self, host, argv, timeout=30):
         """Runs ovs-vsctl on the host's database; returns its output."""
