@@ -69,7 +69,7 @@ struct invocation {
     const char *socket;
     struct output_query query;
     const char *against;
-    const char *generation;
+    char *generation;
     int timeout;                /* 0: not given. */
 };
 
@@ -127,7 +127,7 @@ static const struct command *find_command(const char *name);
 static _Noreturn void usage_error(const char *format, ...)
     OVS_PRINTF_FORMAT(1, 2);
 static enum exit_status ask(const struct invocation *, int argc,
-                            const char *argv[], int timeout);
+                            char *argv[], int timeout);
 static enum exit_status show(const struct invocation *, const char *document);
 static void complain(const char *text);
 static void set_alarm(int seconds);
@@ -136,7 +136,11 @@ static void timed_out(int);
 int
 main(int argc, char *argv[])
 {
-    struct invocation invocation = { .socket = DEFAULT_SOCKET };
+    /* Whatever has been applied is at least generation 0. */
+    static char zero[] = "0";
+    struct invocation invocation = {
+        .socket = DEFAULT_SOCKET, .generation = zero,
+    };
 
     set_program_name(argv[0]);
     /* What the library has to say, we say ourselves. */
@@ -165,7 +169,7 @@ run_plan(const struct invocation *i)
 {
     int timeout = i->timeout ? i->timeout : DEFAULT_TIMEOUT;
     enum exit_status status;
-    const char *file;
+    char *file;
 
     if (!i->against) {
         return ask(i, 0, NULL, timeout);
@@ -176,7 +180,7 @@ run_plan(const struct invocation *i)
         return EXIT_FAILED;
     }
     status = ask(i, 1, &file, timeout);
-    free(CONST_CAST(char *, file));
+    free(file);
     return status;
 }
 
@@ -191,8 +195,7 @@ run_wait(const struct invocation *i)
 {
     int timeout = i->timeout ? i->timeout : WAIT_DEFAULT;
     char *seconds = xasprintf("%d", timeout);
-    /* Whatever has been applied is at least generation 0. */
-    const char *args[] = { i->generation ? i->generation : "0", seconds };
+    char *args[] = { i->generation, seconds };
     enum exit_status status;
 
     status = ask(i, ARRAY_SIZE(args), args, timeout + WAIT_MARGIN);
@@ -248,7 +251,7 @@ run_completion(const struct invocation *i OVS_UNUSED)
 
 /* Sends the command with these arguments and shows the answer. */
 static enum exit_status
-ask(const struct invocation *i, int argc, const char *argv[], int timeout)
+ask(const struct invocation *i, int argc, char *argv[], int timeout)
 {
     static struct jsonrpc *client;      /* For the life of the process. */
     char *result, *error;
@@ -258,8 +261,7 @@ ask(const struct invocation *i, int argc, const char *argv[], int timeout)
     retval = unixctl_client_create(i->socket, &client);
     if (!retval) {
         retval = unixctl_client_transact(client, i->command->remote, argc,
-                                         CONST_CAST(char **, argv), &result,
-                                         &error);
+                                         argv, &result, &error);
     }
     set_alarm(0);
     if (retval) {

@@ -18,6 +18,7 @@
 #include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
+#include "util.h"
 #include "uuid.h"
 
 #define G1 "5ec00000-0000-4000-8000-000000000001"
@@ -128,8 +129,8 @@ want(struct fixture *f, const char *host, const char *const ids[],
     struct ref_set set;
 
     memset(&request, 0, sizeof request);
-    request.host = CONST_CAST(char *, host);
-    request.boot = CONST_CAST(char *, "b");
+    request.host = xstrdup(host);
+    request.boot = xstrdup("b");
     ref_set_init(&set);
     for (size_t i = 0; i < n; i++) {
         struct uuid uuid;
@@ -139,6 +140,7 @@ want(struct fixture *f, const char *host, const char *const ids[],
     }
     CHECK_NO_ERROR(interest_sync(f->interest, &request, &set, f->now));
     ref_set_destroy(&set);
+    sg_sync_request_uninit(&request);
 }
 #define WANT1(F, HOST, KIND, ID) \
     want(F, HOST, (const char *const[]) { ID }, \

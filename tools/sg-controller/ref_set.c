@@ -87,7 +87,8 @@ ref_set_sorted(const struct ref_set *set)
 static uint32_t
 ref_hash(enum sg_kind kind, const struct uuid *id)
 {
-    return hash_int(kind, uuid_hash(id));
+    /* uuid_hash() looks at 32 bits, which ids made by hand share. */
+    return hash_words(id->parts, ARRAY_SIZE(id->parts), kind);
 }
 
 static int
