@@ -129,6 +129,9 @@ send_body(struct fixture *f, const char *body, size_t len)
     dispatch_output_uninit(&output);
 }
 
+static void send_json(struct fixture *, const char *version,
+                      const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
+
 /* A request with this inner JSON in an envelope of version 'version'. */
 static void
 send_json(struct fixture *f, const char *version, const char *format, ...)
