@@ -39,7 +39,7 @@ void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
  * rules give to bridges, slots of sets.  Calls 'zone' for each.  Call before
  * the first apply; EAGAIN: lock held, call again. */
 typedef void firewall_zone_cb(const char *bridge, uint16_t zone, void *aux);
-int firewall_recover(struct firewall *, firewall_zone_cb *, void *aux)
+int firewall_recover(struct firewall *, firewall_zone_cb *, void *)
     SG_MUST_USE;
 
 /* From now on writing (and sweeping) is allowed. */

@@ -20,7 +20,9 @@
 
 struct trial {
     const struct fw_plan_args *args;
-    struct fw_table tables[SG_N_FAMILIES][FW_N_TABLES];
+    /* The tables as they are by now: of 'actual', or a copy if edited. */
+    const struct fw_table *tables[SG_N_FAMILIES][FW_N_TABLES];
+    struct fw_table copies[SG_N_FAMILIES][FW_N_TABLES];
     struct sset created, destroyed;
 };
 
@@ -28,8 +30,12 @@ static char *try_step(struct trial *, const struct fw_step *);
 static const char *try_create(struct trial *, const struct fw_set *);
 static const char *try_members(const struct trial *, const struct fw_step *);
 static const char *try_destroy(struct trial *, const struct fw_set *);
-static const char *try_edit(struct trial *, const struct fw_step *,
+static struct fw_table *copy_table(struct trial *, enum sg_family,
+                                   enum fw_table_id);
+static const char *try_edit(const struct trial *, struct fw_table *,
                             const struct fw_edit *);
+static const char *try_edit_foreign(const struct fw_table *,
+                                    const struct fw_edit *);
 static char *check_result(struct trial *);
 static const char *step_name(enum fw_step_kind);
 static void format_edit(const struct fw_edit *, enum sg_family, struct ds *);
@@ -47,7 +53,8 @@ fw_plan_check(const struct fw_plan *plan, const struct fw_plan_args *args)
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; t < FW_N_TABLES; t++) {
-            fw_table_clone(&trial.tables[f][t], &args->actual->tables[f][t]);
+            trial.tables[f][t] = &args->actual->tables[f][t];
+            fw_table_init(&trial.copies[f][t]);
         }
     }
     for (size_t i = 0; !error && i < plan->n_steps; i++) {
@@ -65,7 +72,7 @@ fw_plan_check(const struct fw_plan *plan, const struct fw_plan_args *args)
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; t < FW_N_TABLES; t++) {
-            fw_table_uninit(&trial.tables[f][t]);
+            fw_table_uninit(&trial.copies[f][t]);
         }
     }
     sset_destroy(&trial.created);
@@ -99,6 +106,7 @@ fw_plan_format(const struct fw_plan *plan, struct ds *ds)
 static char *
 try_step(struct trial *trial, const struct fw_step *step)
 {
+    struct fw_table *table;
     const char *error = NULL;
 
     switch (step->kind) {
@@ -113,8 +121,9 @@ try_step(struct trial *trial, const struct fw_step *step)
         error = try_destroy(trial, &step->set);
         break;
     case FW_STEP_TABLE_COMMIT:
-        for (size_t i = 0; !error && i < step->n_edits; i++) {
-            error = try_edit(trial, step, &step->edits[i]);
+        table = copy_table(trial, step->family, step->table);
+        for (size_t i = 0; i < step->n_edits; i++) {
+            error = try_edit(trial, table, &step->edits[i]);
             if (error) {
                 return xasprintf("%s %s, edit %"PRIuSIZE" (chain %s): %s",
                                  sg_family_name(step->family),
@@ -203,7 +212,7 @@ try_destroy(struct trial *trial, const struct fw_set *set)
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         const struct fw_chain *chain;
 
-        HMAP_FOR_EACH (chain, node, &trial->tables[f][FW_SECURITY].chains) {
+        HMAP_FOR_EACH (chain, node, &trial->tables[f][FW_SECURITY]->chains) {
             for (size_t i = 0; i < chain->n_rules; i++) {
                 if (names_set(&chain->rules[i], set->name)) {
                     return "a rule refers to it";
@@ -214,25 +223,30 @@ try_destroy(struct trial *trial, const struct fw_set *set)
     return NULL;
 }
 
+static struct fw_table *
+copy_table(struct trial *trial, enum sg_family family, enum fw_table_id id)
+{
+    struct fw_table *copy = &trial->copies[family][id];
+
+    if (trial->tables[family][id] != copy) {
+        fw_table_uninit(copy);
+        fw_table_clone(copy, trial->tables[family][id]);
+        trial->tables[family][id] = copy;
+    }
+    return copy;
+}
+
 static const char *
-try_edit(struct trial *trial, const struct fw_step *step,
+try_edit(const struct trial *trial, struct fw_table *table,
          const struct fw_edit *e)
 {
-    struct fw_table *table = &trial->tables[step->family][step->table];
-    const struct fw_chain *chain = fw_table_find(table, e->chain);
     bool writes_rule = (e->kind == FW_EDIT_INSERT
                         || e->kind == FW_EDIT_REPLACE);
-    bool takes_rule = (e->kind == FW_EDIT_DELETE
-                       || e->kind == FW_EDIT_REPLACE);
 
     if (fw_chain_kind(e->chain) == FW_NAME_FOREIGN) {
-        if (!writes_rule && !takes_rule) {
-            return "not a chain of ours";
-        }
-        if (takes_rule && chain && e->index < chain->n_rules
-            && (chain->rules[e->index].match & FW_M_FOREIGN
-                || !(chain->rules[e->index].match & FW_M_COMMENT))) {
-            return "not a rule of ours";
+        const char *error = try_edit_foreign(table, e);
+        if (error) {
+            return error;
         }
     }
     if (writes_rule && e->rule.match & (FW_M_SET_SRC | FW_M_SET_DST)
@@ -244,6 +258,31 @@ try_edit(struct trial *trial, const struct fw_step *step,
     return error ? ovs_strerror(error) : NULL;
 }
 
+/* In a chain that is not ours, only single rules of ours may change. */
+static const char *
+try_edit_foreign(const struct fw_table *table, const struct fw_edit *e)
+{
+    const struct fw_chain *chain = fw_table_find(table, e->chain);
+    const struct fw_rule *old;
+
+    switch (e->kind) {
+    case FW_EDIT_INSERT:
+        return NULL;
+    case FW_EDIT_REPLACE:
+    case FW_EDIT_DELETE:
+        old = (chain && e->index < chain->n_rules
+               ? &chain->rules[e->index] : NULL);
+        return (old && (old->match & FW_M_FOREIGN
+                        || !(old->match & FW_M_COMMENT))
+                ? "not a rule of ours" : NULL);
+    case FW_EDIT_CHAIN_CREATE:
+    case FW_EDIT_CHAIN_FLUSH:
+    case FW_EDIT_CHAIN_DELETE:
+        return "not a chain of ours";
+    }
+    OVS_NOT_REACHED();
+}
+
 /* What the diff of the result and the desired ruleset says. */
 static char *
 check_result(struct trial *trial)
@@ -252,7 +291,7 @@ check_result(struct trial *trial)
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; t < FW_N_TABLES; t++) {
-            const struct fw_table *table = &trial->tables[f][t];
+            const struct fw_table *table = trial->tables[f][t];
             struct fw_edits edits = FW_EDITS_INITIALIZER;
 
             fw_table_diff(table, &args->desired->tables[f][t], args->sweep,
