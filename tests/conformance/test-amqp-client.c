@@ -13,6 +13,7 @@
 #include "tests/conformance/amqp_fixture.h"
 #include "tests/lib/amqp_peer.h"
 #include "tests/lib/test.h"
+#include "timeval.h"
 #include "util.h"
 
 /* --- Receiving ---------------------------------------------------------- */
@@ -149,8 +150,19 @@ TEST(ack)
     peer_close(peer);
 }
 
-/* An acknowledgement is sent without any other traffic: with a prefetch of 1
- * the next message comes only after it. */
+/* How many messages of our queue the broker waits to be acknowledged. */
+static int
+count_unacked(void)
+{
+    char output[256];
+
+    REQUIRE(peer_control_output(
+        "ctl list_queues --silent messages_unacknowledged",
+        output, sizeof output));
+    return atoi(output);
+}
+
+/* An acknowledgement is sent without any other traffic. */
 TEST(ack_by_itself)
 {
     struct amqp_config config;
@@ -159,16 +171,49 @@ TEST(ack_by_itself)
     uint64_t session, delivery;
 
     fixture_config(&config);
-    config.prefetch = 1;
     peer = peer_open();
     client = fixture_start(&config);
     expect_only(client, AMQP_UP);
     peer_publish(peer, "sg-test", "test-key", "1", 1);
     peer_publish(peer, "sg-test", "test-key", "2", 1);
     expect_body(client, "1", &session, &delivery);
-    expect_nothing(client, 300);
-    amqp_client_stored(client, session, delivery);
     expect_body(client, "2", &session, &delivery);
+    CHECK_EQ(count_unacked(), 2);
+    amqp_client_stored(client, session, delivery);
+    WAIT_UNTIL(count_unacked() == 0);
+    amqp_client_destroy(client);
+    peer_close(peer);
+}
+
+/* With a prefetch of 1 the next message comes only after the ack, which is
+ * then sent at once. */
+TEST(ack_at_once)
+{
+    enum { N = 200 };
+    struct amqp_config config;
+    struct amqp_client *client;
+    struct peer *peer;
+    long long int began;
+
+    fixture_config(&config);
+    config.prefetch = 1;
+    peer = peer_open();
+    client = fixture_start(&config);
+    expect_only(client, AMQP_UP);
+    for (int i = 0; i < N; i++) {
+        peer_publish(peer, "sg-test", "test-key", "x", 1);
+    }
+    began = time_msec();
+    for (int i = 0; i < N; i++) {
+        uint64_t session, delivery;
+
+        expect_body(client, "x", &session, &delivery);
+        if (i == 0) {
+            expect_nothing(client, 200);
+        }
+        amqp_client_stored(client, session, delivery);
+    }
+    CHECK(time_msec() - began < N * 50);
     amqp_client_destroy(client);
     peer_close(peer);
 }
@@ -326,6 +371,36 @@ TEST(inbox_is_bounded)
     amqp_client_stored(client, session, delivery);
     expect_nothing(client, 300);
     CHECK_UEQ(status_of(client).session, 1);
+    amqp_client_destroy(client);
+    peer_close(peer);
+}
+
+/* What stopped the consumer starts it again, without delay. */
+TEST(inbox_is_refilled)
+{
+    enum { N = 10000, SIZE = 1000 };
+    struct amqp_config config;
+    struct amqp_client *client;
+    struct peer *peer;
+    long long int began;
+
+    fixture_config(&config);
+    config.max_in = 20 * SIZE;
+    config.max_body = SIZE;
+    peer = peer_open();
+    client = fixture_start(&config);
+    expect_only(client, AMQP_UP);
+    peer_publish_many(peer, "sg-test", "test-key", SIZE, N, 0);
+    WAIT_UNTIL(status_of(client).in_bytes >= config.max_in);
+    began = time_msec();
+    for (int i = 0; i < N; i++) {
+        struct amqp_event event;
+
+        expect(client, AMQP_BODY, &event);
+        amqp_client_stored(client, event.session, event.delivery);
+        amqp_event_uninit(&event);
+    }
+    CHECK(time_msec() - began < 3000);
     amqp_client_destroy(client);
     peer_close(peer);
 }

@@ -314,9 +314,17 @@ peer_get(struct peer *peer, const char *queue, size_t *lenp)
 bool
 peer_control(const char *command)
 {
+    char output[8];
+
+    return peer_control_output(command, output, sizeof output);
+}
+
+bool
+peer_control_output(const char *command, char *output, size_t size)
+{
     const char *path = getenv("SG_TEST_BROKER_CTL");
     struct sockaddr_un sun = { .sun_family = AF_UNIX };
-    char answer[512];
+    char answer[4096];
     size_t len = 0;
     ssize_t n;
     int fd;
@@ -333,5 +341,9 @@ peer_control(const char *command)
     }
     answer[len] = '\0';
     close(fd);
+
+    const char *newline = strchr(answer, '\n');
+
+    ovs_strlcpy(output, newline ? newline + 1 : "", size);
     return !strncmp(answer, "ok\n", 3);
 }

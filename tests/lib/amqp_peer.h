@@ -46,7 +46,9 @@ void peer_publish_many(struct peer *, const char *exchange, const char *key,
  * string; properties are checked to be those of oslo.messaging. */
 char *peer_get(struct peer *, const char *queue, size_t *lenp);
 
-/* One command to with-broker; true if it says "ok". */
+/* One command to with-broker; true if it says "ok".  'output' takes what
+ * follows, cut to 'size'. */
 bool peer_control(const char *command);
+bool peer_control_output(const char *command, char *output, size_t size);
 
 #endif /* tests/lib/amqp_peer.h */
