@@ -472,9 +472,12 @@ class Lab:
         except OSError:
             return False
 
+    def broker_listens(self):
+        return self._listens(AMQP_PORT) and self._listens(HTTP_PORT)
+
     def wait_broker(self):
-        self.wait_for("broker@ctl", lambda: self._listens(AMQP_PORT)
-                      and self._listens(HTTP_PORT), "listener", timeout=60)
+        self.wait_for("broker@ctl", self.broker_listens, "listener",
+                      timeout=60)
 
     # --- Open vSwitch -------------------------------------------------------
 
