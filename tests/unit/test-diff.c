@@ -302,6 +302,37 @@ TEST(ports_go_to_every_host_that_asked)
     teardown(&f);
 }
 
+TEST(a_cast_holds_so_many_ports)
+{
+    enum { N = 2 * PUBLISH_MAX_PORTS + 50 };
+    static char ids[N][UUID_LEN + 1];
+    const char *wanted[N];
+    enum sg_kind kinds[N];
+    struct ds ports = DS_EMPTY_INITIALIZER;
+    struct fixture f;
+
+    setup(&f);
+    for (int i = 0; i < N; i++) {
+        snprintf(ids[i], sizeof ids[i], "9%.35s", &P1[1]);
+        snprintf(&ids[i][24], 13, "%012x", i + 1);
+        wanted[i] = ids[i];
+        kinds[i] = SG_KIND_PORT;
+        ds_put_format(&ports, "- {id: %s, mac_address: "
+                      "'02:00:00:00:00:01'}\n", ids[i]);
+    }
+    want(&f, "h1", wanted, kinds, N);
+    load(&f, "", ds_cstr(&ports));
+    CHECK_PUBLISHED(&f, "ports_updated sg-agent.h1 100\n"
+                    "ports_updated sg-agent.h1 100\n"
+                    "ports_updated sg-agent.h1 50\n");
+    load(&f, "", "");
+    CHECK_PUBLISHED(&f, "ports_deleted sg-agent.h1 100\n"
+                    "ports_deleted sg-agent.h1 100\n"
+                    "ports_deleted sg-agent.h1 50\n");
+    ds_destroy(&ports);
+    teardown(&f);
+}
+
 TEST(members_whole_or_as_a_difference)
 {
     struct fixture f;

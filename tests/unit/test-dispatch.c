@@ -359,6 +359,33 @@ TEST(deleted_and_unknown_are_different)
     teardown(&f);
 }
 
+TEST(address_groups_are_groups_with_members_only)
+{
+    struct sg_sync_request request = request_of(&epoch);
+    struct fixture f;
+
+    setup(&f);
+    load(&f, "address_groups: [{id: "G3", addresses: [192.0.2.0/28]}]\n"
+         "groups:\n- {id: "G1", rules: ["
+         "{id: 5ec00000-0001-4000-8000-000000000001, direction: ingress,"
+         " ethertype: IPv4, remote_address_group_id: "G3"}]}\n"
+         "ports:\n- {id: "P1", mac_address: '02:00:00:00:00:01',"
+         " security_groups: ["G1"]}\n");
+    add_port(&request, P1);
+    char *text = sync_text(&f, &request);
+    CHECK_CONTAINS(text, "members 3@");
+    CHECK_CONTAINS(text, "(1)");
+    free(text);
+
+    /* G3 was a security group before; its rules are gone. */
+    request = request_of(&epoch);
+    ADD_OBJECT(&request, RULES, G3);
+    text = sync_text(&f, &request);
+    CHECK_CONTAINS(text, "deleted 3@");
+    free(text);
+    teardown(&f);
+}
+
 TEST(no_ports_is_an_answer_too)
 {
     struct sg_sync_request request = request_of(&epoch);
