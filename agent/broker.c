@@ -32,6 +32,7 @@ struct broker {
     struct rpc_limits limits;
     char *queue;                /* Of this session; NULL: none. */
     char call[33];              /* Outstanding `sync`, or "". */
+    char next_call[33];         /* Id of the next one, or "": none yet. */
     struct svec bound;          /* Exchanges we asked to be bound to. */
 
     uint64_t messages, malformed, unbindable;
@@ -363,11 +364,17 @@ void
 broker_send(struct broker *b, long long int now)
 {
     struct sg_sync_request request;
-    char msg_id[33];
 
     update_bindings(b, now);
-    make_unique(msg_id);
-    if (sync_run(b->sync, now, msg_id, &request)) {
+    /* Most turns ask nothing: the id is made once and waits for its use. */
+    if (!b->next_call[0]) {
+        make_unique(b->next_call);
+    }
+    if (sync_run(b->sync, now, b->next_call, &request)) {
+        char msg_id[sizeof b->next_call];
+
+        ovs_strlcpy(msg_id, b->next_call, sizeof msg_id);
+        b->next_call[0] = '\0';
         send_request(b, msg_id, &request, now);
         sg_sync_request_uninit(&request);
     }
