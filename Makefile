@@ -204,6 +204,7 @@ UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
 UNIT_TESTS += tests/unit/test-store.c
+UNIT_TESTS += tests/unit/test-sync.c
 UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-zone.c

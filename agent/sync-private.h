@@ -27,6 +27,7 @@ struct call {
     bool page_due;              /* The next page is to be asked for. */
     bool full, fresh;
     uint64_t doubt;             /* sync 'doubt' when it was asked. */
+    long long int asked_at;
     char msg_id[33];
     long long int deadline;
     struct sg_sync_request request;
@@ -63,6 +64,8 @@ struct sync {
 
     long long int last_beacon;  /* LLONG_MIN: never. */
     int64_t beacon_seq;         /* -1: none in this epoch and session. */
+    long long int covered_at;   /* When the last answered full question was
+                                 * asked: what happened before is known. */
     uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
     uint64_t full_answers;
     char last_error[160];

@@ -418,6 +418,22 @@ sync_note_newer(struct sync *s, const struct sg_epoch *epoch,
     }
 }
 
+/* How many beacons are missing before 'seq'.  The first one of an epoch or
+ * session has none to compare with: then as many as there was time for since
+ * the last full question. */
+static int64_t
+beacons_missing(struct sync *s, int64_t seq, long long int now)
+{
+    if (s->beacon_seq >= 0) {
+        int64_t lost = seq - s->beacon_seq - 1;
+
+        s->beacons_lost += (uint64_t) lost;
+        return lost;
+    }
+    return (s->session_complete
+            ? (now - s->covered_at) / s->config.beacon_ms - 1 : 0);
+}
+
 static void
 receive_beacon(struct sync *s, const struct sg_update *update,
                long long int now)
@@ -426,14 +442,9 @@ receive_beacon(struct sync *s, const struct sg_update *update,
     if (update->seq <= s->beacon_seq) {
         return;
     }
-    if (s->beacon_seq >= 0 && update->seq > s->beacon_seq + 1) {
-        int64_t lost = update->seq - s->beacon_seq - 1;
-
-        s->beacons_lost += (uint64_t) lost;
-        if (lost >= SYNC_LOST_BEACONS) {
-            s->doubt++;
-            sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
-        }
+    if (beacons_missing(s, update->seq, now) >= SYNC_LOST_BEACONS) {
+        s->doubt++;
+        sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
     }
     s->beacon_seq = update->seq;
 

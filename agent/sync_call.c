@@ -71,6 +71,7 @@ sync_call_begin(struct sync *s, bool full, long long int now)
     c->full = full;
     c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
     c->doubt = s->doubt;
+    c->asked_at = now;
     if (full) {
         s->full_fresh = false;
     }
@@ -262,11 +263,6 @@ check_epoch(struct sync *s, const struct sg_update *update,
         sync_call_end(s);
         return false;
     }
-    if (order == RPC_EPOCH_NEW && update->same) {
-        sync_call_fail(s, "\"same\" of an epoch in which nothing is held",
-                       now);
-        return false;
-    }
     c->fresh = c->fresh || order == RPC_EPOCH_NEW;
     c->epoch = update->epoch;
     return true;
@@ -325,6 +321,7 @@ finish(struct sync *s, long long int now)
         s->complete = s->session_complete = true;
         s->full_answers++;
         s->doubt_over = c->doubt;
+        s->covered_at = c->asked_at;
     }
     if (overflow) {
         /* What had no room may have been newer than the answer. */

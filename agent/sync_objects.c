@@ -235,7 +235,6 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         }
         e->want = 0;
         e->asked = e->was_asked = true;
-        e->asked_bound = e->bound;
         e->said_unknown = false;
         sg_ref_list_add(list, &(struct sg_ref) {
             .kind = e->kind, .id = e->id,
@@ -284,9 +283,11 @@ sync_objects_answered(struct sync_objects *so,
     struct sync_entry *e;
 
     HMAP_FOR_EACH (e, node, &so->entries) {
-        if (e->asked) {
-            e->asked = false;
+        /* The answer for a port may say of its groups that they are unknown
+         * without their having been asked for. */
+        if (e->asked || e->said_unknown) {
             settle(e, store, now);
+            e->asked = false;
         }
     }
     so->dirty = true;
@@ -349,8 +350,9 @@ settle(struct sync_entry *e, const struct policy_store *store,
     }
     e->unknown_ms = 0;
     e->answered = true;
-    if (e->asked_bound && e->bound) {
-        /* Unless something was missed while the question was under way. */
+    if (e->asked && e->bound) {
+        /* Unless something was missed, or the binding came, while the
+         * question was under way: then it is due again. */
         e->confirmed = e->ask_at == LLONG_MAX;
     } else if (e->ask_at == LLONG_MAX) {
         /* Asked without a binding.  As long as that does not come, the only

@@ -44,7 +44,6 @@ struct sync_entry {
 
     /* Of the outstanding question. */
     bool asked;
-    bool asked_bound;           /* The binding stood when it was sent. */
     bool said_unknown;          /* The answer names it unknown or bad. */
 
     uint64_t mark;              /* Last refresh that found it. */

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The bounds of sync: what the transcripts in tests/golden/sync are too short
+ * for. */
+
+#include <config.h>
+#include "agent/sync.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/kept.h"
+#include "openvswitch/dynamic-string.h"
+#include "rpc/topology.h"
+#include "tests/lib/policy-text.h"
+#include "tests/lib/test.h"
+#include "tests/lib/update-text.h"
+#include "util.h"
+
+static const struct policy_store_limits LIMITS = {
+    .members = 100, .rules_per_port = 100000, .groups = 100000,
+    .ports = 4096,
+};
+static const struct sync_config CONFIG = {
+    .host = "h1", .boot = "b1", .timeout_ms = 10000, .backoff_min_ms = 200,
+    .backoff_max_ms = 60000, .beacon_ms = 2000, .seed = 1,
+};
+
+struct fixture {
+    struct policy_store *store;
+    struct sync *sync;
+    struct sg_sync_request request;
+    char msg_id[33];
+};
+
+static void
+set_local(struct fixture *f, size_t n)
+{
+    struct local_port *locals = xcalloc(n, sizeof *locals);
+
+    for (size_t i = 0; i < n; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "p%d", (int) i + 1);
+        locals[i].id = policy_text_id(name);
+        locals[i].binding.plug = SG_PLUG_HYBRID;
+    }
+    policy_store_set_local(f->store, locals, n);
+    sync_needs_changed(f->sync, 0);
+    free(locals);
+}
+
+static void
+init(struct fixture *f, size_t n_ports)
+{
+    memset(f, 0, sizeof *f);
+    f->store = policy_store_create(&LIMITS);
+    f->sync = sync_create(&CONFIG, f->store);
+    set_local(f, n_ports);
+    sync_connected(f->sync, 0);
+}
+
+static void
+uninit(struct fixture *f)
+{
+    sg_sync_request_uninit(&f->request);
+    sync_destroy(f->sync);
+    policy_store_destroy(f->store);
+}
+
+static bool
+run(struct fixture *f, long long int now)
+{
+    struct sg_sync_request request;
+
+    if (!sync_run(f->sync, now, f->msg_id, &request)) {
+        return false;
+    }
+    sg_sync_request_uninit(&f->request);
+    f->request = request;
+    return true;
+}
+
+static void
+answer(struct fixture *f, const char *text, long long int now)
+{
+    struct sg_update update;
+
+    update_text_parse(&update, SG_METHOD_SYNC, text);
+    update.epoch.ms = 100;
+    sync_answer(f->sync, f->msg_id, &update, NULL, now);
+    sg_update_uninit(&update);
+}
+
+static void
+bind_all(struct fixture *f, long long int now)
+{
+    char **names;
+    size_t n;
+
+    if (sync_take_bindings(f->sync, now, &names, &n)) {
+        for (size_t i = 0; i < n; i++) {
+            sync_bound(f->sync, names[i], now);
+            free(names[i]);
+        }
+        free(names);
+    }
+}
+
+TEST(requests_say_who_asks)
+{
+    struct fixture f;
+    char first[33];
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    CHECK_STR(f.request.host, "h1");
+    CHECK_STR(f.request.boot, "b1");
+    CHECK_UEQ(strlen(f.msg_id), 32);
+    CHECK_UEQ(strspn(f.msg_id, "0123456789abcdef"), 32);
+    memcpy(first, f.msg_id, sizeof first);
+    CHECK(!run(&f, 1));
+    sync_answer(f.sync, f.msg_id, NULL, "x", 1);
+    REQUIRE(run(&f, 1000));
+    CHECK(strcmp(first, f.msg_id));
+    uninit(&f);
+}
+
+/* More objects than a partial question may name make it a full one. */
+TEST(many_objects)
+{
+    struct ds text = DS_EMPTY_INITIALIZER;
+    struct sync_status status;
+    struct fixture f;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    ds_put_cstr(&text, "port p1 rev=1 groups=g1");
+    for (int i = 2; i <= 1001; i++) {
+        ds_put_format(&text, ",g%d", i);
+    }
+    for (int i = 1; i <= 1001; i++) {
+        ds_put_format(&text, ";rules g%d rev=1 n=1", i);
+    }
+    answer(&f, ds_cstr(&text), 5);
+    CHECK(!run(&f, 5));
+    bind_all(&f, 10);
+    REQUIRE(run(&f, 30));
+    CHECK(!f.request.partial);
+    CHECK_UEQ(f.request.n_have, 1002);
+    answer(&f, "same", 40);
+    sync_get_status(f.sync, 40, &status);
+    CHECK(status.in_sync);
+    CHECK_UEQ(status.n_needed, 1002);
+    ds_destroy(&text);
+    uninit(&f);
+}
+
+/* What has no room may have been newer than the answer: asked again. */
+TEST(too_much_is_kept)
+{
+    struct sync_status status;
+    struct sg_update update;
+    struct fixture f;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    update_text_parse(&update, SG_METHOD_MEMBERS_CHANGED,
+                      "epoch=100; members g1 rev=2 prev=1 +1");
+    for (int i = 0; i <= KEPT_MAX_UPDATES; i++) {
+        sync_update(f.sync, &update, 1);
+    }
+    sg_update_uninit(&update);
+    answer(&f, "port p1 rev=1", 5);
+    sync_get_status(f.sync, 5, &status);
+    CHECK(status.complete);
+    CHECK(!status.in_sync);
+    REQUIRE(run(&f, 5));
+    CHECK(!f.request.partial);
+    answer(&f, "same", 6);
+    sync_get_status(f.sync, 6, &status);
+    CHECK(status.in_sync);
+    uninit(&f);
+}
+
+TEST(pages_without_end)
+{
+    struct sync_status status;
+    struct fixture f;
+    int pages = 0;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    for (;;) {
+        answer(&f, "next=more", 1);
+        if (!run(&f, 1)) {
+            break;
+        }
+        pages++;
+        REQUIRE(pages < 100000);
+        CHECK_STR(f.request.page, "more");
+    }
+    sync_get_status(f.sync, 1, &status);
+    CHECK_STR(status.last_error, "too many pages");
+    CHECK(!status.complete);
+    uninit(&f);
+}
+
+/* Names that are not of groups are none of its business. */
+TEST(foreign_exchanges)
+{
+    struct fixture f;
+
+    init(&f, 1);
+    sync_bound(f.sync, "sg-beacon_fanout", 0);
+    sync_bound(f.sync, "", 0);
+    sync_unbound(f.sync, "sg-rules.x_fanout");
+    REQUIRE(run(&f, 0));
+    answer(&f, "port p1 rev=1", 1);
+    CHECK(!run(&f, 1));
+    uninit(&f);
+}
+
+TEST(kept_updates_are_whole)
+{
+    struct kept_update *u;
+    struct sg_update update;
+    struct kept kept;
+
+    kept_init(&kept);
+    update_text_parse(&update, SG_METHOD_SYNC,
+                      "epoch=7 sent=8 next=t same; port p1 rev=1 groups=g1 "
+                      "ip=1 pair=10.0.0.0/8 refused; rules g1 rev=2 n=3 "
+                      "refused; members g1 rev=3 prev=2 +1 -2 -3;"
+                      "deleted rules g2 rev=4; unknown port p2;"
+                      "bad members g3 rev=5; ref rules g4; "
+                      "seq=9 more entry=port:p1:2");
+    kept_add(&kept, &update);
+    CHECK_UEQ(kept.n, 1);
+    u = kept_pop(&kept);
+    REQUIRE(u);
+    CHECK_UEQ(kept.bytes, 0);
+    CHECK(sg_port_spec_equals(&u->update.ports[0], &update.ports[0]));
+    CHECK_EQ(u->update.ports[0].revision, 1);
+    CHECK(sg_rules_spec_equals(&u->update.rules[0], &update.rules[0]));
+    CHECK_UEQ(u->update.members[0].added.n, 1);
+    CHECK_UEQ(u->update.members[0].removed.n, 2);
+    CHECK(u->update.members[0].removed.p != update.members[0].removed.p);
+    CHECK_EQ(u->update.members[0].prev, 2);
+    CHECK_UEQ(u->update.n_deleted, 1);
+    CHECK_EQ(u->update.deleted[0].revision, 4);
+    CHECK_UEQ(u->update.n_unknown, 1);
+    CHECK_UEQ(u->update.n_bad, 1);
+    CHECK_UEQ(u->update.n_problems, 1);
+    CHECK_UEQ(u->update.n_refs, 1);
+    CHECK_UEQ(u->update.n_entries, 1);
+    CHECK_EQ(u->update.epoch.ms, 7);
+    CHECK_EQ(u->update.sent, 8);
+    CHECK_STR(u->update.next, "t");
+    CHECK(u->update.same && u->update.more);
+    kept_update_destroy(u);
+    CHECK(!kept_pop(&kept));
+    sg_update_uninit(&update);
+    kept_uninit(&kept);
+}
