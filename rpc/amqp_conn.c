@@ -285,8 +285,10 @@ mq_conn_keep_alive(struct mq_conn *c, long long int now)
     const amqp_frame_t frame = { .frame_type = AMQP_FRAME_HEARTBEAT };
     int status;
 
-    if (!c->service_ms || now < c->service_at
-        || !mq_conn_may_send(c, sizeof frame)) {
+    if (!c->service_ms || now < c->service_at) {
+        return NULL;
+    } else if (!mq_conn_may_send(c, sizeof frame)) {
+        c->service_at = now + MQ_UNSENT_RETRY_MS;
         return NULL;
     }
     c->service_at = now + c->service_ms;

@@ -214,7 +214,6 @@ session_begin(struct amqp_client *client)
     mq_publisher_begin(client->publisher, client->session);
 
     ovs_mutex_lock(&client->mutex);
-    binding_table_reset(client->bindings);
     client->status.stage = AMQP_STAGE_UP;
     client->status.session = client->session;
     ovs_strlcpy(client->status.queue, client->queue,

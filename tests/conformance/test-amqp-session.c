@@ -342,6 +342,32 @@ TEST(broker_frozen)
     REQUIRE(peer_control("thaw"));
 }
 
+/* The same, noticed by the publisher before any heartbeat is missed. */
+TEST(publisher_stalled)
+{
+    struct amqp_config config;
+    struct amqp_client *client;
+    struct amqp_event event;
+    long long int began;
+
+    if (test_rounds(1) == 1) {
+        SKIP("takes 15 seconds (TEST_FACTOR)");
+    }
+    fixture_config(&config);
+    client = fixture_start(&config);
+    expect_only(client, AMQP_UP);
+    REQUIRE(peer_control("freeze"));
+    CHECK_EQ(fixture_publish(client, "", NULL, "sg-test-nobody", "x"), 0);
+    began = time_msec();
+    REQUIRE(next_event(client, &event, 20000));
+    CHECK_EQ(event.type, AMQP_DOWN);
+    CHECK_CONTAINS(event.reason, "publish: stalled");
+    CHECK(time_msec() - began >= 14000);
+    amqp_event_uninit(&event);
+    amqp_client_destroy(client);
+    REQUIRE(peer_control("thaw"));
+}
+
 /* --- Sessions that cannot begin ----------------------------------------- */
 
 static void
