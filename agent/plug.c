@@ -112,12 +112,26 @@ has_prefix(const char *name, const char *prefix)
     return !strncmp(name, prefix, strlen(prefix));
 }
 
-/* The device among the ports of 'bridge' other than 'uplink': the first by
- * name, and how many there are. */
-static const struct plug_link *
-bridge_device(const struct plug_table *t, int bridge, int uplink, size_t *n)
+/* Does the name of 'tap' differ from that of 'uplink' in its beginning only,
+ * as hypervisor managers name the two? */
+static bool
+is_twin(const struct plug_names *names, const struct plug_link *tap,
+        const struct plug_link *uplink)
 {
-    const struct plug_link *first = NULL;
+    return has_prefix(tap->name, names->tap_prefix)
+           && has_prefix(uplink->name, names->uplink_prefix)
+           && !strcmp(tap->name + strlen(names->tap_prefix),
+                      uplink->name + strlen(names->uplink_prefix));
+}
+
+/* The device among the ports of 'bridge' other than 'uplink', and how many
+ * there are.  Of several the port's own is the uplink's twin, if that is
+ * there, else the first by name. */
+static const struct plug_link *
+bridge_device(const struct plug_table *t, const struct plug_names *names,
+              int bridge, const struct plug_link *uplink, size_t *n)
+{
+    const struct plug_link *best = NULL;
     const struct plug_node *node;
 
     *n = 0;
@@ -125,15 +139,17 @@ bridge_device(const struct plug_table *t, int bridge, int uplink, size_t *n)
                              &t->by_master) {
         const struct plug_link *l = &node->link;
 
-        if (l->master != bridge || l->index == uplink) {
+        if (l->master != bridge || l->index == uplink->index) {
             continue;
         }
         (*n)++;
-        if (!first || strcmp(l->name, first->name) < 0) {
-            first = l;
+        if (!best || is_twin(names, l, uplink)
+            || (!is_twin(names, best, uplink)
+                && strcmp(l->name, best->name) < 0)) {
+            best = l;
         }
     }
-    return first;
+    return best;
 }
 
 const char *
@@ -164,7 +180,7 @@ plug_resolve(const struct plug_table *t, const struct plug_names *names,
         return "the other end of the veth pair is on no bridge";
     }
     ovs_strlcpy(b->bridge, bridge->name, sizeof b->bridge);
-    device = bridge_device(t, bridge->index, uplink->index, &n_devices);
+    device = bridge_device(t, names, bridge->index, uplink, &n_devices);
     if (!device) {
         return "the bridge has no device besides the uplink";
     }

@@ -74,8 +74,35 @@ TEST(shared_bridge)
     links[ARRAY_SIZE(host)] = (struct plug_link) { 99, 12, 0, "eth7" };
     CHECK(resolve(links, ARRAY_SIZE(links), "qvo1", &b) != NULL);
     CHECK_EQ(b.plug, SG_PLUG_SHARED_BRIDGE);
+    CHECK_STR(b.device, "tap1");
     CHECK(!resolve(links, ARRAY_SIZE(links), "qvo2", &b));
     CHECK_EQ(b.plug, SG_PLUG_HYBRID);
+}
+
+/* The stranger is the one that is called unknown, whatever the order. */
+TEST(the_uplinks_twin_is_the_ports_device)
+{
+    static const char *const strangers[] = { "tap0", "tap11", "zap1", "a" };
+    struct plug_link links[ARRAY_SIZE(host) + 1];
+
+    memcpy(links, host, sizeof host);
+    for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+        char out[8][SG_DEVICE_LEN];
+        struct sg_binding known[2];
+        struct plug_table *t;
+
+        links[ARRAY_SIZE(host)] = (struct plug_link) { 99, 12, 0, "" };
+        ovs_strlcpy(links[ARRAY_SIZE(host)].name, strangers[i],
+                    SG_DEVICE_LEN);
+        t = plug_table_create(links, ARRAY_SIZE(links));
+        plug_resolve(t, &names, "qvo1", &known[0]);
+        plug_resolve(t, &names, "qvo2", &known[1]);
+        CHECK_STR(known[0].device, "tap1");
+        REQUIRE(CHECK_EQ(plug_unknown_devices(t, &names, known, 2, out, 8),
+                         1));
+        CHECK_STR(out[0], strangers[i]);
+        plug_table_destroy(t);
+    }
 }
 
 TEST(unenforceable)
