@@ -55,6 +55,9 @@ gather_broker(struct agent *a, struct inputs *i)
         .published = amqp->published,
         .rejected = amqp->rejected,
         .too_large = amqp->too_large,
+        .malformed = i->broker.malformed,
+        .last_malformed = i->broker.last_malformed,
+        .last_unbindable = i->broker.last_unbindable,
         .n_bindings = amqp->n_bindings,
         .n_bound = amqp->n_bound,
     };

@@ -378,9 +378,14 @@ broker_json(const struct report_broker *b)
     COUNT("published", published);
     COUNT("rejected", rejected);
     COUNT("too_large", too_large);
+    COUNT("malformed", malformed);
     COUNT("bindings", n_bindings);
     COUNT("bound", n_bound);
 #undef COUNT
+    json_object_set_new(j, "last_malformed",
+                        report_string(b->last_malformed));
+    json_object_set_new(j, "last_unbindable",
+                        report_string(b->last_unbindable));
     return j;
 }
 

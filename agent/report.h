@@ -21,7 +21,9 @@ struct report_broker {
     const char *broker, *queue, *last_error;
     bool blocked;               /* By the broker. */
     uint64_t sessions, received, received_bytes, published;
-    uint64_t rejected, too_large;
+    uint64_t rejected, too_large, malformed;
+    const char *last_malformed; /* Which message, and why; or "". */
+    const char *last_unbindable;        /* Which exchange, and why; or "". */
     size_t n_bindings, n_bound;
 };
 

@@ -243,6 +243,14 @@ show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
     put_value(out, "broker", "%s %s%s%s", str(broker, "broker"),
               str(broker, "stage"), *str(broker, "last_error") ? ", " : "",
               str(broker, "last_error"));
+    if (num(broker, "malformed")) {
+        put_value(out, "refused", "%lld messages; the last: %s",
+                  num(broker, "malformed"), str(broker, "last_malformed"));
+    }
+    if (*str(broker, "last_unbindable")) {
+        put_value(out, "not bound", "last failure: %s",
+                  str(broker, "last_unbindable"));
+    }
     if (json_is_object(apply)) {
         put_value(out, "last apply", "%s, %s", applied,
                   is(apply, "ok") ? "ok" : str(apply, "error"));

@@ -84,6 +84,20 @@ TEST(status)
                "warnings      l2_guard: not built\n");
 }
 
+TEST(status_shows_what_the_broker_brought_in_vain)
+{
+    bool good;
+    char *text = show(OUTPUT_STATUS, NULL, NULL,
+                      "{\"broker\": {\"malformed\": 2, \"last_malformed\":"
+                      " \"5 bytes: not JSON\", \"last_unbindable\":"
+                      " \"x_fanout: 403\"}}", &good);
+
+    CHECK_CONTAINS(text, "refused       2 messages; the last: 5 bytes: not "
+                   "JSON\n");
+    CHECK_CONTAINS(text, "not bound     last failure: x_fanout: 403\n");
+    free(text);
+}
+
 TEST(an_empty_status_is_a_bad_one)
 {
     bool good = true;
