@@ -185,7 +185,7 @@ class Lab:
     def topology(self):
         """The topology as it stands in the lab's own copy."""
         with open(self.topology_path) as f:
-            return yaml.safe_load(f)
+            return yaml.load(f, Loader=yaml.CSafeLoader)
 
     @contextlib.contextmanager
     def edit_topology(self):

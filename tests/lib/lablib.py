@@ -228,10 +228,12 @@ class Lab(labcore.Lab):
 
     def plug_stranger(self, name, beside, mac, addresses):
         """Puts a second tap on the bridge of instance `beside', with a guest
-        called `name' behind it that no port speaks of."""
+        called `name' behind it that no port speaks of.  Its device sorts
+        before that of the instance."""
         known = self.instances()[beside]
         stranger = labcore.Instance({
-            "id": str(uuid.uuid4()), "name": name, "host": known.host,
+            "id": "00000000-0000-4000-8000-000000000000",
+            "name": name, "host": known.host,
             "mac_address": mac, "fixed_ips": addresses})
         with self.changing():
             self._make_space(name, mounts=False)
@@ -320,6 +322,20 @@ class Lab(labcore.Lab):
              "routing_key": key, "payload": body,
              "payload_encoding": "string"})
         return answer["routed"]
+
+    def publish_amqp(self, exchange, key, body):
+        """The same by AMQP: the API takes no large ones."""
+        import amqp
+        with self.space("ctl").entered():
+            connection = amqp.Connection(
+                "127.0.0.1:%d" % labcore.AMQP_PORT, confirm_publish=True,
+                userid=labcore.BROKER_USER, password=labcore.BROKER_PASSWORD)
+            connection.connect()
+        with connection:
+            connection.channel().basic_publish(
+                amqp.Message(body, content_type="application/json",
+                             content_encoding="utf-8"),
+                exchange=exchange, routing_key=key)
 
     def cast(self, host, method, args):
         """Casts a request to the host's agent."""
@@ -553,7 +569,8 @@ class Checks:
 
     def __call__(self, true, what, detail=""):
         print("%s - %s%s" % ("ok" if true else "not ok", what,
-                             ": %s" % detail if detail and not true else ""),
+                             ": %s" % (detail,) if detail and not true
+                             else ""),
               flush=True)
         self.failed += not true
         return bool(true)
