@@ -182,7 +182,7 @@ TEST(forward_references_and_defaults)
 TEST(not_a_topology)
 {
     BAD("", "t.yaml:1:1: the file is empty");
-    BAD("# nothing\n", "t.yaml:1:1: the file is empty");
+    BAD("# nothing\n", "t.yaml:2:1: the file is empty");
     BAD("- a\n", "t.yaml:1:1: topology: expected a mapping");
     BAD("groups: []\n", "t.yaml:1:1: topology: the key ports is missing (an "
         "empty list is [])");
@@ -192,13 +192,16 @@ TEST(not_a_topology)
         "missing (an empty list is [])");
     BAD("groups: []\nports: {}\n", "t.yaml:2:8: ports: expected a list");
     BAD("groups: []\nports: []\nnetworks: []\n",
-        "t.yaml:3:1: topology: unknown key \"networks\"");
+        "t.yaml:3:1: networks: unknown key in topology");
     BAD("groups: []\nports: []\ngroups: []\n",
         "t.yaml:3:1: topology: the key groups stands here twice");
     BAD("groups: []\nports: []\n---\na: b\n",
-        "t.yaml:4:1: a second document");
+        "t.yaml:3:1: a second document");
     BAD("groups: []\nports: []\n\"a\\eb\": 1\n",
-        "t.yaml:3:1: topology: unknown key \"a\\x1bb\"");
+        "t.yaml:3:1: a\\x1bb: unknown key in topology");
+    BAD("groups: &a []\nports: []\n",
+        "t.yaml:1:9: anchors are not allowed");
+    BAD("groups: []\nports: *a\n", "t.yaml:2:8: aliases are not allowed");
     BAD("groups: !!set []\nports: []\n",
         "t.yaml:1:9: groups: tags are not allowed");
     BAD("groups: [\nports: []\n",
@@ -266,7 +269,7 @@ TEST(bad_rules)
              "remote_ip_prefix: 10.0.0.0/8", 0,
              "rule: more than one remote");
     BAD_RULE("direction: egress, ethertype: IPv4, port: 80", 37,
-             "rule: unknown key \"port\"");
+             "port: unknown key in rule");
 }
 
 /* One port, on line 3; 'column' is counted from the start of 'fields'. */
@@ -315,7 +318,7 @@ TEST(bad_ports)
     BAD_PORT("device: abcdefghijklmnop", 9, "device: expected 1 to 15 "
              "letters, digits, '.', '_', '-'");
     BAD_PORT("trusted: 1", 10, "trusted: expected true or false");
-    BAD_PORT("binding: a", 1, "port: unknown key \"binding\"");
+    BAD_PORT("binding: a", 1, "binding: unknown key in port");
 }
 
 TEST(bad_address_groups)
@@ -332,6 +335,19 @@ TEST(bad_address_groups)
         "ports:\n- {id: "P1", mac_address: '02:00:00:00:00:01',\n"
         "   security_groups: ["AG"]}\n",
         "t.yaml:5:22: security_groups: no security group "AG" is defined");
+}
+
+TEST(depth_is_limited)
+{
+    struct topology *topology = NULL;
+    size_t n = 100000;
+    char *text = xmalloc(n + 1);
+
+    /* It takes no longer than to see that it is too deep. */
+    memset(text, '[', n);
+    text[n] = '\0';
+    CHECK_ERROR(parse(text, &topology), "t.yaml:1:17: nested too deep");
+    free(text);
 }
 
 TEST(limits)

@@ -19,6 +19,9 @@ static void add_object(const struct state *, const struct sg_ref *,
 static bool has_it(const struct state *, const struct sg_sync_request *,
                    const struct ref_set *have, const struct sg_ref *);
 
+/* Every object of the answer comes from one state, between two turns of the
+ * loop: an agent never sees half of a reload in it.  The order is that of
+ * kinds and ids, so the same question gets the same text. */
 void
 answer_sync(const struct state *state, const struct sg_sync_request *request,
             struct sg_update *update, struct ref_set *covered)
@@ -61,6 +64,7 @@ answer_sync(const struct state *state, const struct sg_sync_request *request,
     ref_set_destroy(&have);
 }
 
+/* The objects that the request is about. */
 static void
 cover_request(const struct topology *topology,
               const struct sg_sync_request *request, struct ref_set *covered)
@@ -82,6 +86,8 @@ cover_request(const struct topology *topology,
     }
 }
 
+/* The port and what an agent needs to enforce it.  A port that does not exist
+ * is covered as well: the answer says what we know of it. */
 static void
 cover_port(const struct topology *topology, const struct uuid *id,
            struct ref_set *covered)

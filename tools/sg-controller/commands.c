@@ -99,6 +99,7 @@ commands_destroy(struct commands *c)
     free(c);
 }
 
+/* Answers what has waited long enough. */
 void
 commands_run(struct commands *c)
 {
@@ -122,6 +123,7 @@ commands_wait(struct commands *c)
     }
 }
 
+/* All about the controller itself; of its agents only how many they are. */
 static void
 cmd_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *c_)
@@ -185,6 +187,7 @@ cmd_topology(struct unixctl_conn *conn, int argc OVS_UNUSED,
     reply_document(conn, &ds);
 }
 
+/* Works at once; only the answer may have to wait for the broker. */
 static void
 cmd_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *c_)

@@ -29,6 +29,8 @@ static struct change *add_change(struct change_list *, enum sg_kind,
 static int change_rank(const struct change *);
 static int compare_changes(const void *, const void *);
 
+/* Walks both sides: its cost is that of the topologies, not of their
+ * difference. */
 void
 topology_diff(const struct topology *old, const struct topology *new,
               struct change_list *changes)
@@ -84,6 +86,8 @@ diff_port(const struct topology_port *old, const struct topology_port *new,
     }
 }
 
+/* An id may have been a security group and be an address group now, or the
+ * other way round: its rules then came or went, its members changed. */
 static void
 diff_group(const struct topology_group *old,
            const struct topology_group *new, struct change_list *changes)
@@ -187,6 +191,7 @@ change_rank(const struct change *change)
     OVS_NOT_REACHED();
 }
 
+/* Total: qsort() is not stable. */
 static int
 compare_changes(const void *a_, const void *b_)
 {

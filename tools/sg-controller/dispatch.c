@@ -65,6 +65,8 @@ dispatcher_destroy(struct dispatcher *dispatcher)
     }
 }
 
+/* A message that has a `_msg_id` is a call and gets exactly one reply, unless
+ * it is a repeat: then the first one got it. */
 enum dispatch_result
 dispatch(struct dispatcher *dispatcher, const struct state *state,
          struct interest *interest, const struct dispatch_input *input,
@@ -104,6 +106,7 @@ dispatch_output_uninit(struct dispatch_output *output)
     free(output->reply);
 }
 
+/* The version is looked at before the method, as a stock server does. */
 static enum dispatch_result
 serve(const struct serving *serving)
 {
@@ -134,6 +137,7 @@ serve(const struct serving *serving)
     return refuse(serving, class_, DISPATCHER_MODULE, problem);
 }
 
+/* The host counts as interested only in what it was answered. */
 static enum dispatch_result
 serve_sync(const struct serving *serving)
 {
@@ -192,6 +196,8 @@ encode_answer(const struct serving *serving,
     return body;
 }
 
+/* Usually a cast.  As a call it gets no reply: the method has no result that
+ * anybody could wait for. */
 static enum dispatch_result
 serve_report(const struct serving *serving)
 {

@@ -11,6 +11,8 @@
 static bool get_text(struct reader *, const struct reader_node *parent,
                      const struct reader_node *, const char *key,
                      const char **);
+static bool refuse(struct reader *, const struct reader_node *,
+                   const char *key, const char *text, const char *expected);
 static bool check_usable(struct reader *, const struct reader_node *,
                          const char *key, const char *text,
                          const struct sg_prefix *);
@@ -23,7 +25,7 @@ field_id(struct reader *reader, const struct reader_node *parent,
 
     return (get_text(reader, parent, node, key, &text)
             && (sg_id_from_string(text, id)
-                || field_refuse(reader, node, key, text, "a UUID")));
+                || refuse(reader, node, key, text, "a UUID")));
 }
 
 bool
@@ -37,7 +39,7 @@ field_mac(struct reader *reader, const struct reader_node *parent,
         return false;
     }
     if (!sg_mac_from_string(text, mac) || sg_mac_is_multicast(mac)) {
-        return field_refuse(reader, node, key, text,
+        return refuse(reader, node, key, text,
                             "the MAC address of an interface");
     }
     return true;
@@ -54,7 +56,7 @@ field_prefix(struct reader *reader, const struct reader_node *parent,
         return false;
     }
     if (!sg_prefix_from_string(text, prefix)) {
-        return field_refuse(reader, node, key, text,
+        return refuse(reader, node, key, text,
                             "an IP address or prefix");
     }
     return check_usable(reader, node, key, text, prefix);
@@ -71,7 +73,7 @@ field_address(struct reader *reader, const struct reader_node *parent,
         return false;
     }
     if (!sg_address_from_string(text, address)) {
-        return field_refuse(reader, node, key, text, "an IP address");
+        return refuse(reader, node, key, text, "an IP address");
     }
     return check_usable(reader, node, key, text, address);
 }
@@ -88,18 +90,6 @@ field_labels(struct reader *reader, const struct reader_node *const *values,
         }
     }
     return true;
-}
-
-bool
-field_refuse(struct reader *reader, const struct reader_node *node,
-             const char *key, const char *text, const char *expected)
-{
-    char *quoted = rpc_quote(text, strlen(text));
-
-    reader_fail(reader, node, key, "expected %s, not \"%s\"", expected,
-                quoted);
-    free(quoted);
-    return false;
 }
 
 static bool
@@ -121,4 +111,17 @@ check_usable(struct reader *reader, const struct reader_node *node,
 
     return !reason || reader_fail(reader, node, key, "%s is a %s", text,
                                   reason);
+}
+
+/* Says that 'text' is not what was expected; always false. */
+static bool
+refuse(struct reader *reader, const struct reader_node *node,
+             const char *key, const char *text, const char *expected)
+{
+    char *quoted = rpc_quote(text, strlen(text));
+
+    reader_fail(reader, node, key, "expected %s, not \"%s\"", expected,
+                quoted);
+    free(quoted);
+    return false;
 }

@@ -28,8 +28,4 @@ bool field_address(struct reader *, const struct reader_node *parent,
 bool field_labels(struct reader *, const struct reader_node *const *values,
                   const char *const *keys, size_t n) SG_MUST_USE;
 
-/* Says that 'text' at 'node' is not what was expected; always false. */
-bool field_refuse(struct reader *, const struct reader_node *,
-                  const char *key, const char *text, const char *expected);
-
 #endif /* tools/sg-controller/fields.h */

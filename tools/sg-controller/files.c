@@ -84,6 +84,7 @@ epoch_begin(const char *state_dir, int64_t now, struct sg_epoch *epochp)
     return error;
 }
 
+/* The size is known beforehand, so nothing is read that is too large. */
 static char *
 read_all(int fd, const char *name, size_t max, char **textp, size_t *lenp)
 {

@@ -72,6 +72,7 @@ interest_destroy(struct interest *interest)
     free(interest);
 }
 
+/* Checks all limits before it changes anything. */
 char *
 interest_sync(struct interest *interest,
               const struct sg_sync_request *request,
@@ -106,6 +107,7 @@ interest_sync(struct interest *interest,
     return NULL;
 }
 
+/* A report keeps the host's interest alive but does not change it. */
 char *
 interest_report(struct interest *interest, const struct sg_report *report,
                 long long int now)
@@ -143,6 +145,8 @@ interest_expire(struct interest *interest, long long int now)
     }
 }
 
+/* Sorted, so that the order of messages does not depend on addresses in
+ * memory. */
 size_t
 interest_find(const struct interest *interest, enum sg_kind kind,
               const struct uuid *id, const char ***hostsp)
@@ -235,6 +239,7 @@ get_host(struct interest *interest, const char *name, const char *boot,
     return NULL;
 }
 
+/* Removes the host from every object it needs, and frees it. */
 static void
 drop_host(struct interest *interest, struct host *host)
 {
@@ -246,6 +251,7 @@ drop_host(struct interest *interest, struct host *host)
     free(host);
 }
 
+/* Objects that nobody needs any more go with their last host. */
 static void
 clear_objects(struct interest *interest, struct host *host)
 {
@@ -264,6 +270,8 @@ clear_objects(struct interest *interest, struct host *host)
     hmapx_clear(&host->objects);
 }
 
+/* Both directions are kept: from a change to its hosts, and from a host that
+ * asks anew to what it asked for before. */
 static void
 add_object(struct interest *interest, struct host *host, enum sg_kind kind,
            const struct uuid *id)

@@ -220,6 +220,7 @@ parse_options(int argc, char *argv[], struct options *options)
     }
 }
 
+/* The account that a broker has when nobody has set it up. */
 static void
 set_defaults(struct options *options)
 {
@@ -339,6 +340,7 @@ usage(void)
     exit(EXIT_SUCCESS);
 }
 
+/* Exactly the checks of a running controller. */
 static int
 check_topology(const char *file)
 {

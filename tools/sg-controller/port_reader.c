@@ -33,6 +33,7 @@ static bool read_flag(const struct port_context *,
                       const struct reader_node *, const char *key, bool *);
 static int compare_uuids(const void *, const void *);
 
+/* The MAC before the pairs, which may inherit it. */
 bool
 port_read(const struct port_context *context, const struct reader_node *node,
           struct sg_port_spec *spec)
@@ -165,6 +166,8 @@ read_pair(const struct port_context *context, const struct reader_node *node,
                                      &pair->mac)));
 }
 
+/* Sorted, whatever the file says: the order has no meaning, and two texts that
+ * mean the same must not look like a change. */
 static bool
 read_groups(const struct port_context *context,
             const struct reader_node *node, struct sg_port_spec *spec)

@@ -37,6 +37,8 @@ static struct publication *new_publication(struct plan *, enum sg_method);
 static void copy_list(struct sg_prefix_list *dst,
                       const struct sg_prefix_list *src);
 
+/* The messages hold copies: they may have to wait while the state moves on,
+ * and must say then what was true at their revision. */
 size_t
 publish_changes(const struct state *state, const struct interest *interest,
                 const struct change_list *changes,
@@ -155,6 +157,7 @@ is_half_deleted(const struct plan *plan, const struct change *change)
             && topology_group(state_topology(plan->state), &change->id));
 }
 
+/* One message to the exchange of the half of the group that changed. */
 static void
 plan_group(struct plan *plan, const struct change *change)
 {
@@ -216,6 +219,7 @@ fill_members(const struct plan *plan, const struct change *change,
     copy_list(&spec->removed, &change->removed);
 }
 
+/* Room for a cast that is full; a group needs one entry. */
 static void
 fill_deleted(const struct change *change, struct sg_update *update)
 {

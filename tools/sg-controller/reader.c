@@ -24,7 +24,10 @@ struct reader {
 };
 
 static char *parse_error(const yaml_parser_t *, const char *file);
-static char *second_document(yaml_parser_t *, const char *file);
+static void init_parser(yaml_parser_t *, const char *text, size_t len);
+static char *check_structure(yaml_parser_t *, const char *file);
+static const char *check_event(const yaml_event_t *, int *n_documents,
+                               int *depth);
 static const yaml_node_t *get_node(struct reader *, int index);
 static const char *scalar(const yaml_node_t *);
 static bool is_null(const yaml_node_t *);
@@ -33,34 +36,34 @@ static bool check_type(struct reader *, const yaml_node_t *,
 static bool find_key(struct reader *, const yaml_node_t *, const char *what,
                      const char *const *keys, size_t *index);
 
+/* Two passes.  The first looks at the structure alone and stops at the first
+ * thing that is not wanted: the time that libyaml takes for a token grows with
+ * its depth, so 200 kB of "[" would keep it busy for a minute.  The second
+ * builds the document, in memory in proportion to the text, which the caller
+ * limits. */
 char *
 reader_open(const char *text, size_t len, const char *file,
             struct reader **readerp)
 {
-    struct reader *reader = xzalloc(sizeof *reader);
+    struct reader *reader;
     yaml_parser_t parser;
-    char *error = NULL;
+    char *error;
 
-    reader->file = file;
-    if (!yaml_parser_initialize(&parser)) {
-        out_of_memory();
+    init_parser(&parser, text, len);
+    error = check_structure(&parser, file);
+    yaml_parser_delete(&parser);
+    if (error) {
+        return error;
     }
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *) text, len);
 
+    reader = xzalloc(sizeof *reader);
+    reader->file = file;
+    init_parser(&parser, text, len);
     if (!yaml_parser_load(&parser, &reader->document)) {
         error = parse_error(&parser, file);
         free(reader);
-    } else if (!yaml_document_get_root_node(&reader->document)) {
-        error = xasprintf("%s:1:1: the file is empty", file);
-        reader_close(reader);
     } else {
-        error = second_document(&parser, file);
-        if (error) {
-            reader_close(reader);
-        } else {
-            *readerp = reader;
-        }
+        *readerp = reader;
     }
     yaml_parser_delete(&parser);
     return error;
@@ -111,6 +114,7 @@ reader_take_error(struct reader *reader)
     return error;
 }
 
+/* The bits of 'seen' stand for 'keys'. */
 bool
 reader_mapping(struct reader *reader, const struct reader_node *node_,
                const char *what, const char *const *keys,
@@ -255,25 +259,81 @@ parse_error(const yaml_parser_t *parser, const char *file)
                      parser->problem ? parser->problem : "not YAML");
 }
 
-/* Something behind the first document is more likely a mistake than a wish. */
-static char *
-second_document(yaml_parser_t *parser, const char *file)
+static void
+init_parser(yaml_parser_t *parser, const char *text, size_t len)
 {
-    yaml_document_t document;
-    const yaml_node_t *root;
-    char *error = NULL;
+    if (!yaml_parser_initialize(parser)) {
+        out_of_memory();
+    }
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(parser, (const unsigned char *) text, len);
+}
 
-    if (!yaml_parser_load(parser, &document)) {
-        return parse_error(parser, file);
-    }
-    root = yaml_document_get_root_node(&document);
-    if (root) {
-        error = xasprintf("%s:%zu:%zu: a second document",
-                          file, root->start_mark.line + 1,
-                          root->start_mark.column + 1);
-    }
-    yaml_document_delete(&document);
+/* Exactly one document, not too deep, without anchors: what stands in the
+ * text is all there is. */
+static char *
+check_structure(yaml_parser_t *parser, const char *file)
+{
+    yaml_event_type_t type;
+    char *error = NULL;
+    int n_documents = 0;
+    int depth = 0;
+
+    do {
+        yaml_event_t event;
+        const char *problem;
+
+        if (!yaml_parser_parse(parser, &event)) {
+            return parse_error(parser, file);
+        }
+        type = event.type;
+        problem = check_event(&event, &n_documents, &depth);
+        if (problem) {
+            error = xasprintf("%s:%zu:%zu: %s", file,
+                              event.start_mark.line + 1,
+                              event.start_mark.column + 1, problem);
+        }
+        yaml_event_delete(&event);
+    } while (!error && type != YAML_STREAM_END_EVENT);
     return error;
+}
+
+static const char *
+check_event(const yaml_event_t *event, int *n_documents, int *depth)
+{
+    const yaml_char_t *anchor = NULL;
+
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        return ++*n_documents > 1 ? "a second document" : NULL;
+    case YAML_STREAM_END_EVENT:
+        return *n_documents ? NULL : "the file is empty";
+    case YAML_ALIAS_EVENT:
+        return "aliases are not allowed";
+
+    case YAML_SCALAR_EVENT:
+        anchor = event->data.scalar.anchor;
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        anchor = event->data.sequence_start.anchor;
+        ++*depth;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        anchor = event->data.mapping_start.anchor;
+        ++*depth;
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        --*depth;
+        break;
+
+    case YAML_NO_EVENT:
+    case YAML_STREAM_START_EVENT:
+    case YAML_DOCUMENT_END_EVENT:
+        break;
+    }
+    return (anchor ? "anchors are not allowed"
+            : *depth > READER_MAX_DEPTH ? "nested too deep" : NULL);
 }
 
 static const yaml_node_t *
@@ -285,6 +345,7 @@ get_node(struct reader *reader, int index)
     return node;
 }
 
+/* libyaml ends every scalar with a NUL of its own. */
 static const char *
 scalar(const yaml_node_t *node)
 {
@@ -342,7 +403,7 @@ find_key(struct reader *reader, const yaml_node_t *key, const char *what,
     }
 
     char *quoted = rpc_quote(text, strlen(text));
-    reader_fail(reader, READER_NODE(key), what, "unknown key \"%s\"", quoted);
+    reader_fail(reader, READER_NODE(key), quoted, "unknown key in %s", what);
     free(quoted);
     return false;
 }

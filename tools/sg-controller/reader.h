@@ -5,10 +5,10 @@
 /* A strict view of a YAML document, and the only user of libyaml here.
  *
  * Pure.  The text must hold exactly one document, in UTF-8, of mappings,
- * sequences and scalars without explicit tags.  Whoever reads it says what is
- * expected where; the first thing that is not as expected is kept as the
- * reader's error, "FILE:LINE:COLUMN: KEY: sentence", and everything after it
- * fails quietly, so callers need no message of their own.
+ * sequences and scalars without tags, anchors and aliases.  Whoever reads it
+ * says what is expected where; the first thing that is not as expected is kept
+ * as the reader's error, "FILE:LINE:COLUMN: KEY: sentence", and everything
+ * after it fails quietly, so callers need no message of their own.
  *
  * Nodes belong to the reader and are good until it is closed.  A key whose
  * value is null counts as absent: a dump of an API has many of those. */
@@ -18,6 +18,9 @@
 
 struct reader;
 struct reader_node;
+
+/* Levels of mappings and lists. */
+#define READER_MAX_DEPTH 16
 
 /* Opens 'text'; 'file' is only for messages and is borrowed.  'len' is
  * limited by the caller. */

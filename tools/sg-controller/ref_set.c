@@ -29,12 +29,6 @@ ref_set_destroy(struct ref_set *set)
     hmap_destroy(&set->refs);
 }
 
-void
-ref_set_swap(struct ref_set *a, struct ref_set *b)
-{
-    hmap_swap(&a->refs, &b->refs);
-}
-
 size_t
 ref_set_count(const struct ref_set *set)
 {

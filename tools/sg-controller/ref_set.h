@@ -20,7 +20,6 @@ struct ref_set {
 
 void ref_set_init(struct ref_set *);
 void ref_set_destroy(struct ref_set *);
-void ref_set_swap(struct ref_set *, struct ref_set *);
 size_t ref_set_count(const struct ref_set *);
 /* True if it was not there before; a second one changes nothing. */
 bool ref_set_add(struct ref_set *, enum sg_kind, const struct uuid *,

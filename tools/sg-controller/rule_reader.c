@@ -38,6 +38,7 @@ static bool check_remote(const struct rule_context *,
                          const struct reader_node *const *v,
                          const struct sg_rule *);
 
+/* 'n_rules' counts what is complete, also when it fails half-way. */
 bool
 rules_read(const struct rule_context *context,
            const struct reader_node *node, struct sg_rules_spec *spec)
@@ -148,6 +149,7 @@ refuse(const struct rule_context *context, const struct reader_node *node,
     return reader_fail(context->reader, node, "rule", "%s", reason);
 }
 
+/* An id in two groups would make `sgctl rules` ambiguous. */
 static bool
 check_unique(const struct rule_context *context,
              const struct reader_node *node, const struct sg_rule *rule)

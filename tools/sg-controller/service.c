@@ -84,6 +84,8 @@ static bool stat_file(const char *, struct file_state *);
 static bool same_file(const struct file_state *, const struct file_state *);
 static void make_unique(char hex[33]);
 
+/* A topology that cannot be read refuses the start: a controller that serves
+ * nothing would answer every port with `unknown`. */
 char *
 service_create(const struct service_config *config,
                const struct sg_epoch *epoch, struct service **servicep)
@@ -132,6 +134,8 @@ service_destroy(struct service *s)
     }
 }
 
+/* Requests first: a sync that stands before a reload in time is answered from
+ * the topology before it, and its host is told the difference. */
 void
 service_run(struct service *s)
 {
@@ -157,6 +161,8 @@ service_wait(struct service *s)
     }
 }
 
+/* Reads, compares, puts into force and hands over in one go; nothing else of
+ * the loop sees a state in between. */
 char *
 service_reload(struct service *s, struct service_reload *reloadp)
 {
@@ -283,6 +289,8 @@ create_client(const struct service_config *config,
     return amqp_client_create(&amqp);
 }
 
+/* Acknowledges once per turn.  What is served is acknowledged afterwards, but
+ * a request that is delivered again is harmless: agents ask by revision. */
 static void
 receive(struct service *s)
 {
@@ -545,6 +553,7 @@ load_topology(struct service *s, struct topology **topology)
     return error;
 }
 
+/* False while there is no such file: somebody may be replacing it. */
 static bool
 stat_file(const char *name, struct file_state *state)
 {

@@ -71,6 +71,9 @@ state_destroy(struct state *state)
     free(state);
 }
 
+/* 'changes' may be empty: the text of a topology changes more often than its
+ * meaning.  An agent that missed a change finds 'revision' above what it has;
+ * one that missed a deletion finds the tombstone. */
 void
 state_replace(struct state *state, struct topology *topology,
               long long int now, struct change_list *changes)
@@ -130,6 +133,7 @@ state_topology(const struct state *state)
     return state->topology;
 }
 
+/* The revision of the last change, whatever it changed. */
 int64_t
 state_revision(const struct state *state)
 {
@@ -142,6 +146,8 @@ state_n_tombstones(const struct state *state)
     return state->n_tombstones;
 }
 
+/* Never says deleted of something it has not had itself: an agent takes an
+ * object away on the strength of that word. */
 enum state_answer
 state_find(const struct state *state, enum sg_kind kind,
            const struct uuid *id, int64_t *revision)
@@ -179,6 +185,7 @@ find_object(const struct state *state, enum sg_kind kind,
     return NULL;
 }
 
+/* Finds the object, also a deleted one, or adds it at revision 0. */
 static struct object *
 get_object(struct state *state, enum sg_kind kind, const struct uuid *id)
 {
@@ -193,6 +200,7 @@ get_object(struct state *state, enum sg_kind kind, const struct uuid *id)
     return object;
 }
 
+/* Makes a tombstone of 'object'; the newest stands last. */
 static void
 bury(struct state *state, struct object *object, long long int now)
 {
@@ -202,6 +210,7 @@ bury(struct state *state, struct object *object, long long int now)
     state->n_tombstones++;
 }
 
+/* An id came back.  It goes on from the revision of its deletion. */
 static void
 unbury(struct state *state, struct object *object)
 {

@@ -130,7 +130,8 @@ topology_group(const struct topology *topology, const struct uuid *id)
 {
     const struct topology_group *group;
 
-    HMAP_FOR_EACH_WITH_HASH (group, node, topology_hash(id), &topology->groups) {
+    HMAP_FOR_EACH_WITH_HASH (group, node, topology_hash(id),
+                             &topology->groups) {
         if (uuid_equals(&group->id, id)) {
             return group;
         }
@@ -170,6 +171,7 @@ topology_count(const struct topology *topology,
     }
 }
 
+/* Address groups first: rules refer to them, and they to nothing. */
 static bool
 load_root(struct load *load)
 {
@@ -214,6 +216,7 @@ load_address_groups(struct load *load, const struct reader_node *node)
     return true;
 }
 
+/* Travels like a security group of which only the members exist. */
 static bool
 load_address_group(struct load *load, const struct reader_node *node)
 {
