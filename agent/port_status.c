@@ -610,11 +610,12 @@ describe_ports(struct update *u)
         }
     }
     set_problem(u, HOST_REASON_UNENFORCEABLE, n_open > 0,
-                "%"PRIuSIZE" ports are not filtered%s", n_open,
-                ds_cstr(&open));
+                "%"PRIuSIZE" of %"PRIuSIZE" ports not filtered%s", n_open,
+                host->n_ports, ds_cstr(&open));
     set_problem(u, HOST_REASON_PORTS, n_bad + n_refused > 0,
-                "%"PRIuSIZE" ports are not as their policy says%s",
-                n_bad + n_refused, ds_cstr(&bad));
+                "%"PRIuSIZE" of %"PRIuSIZE" ports not as their policy "
+                "says%s", n_bad + n_refused, host->n_ports + n_refused,
+                ds_cstr(&bad));
     ds_destroy(&open);
     ds_destroy(&bad);
 }
