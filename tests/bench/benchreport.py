@@ -31,6 +31,11 @@ def spread(values, form="%.1f"):
         statistics.median(values), min(values), max(values))
 
 
+def pressure(runs):
+    found = [x["pressure"] for x in runs if "pressure" in x]
+    return "%.0f" % (100 * statistics.median(found)) if found else "-"
+
+
 def verdict(value, budget, aim=None):
     if value > budget:
         return "OVER"
@@ -120,7 +125,7 @@ def isolated_tables(found):
             res = statistics.median(x["resolution_us"]["p50"] for x in runs)
             wall.append([s.what(), s.sets(), op, "%.0f" % p50, "%.0f" % p99,
                          "%.0f" % max(x["max"] for x in lat), "%.0f" % res,
-                         verdict(p50, WALL_P50_US),
+                         pressure(runs), verdict(p50, WALL_P50_US),
                          verdict(p99, WALL_P99_US)])
         worst = max(statistics.median(s.net_ns(x) / x["n"] / 1e3
                                       for x in s.runs("isolated", op=op))
@@ -146,10 +151,11 @@ def isolated_tables(found):
         "of) the kernel's set, us; median over the runs of p50 and p99, the "
         "largest of all.  \"Resolution\" is the median distance between the "
         "last look that did not see the change and the first that did; a "
-        "time is never shown shorter than it was.  Budget p50 %s us, p99 "
-        "%s us." % (format(WALL_P50_US, ","), format(WALL_P99_US, ",")),
+        "time is never shown shorter than it was.  \"Busy\" is the share of "
+        "the time in which some task of the machine had to wait for a CPU "
+        "(/proc/pressure/cpu).  Budget p50 %s us, p99 %s us." % (format(WALL_P50_US, ","), format(WALL_P99_US, ",")),
         table(["P", "M", "set", "change", "p50", "p99", "max", "resolution",
-               "p50 budget", "p99 budget"], wall)]
+               "busy %", "p50 budget", "p99 budget"], wall)]
 
 
 def s_runs(found):
@@ -182,7 +188,8 @@ def growth_table(found):
                 "%g (aim %g)" % (budget["budget"], budget["aim"]),
                 verdict(statistics.median(net), budget["budget"],
                         budget["aim"]),
-                spread([x["to_kernel_ns"] / 1e6 for x in runs])]
+                spread([x["to_kernel_ns"] / 1e6 for x in runs]),
+                pressure(runs)]
                 + (list(PEER_GROW) if key == "paced" else ["-", "-"]))
     if not rows:
         return []
@@ -191,7 +198,7 @@ def growth_table(found):
             "other, from 1 to 500.",
             table(["", "P", "set", "messages", "runs", "CPU", "unit",
                    "idle subtracted", "budget", "verdict",
-                   "wall to the last, ms",
+                   "wall to the last, ms", "busy %",
                    "Neutron", "OVN"], rows)]
 
 
