@@ -200,6 +200,7 @@ UNIT_TESTS += tests/unit/test-prober-account.c
 UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-publish-window.c
 UNIT_TESTS += tests/unit/test-render.c
+UNIT_TESTS += tests/unit/test-report.c
 UNIT_TESTS += tests/unit/test-ruleset.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
