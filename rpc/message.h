@@ -103,6 +103,9 @@ char *rpc_encode_sync_call(const struct sg_sync_request *,
                            const char *unique_id, size_t *len);
 char *rpc_encode_sync_reply(const struct sg_update *, const char *msg_id,
                             const char *unique_id, size_t *len);
+/* The reply to a call whose method has no result. */
+char *rpc_encode_null_reply(const char *msg_id, const char *unique_id,
+                            size_t *len);
 char *rpc_encode_failure(const char *msg_id, const char *unique_id,
                          const char *class_, const char *module,
                          const char *message, size_t *len);

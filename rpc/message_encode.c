@@ -24,6 +24,8 @@ struct call {
 };
 
 static char *encode_body(json_t *message, size_t *len);
+static char *encode_reply(json_t *result, const char *msg_id,
+                          const char *unique_id, size_t *len);
 static char *encode_request(const char *method, json_t *args,
                             const struct call *, const char *unique_id,
                             size_t *len);
@@ -94,15 +96,13 @@ char *
 rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
                       const char *unique_id, size_t *len)
 {
-    json_t *message = json_object();
+    return encode_reply(answer(update), msg_id, unique_id, len);
+}
 
-    /* A stock client looks up all five. */
-    set(message, "result", answer(update));
-    set(message, "failure", json_null());
-    set(message, "ending", json_true());
-    set(message, "_msg_id", json_string(msg_id));
-    set(message, "_unique_id", json_string(unique_id));
-    return encode_body(message, len);
+char *
+rpc_encode_null_reply(const char *msg_id, const char *unique_id, size_t *len)
+{
+    return encode_reply(json_null(), msg_id, unique_id, len);
 }
 
 /* Encodes the answer to a call that failed.  A stock client raises the
@@ -192,6 +192,22 @@ encode_request(const char *method, json_t *args, const struct call *call,
         /* No call monitoring. */
         set(message, "_timeout", json_null());
     }
+    set(message, "_unique_id", json_string(unique_id));
+    return encode_body(message, len);
+}
+
+/* Takes ownership of 'result'. */
+static char *
+encode_reply(json_t *result, const char *msg_id, const char *unique_id,
+             size_t *len)
+{
+    json_t *message = json_object();
+
+    /* A stock client looks up all five. */
+    set(message, "result", result);
+    set(message, "failure", json_null());
+    set(message, "ending", json_true());
+    set(message, "_msg_id", json_string(msg_id));
     set(message, "_unique_id", json_string(unique_id));
     return encode_body(message, len);
 }

@@ -457,6 +457,21 @@ TEST(reports_are_kept)
     teardown(&f);
 }
 
+TEST(a_call_is_always_answered)
+{
+    struct fixture f;
+
+    setup(&f);
+    send_json(&f, "2.0", "{\"method\": \"report\", \"args\": {\"host\": "
+              "\"h1\", \"boot\": \"b\", \"generation\": 1, \"applied\": 1, "
+              "\"in_sync\": true, \"ports\": 0, \"protected\": 0}, "
+              CALL_KEYS"}");
+    CHECK_EQ(f.result, DISPATCH_REPORT);
+    REQUIRE(f.replied);
+    CHECK(!f.reply.failure_class && !f.reply.result);
+    teardown(&f);
+}
+
 TEST(requests_that_cannot_be_served)
 {
     struct fixture f;

@@ -196,11 +196,11 @@ encode_answer(const struct serving *serving,
     return body;
 }
 
-/* Usually a cast.  As a call it gets no reply: the method has no result that
- * anybody could wait for. */
+/* Usually a cast.  Who calls it gets a reply without a result. */
 static enum dispatch_result
 serve_report(const struct serving *serving)
 {
+    const char *msg_id = serving->request->msg_id;
     struct sg_report report;
     char *error;
 
@@ -211,8 +211,17 @@ serve_report(const struct serving *serving)
                                 serving->input->now);
         sg_report_uninit(&report);
     }
-    return (error ? refuse(serving, "ValueError", BUILTINS_MODULE, error)
-            : DISPATCH_REPORT);
+    if (error) {
+        return refuse(serving, "ValueError", BUILTINS_MODULE, error);
+    }
+    if (msg_id) {
+        size_t len;
+        char *body = rpc_encode_null_reply(msg_id,
+                                           serving->input->unique_id, &len);
+
+        set_reply(serving, body, len);
+    }
+    return DISPATCH_REPORT;
 }
 
 /* Takes ownership of 'problem'. */
