@@ -120,8 +120,8 @@ expect_body(struct amqp_client *client, const char *body, uint64_t *session,
 }
 
 int
-fixture_publish(struct amqp_client *client, const char *exchange, const char *declare,
-        const char *key, const char *body)
+fixture_publish(struct amqp_client *client, const char *exchange,
+                const char *declare, const char *key, const char *body)
 {
     const struct amqp_publish p = {
         .exchange = exchange, .declare = declare, .routing_key = key,
