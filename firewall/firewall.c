@@ -12,8 +12,11 @@
 #include "util.h"
 #include "uuid.h"
 
-static int change_set(struct firewall *, const struct sg_policy *,
-                      struct installed_set *);
+typedef int set_change_func(struct firewall *, const struct sg_policy *,
+                            struct installed_set *);
+static set_change_func add_to_set, delete_from_set;
+static int change_group(struct firewall *, const struct sg_policy *,
+                        const struct fw_member_change *, set_change_func *);
 static int look_ahead(struct firewall *, const struct sg_policy *,
                       bool trust_nothing, struct prospect *, char **text);
 static void clear_result(struct fw_result *);
@@ -107,8 +110,11 @@ firewall_is_complete(const struct firewall *fw)
 /* ------------------------------------------------------------------------ */
 /* The member lane. */
 
-/* A group no installed rule refers to has no entry, and costs a look-up; the
- * apply that installs such a rule fills the set from the policy. */
+/* All additions of the turn, then all deletions: with rules that stay, an
+ * address that moves from one group to another, both of them remotes, is never
+ * in neither.  A group no installed rule refers to has no entry, and costs a
+ * look-up; the apply that installs such a rule fills the set from the
+ * policy. */
 int
 firewall_members(struct firewall *fw, const struct sg_policy *policy,
                  const struct fw_member_change *changes, size_t n)
@@ -116,60 +122,83 @@ firewall_members(struct firewall *fw, const struct sg_policy *policy,
     int retval = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const struct fw_member_change *change = &changes[i];
-        struct installed_set *set;
-        bool sorted = false;
-
-        SET_TABLE_FOR_EACH_OF_GROUP (set, &change->group, &fw->sets) {
-            if (!uuid_equals(&set->group, &change->group)) {
-                continue;
-            }
-            if (!sorted) {
-                fw_member_ops_set(&fw->ops, change->added, change->n_added,
-                                  change->removed, change->n_removed);
-                sorted = true;
-            }
-            if (change->whole_unknown) {
-                set_table_doubt(&fw->sets, set, true);
-            }
-
-            int error = change_set(fw, policy, set);
-            if (error) {
-                set_table_doubt(&fw->sets, set, true);
-                fw->stats.members_failed++;
-                retval = retval ? retval : error;
-            }
+        int error = change_group(fw, policy, &changes[i], add_to_set);
+        retval = retval ? retval : error;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (changes[i].n_removed) {
+            int error = change_group(fw, policy, &changes[i],
+                                     delete_from_set);
+            retval = retval ? retval : error;
         }
     }
     return retval;
 }
 
-/* Writes fw->ops to 'set'.  With rules that stay, a member that comes and one
- * that goes are independent; additions first leave no gap where an address
- * moves between two forms of being a member.  Deletions are written even if
- * the set is held or doubtful: they cannot open anything. */
+/* Calls 'change' for the sets of the group, with what is to be done in
+ * fw->ops. */
 static int
-change_set(struct firewall *fw, const struct sg_policy *policy,
+change_group(struct firewall *fw, const struct sg_policy *policy,
+             const struct fw_member_change *c, set_change_func *change)
+{
+    struct installed_set *set;
+    bool sorted = false;
+    int retval = 0;
+
+    SET_TABLE_FOR_EACH_OF_GROUP (set, &c->group, &fw->sets) {
+        if (!uuid_equals(&set->group, &c->group)) {
+            continue;
+        }
+        if (!sorted) {
+            fw_member_ops_set(&fw->ops, c->added, c->n_added,
+                              c->removed, c->n_removed);
+            sorted = true;
+        }
+        if (c->whole_unknown) {
+            set_table_doubt(&fw->sets, set, true);
+        }
+
+        int error = change(fw, policy, set);
+        if (error) {
+            set_table_doubt(&fw->sets, set, true);
+            fw->stats.members_failed++;
+            retval = retval ? retval : error;
+        }
+    }
+    return retval;
+}
+
+/* A held set gets its additions with the next apply. */
+static int
+add_to_set(struct firewall *fw, const struct sg_policy *policy,
            struct installed_set *set)
 {
-    const struct sg_prefix_list *add = &fw->ops.add[set->family];
-    const struct sg_prefix_list *del = &fw->ops.del[set->family];
-    int error = 0;
+    const struct sg_prefix_list *list = &fw->ops.add[set->family];
 
-    for (size_t i = 0; i < del->n; i++) {
-        sg_members_remove(&set->waiting, &del->p[i]);
-    }
     if (set->held) {
-        for (size_t i = 0; i < add->n; i++) {
-            sg_members_add(&set->waiting, &add->p[i]);
+        for (size_t i = 0; i < list->n; i++) {
+            sg_members_add(&set->waiting, &list->p[i]);
         }
-    } else if (!set->doubtful) {
-        error = firewall_add_live(fw, policy, set->name, set->family,
-                                  &set->group, add);
+        return 0;
     }
+    return (set->doubtful ? 0
+            : firewall_add_live(fw, policy, set->name, set->family,
+                                &set->group, list));
+}
 
-    int del_error = set_writer_del(&fw->writer, set->name, set->family, del);
-    return error ? error : del_error;
+/* Deletions are written even if the set is held or doubtful: they cannot open
+ * anything. */
+static int
+delete_from_set(struct firewall *fw,
+                const struct sg_policy *policy OVS_UNUSED,
+                struct installed_set *set)
+{
+    const struct sg_prefix_list *list = &fw->ops.del[set->family];
+
+    for (size_t i = 0; i < list->n; i++) {
+        sg_members_remove(&set->waiting, &list->p[i]);
+    }
+    return set_writer_del(&fw->writer, set->name, set->family, list);
 }
 
 int

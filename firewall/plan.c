@@ -8,6 +8,11 @@
  * old rule.  A set that no rule refers to is not part of any policy and gets
  * its content beforehand.
  *
+ * If no rule of a family changes, its members are added first and deleted
+ * then: each is in its set by the old or the new policy, and the rules are
+ * those of both.  So an address that moves from one remote group to another
+ * is never in neither.
+ *
  * Tables, when something is added: raw before security, so that the first
  * packet a new port's rules let pass is already tracked in its zone; a flow
  * that began in another zone would break.  Security before filter: the
@@ -44,8 +49,11 @@ struct zone_rules {
 };
 
 static void plan_prepare(struct fw_plan *, const struct fw_plan_args *);
-static void plan_contents(struct fw_plan *, const struct fw_plan_args *,
-                          enum fw_phase);
+static void plan_deletions(struct fw_plan *, const struct fw_plan_args *,
+                           enum sg_family, enum fw_phase);
+static void plan_additions(struct fw_plan *, const struct fw_plan_args *);
+static bool commits_security(const struct fw_plan *, enum sg_family);
+static void append_plan(struct fw_plan *, struct fw_plan *);
 static void plan_family(struct fw_plan *, const struct fw_plan_args *,
                         enum sg_family);
 static void plan_raw_early(struct fw_plan *, const struct fw_plan_args *,
@@ -79,13 +87,25 @@ struct fw_plan *
 fw_plan_create(const struct fw_plan_args *args)
 {
     struct fw_plan *plan = xzalloc(sizeof *plan);
+    struct fw_plan *commits = xzalloc(sizeof *commits);
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        plan_family(commits, args, f);
+    }
 
     plan_prepare(plan, args);
-    plan_contents(plan, args, FW_PHASE_TIGHTEN);
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        plan_family(plan, args, f);
+        if (commits_security(commits, f)) {
+            plan_deletions(plan, args, f, FW_PHASE_TIGHTEN);
+        }
     }
-    plan_contents(plan, args, FW_PHASE_WIDEN);
+    append_plan(plan, commits);
+    plan_additions(plan, args);
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        if (!commits_security(plan, f)) {
+            plan_deletions(plan, args, f, FW_PHASE_WIDEN);
+        }
+    }
     if (args->sweep) {
         plan_retire(plan, args);
     }
@@ -216,31 +236,44 @@ plan_prepare(struct fw_plan *plan, const struct fw_plan_args *args)
     free(sets);
 }
 
-/* Changes of the sets that rules refer to: FW_PHASE_TIGHTEN deletes,
- * FW_PHASE_WIDEN adds. */
-static void
-plan_contents(struct fw_plan *plan, const struct fw_plan_args *args,
-              enum fw_phase phase)
+/* What is to be changed in 'set' if rules refer to it, else NULL. */
+static const struct fw_set_work *
+live_work(const struct fw_plan_args *args, const struct fw_set *set)
 {
-    if (!args->work || (phase == FW_PHASE_TIGHTEN && !args->sweep)) {
-        return;
-    }
+    const struct fw_set *actual = fw_ruleset_find_set(args->actual,
+                                                      set->name);
 
+    return (actual && actual->references && args->work
+            ? fw_set_work_find(args->work, set->name) : NULL);
+}
+
+static void
+plan_deletions(struct fw_plan *plan, const struct fw_plan_args *args,
+               enum sg_family family, enum fw_phase phase)
+{
     size_t n = hmap_count(&args->desired->sets);
     const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
+
+    for (size_t i = 0; args->sweep && i < n; i++) {
+        const struct fw_set_work *work = live_work(args, sets[i]);
+        if (work && sets[i]->family == family) {
+            add_members(plan, phase, FW_STEP_SET_DEL, sets[i], &work->del);
+        }
+    }
+    free(sets);
+}
+
+static void
+plan_additions(struct fw_plan *plan, const struct fw_plan_args *args)
+{
+    size_t n = hmap_count(&args->desired->sets);
+    const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
+
     for (size_t i = 0; i < n; i++) {
-        const struct fw_set *actual = fw_ruleset_find_set(args->actual,
-                                                          sets[i]->name);
-        const struct fw_set_work *work = fw_set_work_find(args->work,
-                                                          sets[i]->name);
-        if (actual && actual->references && work) {
-            if (phase == FW_PHASE_TIGHTEN) {
-                add_members(plan, phase, FW_STEP_SET_DEL, sets[i],
-                            &work->del);
-            } else {
-                add_members(plan, phase, FW_STEP_SET_ADD, sets[i],
-                            &work->add);
-            }
+        const struct fw_set_work *work = live_work(args, sets[i]);
+        if (work) {
+            add_members(plan, FW_PHASE_WIDEN, FW_STEP_SET_ADD, sets[i],
+                        &work->add);
         }
     }
     free(sets);
@@ -400,6 +433,31 @@ add_step(struct fw_plan *plan, enum fw_phase phase, enum fw_step_kind kind,
         step->family = set->family;
     }
     return step;
+}
+
+static bool
+commits_security(const struct fw_plan *plan, enum sg_family family)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct fw_step *step = &plan->steps[i];
+        if (step->kind == FW_STEP_TABLE_COMMIT && step->table == FW_SECURITY
+            && step->family == family) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Moves the steps of 'src' to the end of 'dst' and frees it. */
+static void
+append_plan(struct fw_plan *dst, struct fw_plan *src)
+{
+    for (size_t i = 0; i < src->n_steps; i++) {
+        *add_step(dst, src->steps[i].phase, src->steps[i].kind, NULL)
+            = src->steps[i];
+    }
+    free(src->steps);
+    free(src);
 }
 
 /* Is there a hook in 'desired' that 'actual' does not have anywhere? */

@@ -11,7 +11,8 @@
  *   tighten   delete members
  *   commit    rules, one commit per family and table that differs; the raw
  *             table has two if zones come and go at once (see plan.c)
- *   widen     add members to sets that rules refer to
+ *   widen     add members to sets that rules refer to; in a family whose
+ *             rules do not change, deletions come here as well, behind
  *   retire    destroy sets that nothing refers to any more
  *
  * A plan from a state to itself is empty.  Rules that stay are not touched,
@@ -109,7 +110,7 @@ struct fw_plan *fw_plan_create(const struct fw_plan_args *);
 void fw_plan_destroy(struct fw_plan *);
 /* Invariants: phases ascend, sets are created before a commit names them and
  * destroyed after, members are added to a set that rules refer to only after
- * the commits, no edit touches a foreign rule or chain, every edit's chain
+ * the commits and deleted only before them, no edit touches a foreign rule or chain, every edit's chain
  * exists by then, and the tables end up as desired.  NULL or a malloc'd
  * sentence. */
 char *fw_plan_check(const struct fw_plan *, const struct fw_plan_args *)

@@ -29,6 +29,7 @@ struct trial {
 static char *try_step(struct trial *, const struct fw_step *);
 static const char *try_create(struct trial *, const struct fw_set *);
 static const char *try_members(const struct trial *, const struct fw_step *);
+static bool phase_ok(const struct trial *, const struct fw_step *);
 static const char *try_destroy(struct trial *, const struct fw_set *);
 static struct fw_table *copy_table(struct trial *, enum sg_family,
                                    enum fw_table_id);
@@ -183,13 +184,28 @@ try_members(const struct trial *trial, const struct fw_step *step)
     if (step->phase == FW_PHASE_PREPARE && in_use) {
         return "rules refer to it already";
     }
-    if (step->kind == FW_STEP_SET_ADD
-        ? (step->phase != FW_PHASE_PREPARE && step->phase != FW_PHASE_WIDEN)
-        : (step->phase != FW_PHASE_PREPARE
-           && step->phase != FW_PHASE_TIGHTEN)) {
-        return "in the wrong phase";
+    return phase_ok(trial, step) ? NULL : "in the wrong phase";
+}
+
+/* After a commit the new rules would meet what is still to be deleted. */
+static bool
+phase_ok(const struct trial *trial, const struct fw_step *step)
+{
+    bool add = step->kind == FW_STEP_SET_ADD;
+
+    switch (step->phase) {
+    case FW_PHASE_PREPARE:
+        return true;
+    case FW_PHASE_TIGHTEN:
+        return !add;
+    case FW_PHASE_WIDEN:
+        return add || trial->tables[step->family][FW_SECURITY]
+                      != &trial->copies[step->family][FW_SECURITY];
+    case FW_PHASE_COMMIT:
+    case FW_PHASE_RETIRE:
+        return false;
     }
-    return NULL;
+    OVS_NOT_REACHED();
 }
 
 static bool

@@ -158,31 +158,37 @@ hold_changes(struct world *w, const struct random_policy *next)
     firewall_hold(w->fw, devices, n_devices, groups, n_groups);
 }
 
+/* Tells the member lane of all groups at once, as an agent does. */
 static int
 change_members(struct world *w, struct policy_text *next)
 {
-    int retval = 0;
+    struct fw_member_change changes[RANDOM_N_GROUPS];
+    struct sg_prefix_list added[RANDOM_N_GROUPS];
+    struct sg_prefix_list removed[RANDOM_N_GROUPS];
+    int error;
 
+    memset(changes, 0, sizeof changes);
+    memset(added, 0, sizeof added);
+    memset(removed, 0, sizeof removed);
     for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
-        struct sg_prefix_list added = SG_PREFIX_LIST_INITIALIZER;
-        struct sg_prefix_list removed = SG_PREFIX_LIST_INITIALIZER;
         char id[8];
 
         snprintf(id, sizeof id, "g%zu", i + 1);
         sg_members_diff(&policy_text_group(w->pt, id)->members,
                         &policy_text_group(next, id)->members,
-                        &added, &removed);
-        struct fw_member_change change = {
-            .group = policy_text_id(id),
-            .added = added.p, .n_added = added.n,
-            .removed = removed.p, .n_removed = removed.n,
-        };
-        int error = firewall_members(w->fw, &next->policy, &change, 1);
-        retval = retval ? retval : error;
-        sg_prefix_list_uninit(&added);
-        sg_prefix_list_uninit(&removed);
+                        &added[i], &removed[i]);
+        changes[i].group = policy_text_id(id);
+        changes[i].added = added[i].p;
+        changes[i].n_added = added[i].n;
+        changes[i].removed = removed[i].p;
+        changes[i].n_removed = removed[i].n;
     }
-    return retval;
+    error = firewall_members(w->fw, &next->policy, changes, RANDOM_N_GROUPS);
+    for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
+        sg_prefix_list_uninit(&added[i]);
+        sg_prefix_list_uninit(&removed[i]);
+    }
+    return error;
 }
 
 /* One turn of an agent's loop that brings 'next'.  Tries again until all is
