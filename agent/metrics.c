@@ -40,7 +40,7 @@ static struct metric *get(struct metrics *, enum metric_type,
 static struct metric *find_child(const struct metric_family *,
                                  const char *value);
 static void visit_metric(const struct metric *, struct ds *line,
-                         metrics_visit_cb *, void *aux);
+                         metrics_visit_cb *cb, void *aux);
 static const char *type_name(enum metric_type);
 static void put_number(struct ds *, double);
 static void print_line(const char *name, double value, void *ds_);

@@ -55,6 +55,6 @@ void metrics_format(const struct metrics *, struct ds *);
 
 /* One line of metrics_format(): 'name' with suffix and labels. */
 typedef void metrics_visit_cb(const char *name, double value, void *aux);
-void metrics_visit(const struct metrics *, metrics_visit_cb *, void *aux);
+void metrics_visit(const struct metrics *, metrics_visit_cb *cb, void *aux);
 
 #endif /* agent/metrics.h */

@@ -349,13 +349,22 @@ change_something(struct sim *s)
     touch(s, kind, i, prev, before);
 }
 
+static void
+free_pages(struct sim *s)
+{
+    for (size_t i = 0; i < s->n_pages; i++) {
+        sg_update_uninit(&s->pages[i]);
+    }
+    s->n_pages = 0;
+}
+
 /* A new epoch: deletions are forgotten, revisions begin anew. */
 static void
 restart_controller(struct sim *s)
 {
     s->epoch.ms += 1 + roll(s, 5);
     s->seq = 0;
-    s->n_pages = 0;
+    free_pages(s);
     s->last_change = s->now;
     for (int k = 0; k < SG_N_KINDS; k++) {
         for (size_t i = 0; i < N_GROUPS; i++) {
@@ -456,15 +465,6 @@ new_page(struct sim *s)
 }
 
 static void
-free_pages(struct sim *s, size_t from)
-{
-    for (size_t i = from; i < s->n_pages; i++) {
-        sg_update_uninit(&s->pages[i]);
-    }
-    s->n_pages = from;
-}
-
-static void
 make_pages(struct sim *s, const struct sg_sync_request *r)
 {
     bool marks[SG_N_KINDS][N_GROUPS] = { { false } };
@@ -476,7 +476,7 @@ make_pages(struct sim *s, const struct sg_sync_request *r)
     for (size_t i = 0; i < r->n_objects; i++) {
         mark(s, r->objects[i].kind, id_number(&r->objects[i].id), marks);
     }
-    free_pages(s, 0);
+    free_pages(s);
     new_page(s);
     for (int k = 0; k < SG_N_KINDS; k++) {
         for (size_t i = 0; i < N_GROUPS; i++) {
@@ -816,7 +816,7 @@ sim_uninit(struct sim *s)
     for (size_t i = 0; i < s->n_bound; i++) {
         free(s->bound[i]);
     }
-    free_pages(s, 0);
+    free_pages(s);
     sync_destroy(s->sync);
     policy_store_destroy(s->store);
     free(s);
