@@ -28,11 +28,12 @@ int
 prospect_init(struct prospect *p, const struct prospect_args *args,
               char **text)
 {
+    memset(p, 0, sizeof *p);
+
     const struct context ctx = { args, p, text };
     bool changed;
     int error;
 
-    memset(p, 0, sizeof *p);
     hmap_init(&p->work);
     p->slots = fw_slots_clone(args->slots);
     error = fw_read_all(args->backend, &p->actual, text);
