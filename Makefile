@@ -259,7 +259,7 @@ MAN_PAGES +=
 
 # Other installed files, as source:directory.
 INSTALL_DATA +=
-#INSTALL_DATA += etc/sg-agent.yaml:$(SYSCONFDIR)/sg-agent
+INSTALL_DATA += etc/sg-agent.yaml:$(SYSCONFDIR)/sg-agent
 #INSTALL_DATA += etc/sg-agent.service:$(LIBDIR)/systemd/system
 
 # A program exists as soon as its list has a file.
