@@ -47,7 +47,7 @@ struct fw_edit {
     enum fw_edit_kind kind;
     char chain[FW_CHAIN_LEN];
     size_t index;               /* At the time of this edit. */
-    struct fw_rule rule;
+    struct fw_rule rule;        /* DELETE: what goes, for people. */
 };
 
 #define FW_STEPS                                                        \
@@ -110,9 +110,9 @@ struct fw_plan *fw_plan_create(const struct fw_plan_args *);
 void fw_plan_destroy(struct fw_plan *);
 /* Invariants: phases ascend, sets are created before a commit names them and
  * destroyed after, members are added to a set that rules refer to only after
- * the commits and deleted only before them, no edit touches a foreign rule or chain, every edit's chain
- * exists by then, and the tables end up as desired.  NULL or a malloc'd
- * sentence. */
+ * the commits and deleted only before them, no edit touches a foreign rule or
+ * chain, every edit's chain exists by then, and the tables end up as desired.
+ * NULL or a malloc'd sentence. */
 char *fw_plan_check(const struct fw_plan *, const struct fw_plan_args *)
     SG_MUST_USE;
 bool fw_plan_is_empty(const struct fw_plan *);

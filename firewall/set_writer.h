@@ -9,7 +9,8 @@
  * new content is filled into a temporary set under a name never used before,
  * counted, and swapped in.
  *
- * All functions return 0 or a positive errno; backend->error() has the text. */
+ * All functions return 0 or a positive errno; backend->error() has the
+ * text. */
 
 #include "firewall/backend.h"
 
