@@ -347,7 +347,7 @@ format_edit(const struct fw_edit *e, enum sg_family family, struct ds *ds)
         [FW_EDIT_CHAIN_CREATE] = { "new chain", false, false },
         [FW_EDIT_INSERT] = { "insert", true, true },
         [FW_EDIT_REPLACE] = { "replace", true, true },
-        [FW_EDIT_DELETE] = { "delete", true, false },
+        [FW_EDIT_DELETE] = { "delete", true, true },
         [FW_EDIT_CHAIN_FLUSH] = { "flush chain", false, false },
         [FW_EDIT_CHAIN_DELETE] = { "delete chain", false, false },
     };

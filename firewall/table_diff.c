@@ -172,10 +172,11 @@ diff_chain(const struct fw_chain *actual, const struct fw_chain *desired,
     }
 }
 
-/* Replaces 'n_a' rules at '*index' of 'chain' by the 'n_b' rules 'b', and
- * moves '*index' behind them. */
+/* Replaces the 'n_a' rules 'a' at '*index' of 'chain' by the 'n_b' rules 'b',
+ * and moves '*index' behind them. */
 static void
-replace_run(const char *chain, size_t *index, size_t n_a,
+replace_run(const char *chain, size_t *index,
+            const struct fw_rule *a, size_t n_a,
             const struct fw_rule *b, size_t n_b, struct fw_edits *edits)
 {
     size_t i = 0;
@@ -187,7 +188,7 @@ replace_run(const char *chain, size_t *index, size_t n_a,
         fw_edits_add(edits, FW_EDIT_INSERT, chain, (*index)++, &b[i]);
     }
     for (; i < n_a; i++) {
-        fw_edits_add(edits, FW_EDIT_DELETE, chain, *index, NULL);
+        fw_edits_add(edits, FW_EDIT_DELETE, chain, *index, &a[i]);
     }
 }
 
@@ -216,7 +217,7 @@ diff_middle(const char *chain, size_t index,
             const struct fw_rule *b, size_t n_b, struct fw_edits *edits)
 {
     if (!n_a || !n_b || n_a > MAX_LCS || n_b > MAX_LCS) {
-        replace_run(chain, &index, n_a, b, n_b, edits);
+        replace_run(chain, &index, a, n_a, b, n_b, edits);
         return;
     }
 
@@ -235,7 +236,8 @@ diff_middle(const char *chain, size_t index,
                 j++;
             }
         }
-        replace_run(chain, &index, i - from_i, &b[from_j], j - from_j, edits);
+        replace_run(chain, &index, &a[from_i], i - from_i,
+                    &b[from_j], j - from_j, edits);
         if (i < n_a && j < n_b) {
             i++;
             j++;
@@ -278,7 +280,8 @@ diff_builtin(const struct fw_chain *actual, const struct fw_chain *desired,
     for (size_t i = actual->n_rules; i-- > top; ) {
         if (is_ours(&actual->rules[i])
             && (sweep || is_desired(&actual->rules[i], desired))) {
-            fw_edits_add(edits, FW_EDIT_DELETE, actual->name, i, NULL);
+            fw_edits_add(edits, FW_EDIT_DELETE, actual->name, i,
+                         &actual->rules[i]);
         }
     }
     for (size_t i = top; i < n; i++) {

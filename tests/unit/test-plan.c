@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "firewall/table_diff.h"
 #include "tests/lib/policy-text.h"
@@ -76,7 +77,14 @@ edits_between(const char *chain, const char *from, const char *to,
     fill(&b, chain, to);
     fw_table_diff(&a, &b, sweep, &edits);
     for (size_t i = 0; i < edits.n; i++) {
-        CHECK_EQ(fw_edit_apply(&a, &edits.edits[i]), 0);
+        const struct fw_edit *e = &edits.edits[i];
+
+        if (e->kind == FW_EDIT_DELETE) {
+            /* It shows what goes. */
+            const struct fw_chain *c = fw_table_find(&a, chain);
+            CHECK(!memcmp(&e->rule, &c->rules[e->index], sizeof e->rule));
+        }
+        CHECK_EQ(fw_edit_apply(&a, e), 0);
     }
     check_letters(&a, chain, result);
     n = edits.n;
