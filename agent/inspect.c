@@ -235,6 +235,12 @@ store_from_file(struct agent *a, const char *file, char **error)
         *error = xasprintf("%s: %s", file, why);
         free(why);
         return NULL;
+    } else if (update.n_problems) {
+        /* A plan without what was left out would be of another policy. */
+        *error = xasprintf("%s: %s: %s", file, update.problems[0].what,
+                           update.problems[0].reason);
+        sg_update_uninit(&update);
+        return NULL;
     }
     config_get_store_limits(a->config, &limits);
     store = policy_store_create(&limits);
