@@ -346,10 +346,12 @@ TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_TARGETS) \
 	$(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
 
-.PHONY: all lib programs tests
+.PHONY: all lib programs lab tests
 all: lib programs tests
 lib: $(ALL_ARCHIVES)
 programs: $(addprefix $(BUILD)/,$(PROGRAMS))
+# What tools/lab and tools/demo run.
+lab: programs $(call test_programs,$(IO_TESTS)) $(SHIMS)
 tests: $(PURE_TEST_PROGRAMS) $(IO_TEST_PROGRAMS) $(SHIMS)
 
 $(OVS_STAMP): tools/build-ovs
@@ -542,6 +544,7 @@ print-sources:
 
 help:
 	@echo 'all                build everything into $$(BUILD) (build)'
+	@echo 'lab                what the lab and the demo need, no more'
 	@echo 'check              unit and golden tests'
 	@echo 'check-fuzz-corpus  replay inputs that once found something'
 	@echo 'fuzz               FUZZ=fuzz-X FUZZ_SECONDS=60: look for new ones'

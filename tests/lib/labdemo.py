@@ -19,19 +19,21 @@ HOSTS = lablib.labcore.HOSTS
 
 def show_table(lab):
     """Prints the fate of each flow; returns how many fared otherwise."""
-    print("\n%-18s %-4s %-28s %-8s %-8s %s" % (
-        "who -> whom", "IP", "packet", "expected", "seen", "why"))
+    line = "%-18s  %-6s  %-29s  %-8s  %-6s  %s"
+    print("\n" + line % ("who -> whom", "IP", "packet", "expected", "seen",
+                         "why"))
     wrong = 0
     results = labpolicy.compare(lab)
     for expected, seen in results:
         flow = expected.flow
         wrong += seen != expected.allowed
-        print("%-7s -> %-7s v%d%s %-28s %-8s %-8s %s%s" % (
-            flow.src, flow.dst, flow.family,
-            " " if labpolicy.same_host(lab, flow) else "*", flow.what(),
-            "passes" if expected.allowed else "-",
-            "passes" if seen else "-", expected.why,
-            "" if seen == expected.allowed else "   <== WRONG"))
+        print(line % (
+            "%-7s -> %s" % (flow.src, flow.dst),
+            "IPv%d%s" % (flow.family,
+                         "" if labpolicy.same_host(lab, flow) else " *"),
+            flow.what(), "passes" if expected.allowed else "-",
+            "passes" if seen else "-", expected.why
+            + ("" if seen == expected.allowed else "   <== WRONG")))
     print("%d flows, %d as expected (*: between two hosts)" % (
         len(results), len(results) - wrong))
     return wrong
@@ -41,34 +43,46 @@ def show_table(lab):
 
 class Live:
     """Changes under traffic.  Each event is a row: what happened, how long
-    from its publication to the kernel, which packets saw it first."""
+    from its publication until each host had it in its kernel, by that host's
+    own account, and what traffic saw of it."""
+
+    LINE = "%-46s  %8s %8s  %8s  %6s %6s"
 
     def __init__(self, lab, prober):
         self.lab = lab
         self.prober = prober
+        self.lost = self.leaked = 0
+        print(self.LINE % ("", "publish", "-> kernel", "first ", "", ""))
+        print(self.LINE % ("event", "h1 ", "h2 ", "packet", "lost", "leaked"))
 
-    def row(self, what, kernel_ms, packet_ms):
+    def row(self, what, kernel_ms=(None, None), packet_ms=None):
+        """Waits a little, so that there is something to count."""
         def ms(value):
-            return "-" if value is None else "%.1f ms" % value
-        print("%-44s %12s %12s" % (what, ms(kernel_ms), ms(packet_ms)))
+            return "" if value is None else "< 1 ms" if value < 1 \
+                else "%.0f ms" % value
+        time.sleep(0.4)
+        flows = self.prober.stats()["flows"].values()
+        lost = sum(flow["lost"] for flow in flows)
+        leaked = sum(flow["leaked"] for flow in flows)
+        print(self.LINE % (what, ms(kernel_ms[0]), ms(kernel_ms[1]),
+                           ms(packet_ms), lost - self.lost,
+                           leaked - self.leaked), flush=True)
+        self.lost, self.leaked = lost, leaked
 
     def change(self, what, edit, opens=(), closes=()):
         """Edits the topology, publishes, waits until every host has applied
         it.  `opens' and `closes' are the flows whose fate changes."""
-        with self.lab.edit_topology() as topology:
-            edit(topology)
-        if opens or closes:
-            self.prober.expect("any", *opens, *closes)
+        self.prober.expect("any", *opens, *closes)
         before = self.prober.stats()
-        changes = self.lab.reload()
-        kernel_ms = self.lab.wait_applied(changes)
+        self.lab.change(edit)
+        for expectation, flows in (("allowed", opens), ("denied", closes)):
+            if flows:
+                self.prober.expect(expectation, *flows)
+        lags = [self.lab.agent(host, "sg/status")["lag_ms"]
+                for host in HOSTS]
         if opens:
-            self.prober.expect("allowed", *opens)
-        if closes:
-            self.prober.expect("denied", *closes)
-        time.sleep(0.3)
-        self.row(what, kernel_ms, self.first_packet_ms(before, opens))
-        time.sleep(0.3)
+            time.sleep(0.1)
+        self.row(what, lags, self.first_packet_ms(before, opens))
 
     def first_packet_ms(self, before, opens):
         """From the publication to the first packet on each flow that
@@ -82,12 +96,12 @@ class Live:
 
     def restart_agent(self, host):
         self.lab.kill_agent(host)
-        time.sleep(0.5)
+        self.row("the agent on %s is killed (kill -9)" % host)
         start = time.monotonic()
         self.lab.start_agent(host)
         self.lab.wait_in_sync([host])
-        self.row("agent on %s killed (-9), restarted" % host,
-                 (time.monotonic() - start) * 1000, None)
+        self.row("it is started again: in sync after %.0f ms" % (
+            (time.monotonic() - start) * 1000))
 
 
 def newcomer(topology):
@@ -129,55 +143,79 @@ def remove_rule(topology):
                       if r.get("port_range_min") != 6000]
 
 
+def elsewhere(topology):
+    """A port on a host that is not in the lab, with bare1's addresses."""
+    bare1 = next(p for p in topology["ports"] if p["name"] == "bare1")
+    topology["ports"].append({
+        "id": "e15e0000-0000-4000-8000-000000000001",
+        "mac_address": "fa:16:3e:ee:00:01",
+        "fixed_ips": bare1["fixed_ips"],
+        "security_groups": [group_id(topology, "app")]})
+
+
+def nowhere(topology):
+    topology["ports"] = [p for p in topology["ports"] if "host" in p]
+
+
+FLOWS = {
+    "stays4": ("app1", "app2", 7001, 4),
+    "stays6": ("app2", "app1", 7001, 6),
+    "never4": ("web1", "db1", 5433, 4),
+    "never6": ("web2", "app1", 7001, 6),
+    "member4": ("bare1", "app1", 7003, 4),
+    "member6": ("bare1", "db1", 5433, 6),
+    "rule4": ("bare1", "web2", 6000, 4),
+    "rule6": ("bare1", "web1", 6000, 6),
+    "port4": ("app3", "app1", 7002, 4),
+    "port6": ("app3", "db1", 5433, 6),
+}
+MEMBER = ("member4", "member6")
+RULE = ("rule4", "rule6")
+PORT = ("port4", "port6")
+
+
 def live(lab):
     """Runs the events; returns the number of packets lost and leaked."""
-    print("\nlive: 1,000 numbered packets a second on each flow\n")
-    print("%-44s %12s %12s" % ("event", "in kernel", "first packet"))
+    lab.change(newcomer)
+    lab.plug(["app3"])
+    lab.wait_in_sync()
+    print("\nlive: an instance app3 is plugged, in group web; then 1,000 "
+          "numbered packets a\nsecond on each of %d flows, one way\n"
+          % len(FLOWS))
     with lablib.Prober(lab) as prober:
-        live = Live(lab, prober)
-        live.change("a new instance is plugged: app3, group web", newcomer)
-        lab.plug(["app3"])
-        lab.wait_in_sync()
-        for name, flow in (
-                ("stays4", ("app1", "app2", 7001, 4)),
-                ("stays6", ("app2", "app1", 7001, 6)),
-                ("never4", ("web1", "db1", 5433, 4)),
-                ("never6", ("web2", "app1", 7001, 6)),
-                ("member4", ("app3", "app1", 7002, 4)),
-                ("member6", ("app3", "db1", 5433, 6)),
-                ("rule4", ("bare1", "web2", 6000, 4)),
-                ("rule6", ("bare1", "web1", 6000, 6))):
+        for name, flow in FLOWS.items():
             prober.flow(name, *flow)
         prober.start()
-        time.sleep(0.3)
+        time.sleep(0.2)
         prober.expect("allowed", "stays4", "stays6")
-        prober.expect("denied", "never4", "never6", "member4", "member6",
-                      "rule4", "rule6")
-        time.sleep(0.3)
-        member = ("member4", "member6")
-        rule = ("rule4", "rule6")
-        live.change("app3 joins group app", set_groups("app3", "web", "app"),
-                    opens=member)
-        live.change("a rule is added: UDP 6000 to web", add_rule, opens=rule)
-        live.restart_agent("h1")
-        live.restart_agent("h2")
-        live.change("the rule is removed", remove_rule, closes=rule)
-        live.change("app3 leaves group app", set_groups("app3", "web"),
-                    closes=member)
-        time.sleep(0.3)
+        prober.expect("denied", "never4", "never6", *MEMBER, *RULE, *PORT)
+        time.sleep(0.2)
+        live = Live(lab, prober)
+        live.change("a member joins group app, somewhere else", elsewhere,
+                    opens=MEMBER)
+        live.change("a rule is added to group web: UDP 6000", add_rule,
+                    opens=RULE)
+        live.change("app3, on h2, is put into group app",
+                    set_groups("app3", "web", "app"), opens=PORT)
+        for host in HOSTS:
+            live.restart_agent(host)
+        live.change("the member leaves group app", nowhere, closes=MEMBER)
+        live.change("the rule is removed", remove_rule, closes=RULE)
+        live.change("app3 is taken out of group app",
+                    set_groups("app3", "web"), closes=PORT)
         result = prober.finish()
     return show_account(result)
 
 
 def show_account(result):
-    print("\n%-10s %10s %10s %10s %10s" % (
-        "flow", "allowed", "lost", "denied", "leaked"))
+    line = "%-8s %-32s %8s %8s %8s %8s"
+    columns = ("allowed", "lost", "denied", "leaked")
+    print("\n" + line % (("flow", "") + columns))
     for flow in result["flows"]:
-        print("%(id)-10s %(allowed)10d %(lost)10d %(denied)10d %(leaked)10d"
-              % flow)
-    print("%-10s %10d %10d %10d %10d" % (
-        "all", result["allowed"], result["lost"], result["denied"],
-        result["leaked"]))
+        src, dst, port, family = FLOWS[flow["id"]]
+        print(line % ((flow["id"], "%s -> %s, UDP %d, IPv%d" % (
+            src, dst, port, family)) + tuple(flow[c] for c in columns)))
+    print(line % (("all", "") + tuple(result[c] for c in columns)))
     drops = lablib.own_drops(result)
     if drops:
         print("%d packets were lost by this machine's own queues, where no "
