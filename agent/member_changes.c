@@ -106,7 +106,7 @@ static struct group_changes *
 find_or_create(struct member_changes *mc, const struct uuid *group,
                int64_t sent)
 {
-    uint32_t hash = uuid_hash(group);
+    uint32_t hash = sg_id_hash(group);
     struct group_changes *g;
 
     HMAP_FOR_EACH_WITH_HASH (g, node, hash, &mc->groups) {

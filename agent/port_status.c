@@ -188,7 +188,7 @@ port_status_port(const struct port_status *ps, const struct uuid *id)
 {
     const struct port_info *info;
 
-    HMAP_FOR_EACH_WITH_HASH (info, node, uuid_hash(id), &ps->ports) {
+    HMAP_FOR_EACH_WITH_HASH (info, node, sg_id_hash(id), &ps->ports) {
         if (uuid_equals(&info->id, id)) {
             return info;
         }
@@ -201,7 +201,7 @@ find_or_add(struct port_status *ps, const struct uuid *id)
 {
     struct port_info *info;
 
-    HMAP_FOR_EACH_WITH_HASH (info, node, uuid_hash(id), &ps->ports) {
+    HMAP_FOR_EACH_WITH_HASH (info, node, sg_id_hash(id), &ps->ports) {
         if (uuid_equals(&info->id, id)) {
             return info;
         }
@@ -210,7 +210,7 @@ find_or_add(struct port_status *ps, const struct uuid *id)
     info->id = *id;
     info->since = LLONG_MIN;
     info->known_at = UINT64_MAX;
-    hmap_insert(&ps->ports, &info->node, uuid_hash(id));
+    hmap_insert(&ps->ports, &info->node, sg_id_hash(id));
     return info;
 }
 
@@ -372,14 +372,14 @@ judge_group(struct update *u, const struct uuid *id)
     const struct sg_group *group;
     struct group_verdict *gv;
 
-    HMAP_FOR_EACH_WITH_HASH (gv, node, uuid_hash(id), &u->groups) {
+    HMAP_FOR_EACH_WITH_HASH (gv, node, sg_id_hash(id), &u->groups) {
         if (uuid_equals(&gv->id, id)) {
             return &gv->v;
         }
     }
     gv = xzalloc(sizeof *gv);
     gv->id = *id;
-    hmap_insert(&u->groups, &gv->node, uuid_hash(id));
+    hmap_insert(&u->groups, &gv->node, sg_id_hash(id));
 
     group = sg_policy_group(u->in->policy, id);
     judge_object(u, SG_KIND_RULES, id,

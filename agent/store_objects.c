@@ -33,7 +33,7 @@ store_find_port(const struct policy_store *ps, const struct uuid *id)
 {
     struct store_port *p;
 
-    HMAP_FOR_EACH_WITH_HASH (p, port.node, uuid_hash(id), &ps->policy.ports) {
+    HMAP_FOR_EACH_WITH_HASH (p, port.node, sg_id_hash(id), &ps->policy.ports) {
         if (uuid_equals(&p->port.id, id)) {
             return p;
         }
@@ -46,7 +46,7 @@ store_find_group(const struct policy_store *ps, const struct uuid *id)
 {
     struct store_group *g;
 
-    HMAP_FOR_EACH_WITH_HASH (g, group.node, uuid_hash(id),
+    HMAP_FOR_EACH_WITH_HASH (g, group.node, sg_id_hash(id),
                              &ps->policy.groups) {
         if (uuid_equals(&g->group.id, id)) {
             return g;
@@ -106,7 +106,7 @@ store_add_port(struct policy_store *ps, const struct uuid *id)
     p->port.spec.id = *id;
     p->track.kind = SG_KIND_PORT;
     p->track.id = *id;
-    hmap_insert(&ps->policy.ports, &p->port.node, uuid_hash(id));
+    hmap_insert(&ps->policy.ports, &p->port.node, sg_id_hash(id));
     use(ps, &p->track);
     return p;
 }
@@ -356,7 +356,7 @@ find_or_add_group(struct policy_store *ps, const struct uuid *id)
         g->rules.id = *id;
         g->members.kind = SG_KIND_MEMBERS;
         g->members.id = *id;
-        hmap_insert(&ps->policy.groups, &g->group.node, uuid_hash(id));
+        hmap_insert(&ps->policy.groups, &g->group.node, sg_id_hash(id));
     }
     return g;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "rpc/topology.h"
 #include "util.h"
 #include "uuid.h"
@@ -373,7 +372,7 @@ is_absent(const struct sync_entry *e, const struct policy_store *store)
 static uint32_t
 entry_hash(enum sg_kind kind, const struct uuid *id)
 {
-    return hash_int((uint32_t) kind, uuid_hash(id));
+    return sg_object_hash(kind, id);
 }
 
 static int

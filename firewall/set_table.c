@@ -54,7 +54,7 @@ set_table_put(struct set_table *table, const struct fw_set *desired)
         set->group = desired->group;
         set->family = desired->family;
         sg_members_init(&set->waiting);
-        hmap_insert(&table->sets, &set->node, uuid_hash(&set->group));
+        hmap_insert(&table->sets, &set->node, sg_id_hash(&set->group));
     }
     if (strcmp(set->name, desired->name)) {
         ovs_strzcpy(set->name, desired->name, sizeof set->name);

@@ -45,6 +45,6 @@ void set_table_settled(struct set_table *);
 #define SET_TABLE_FOR_EACH(SET, TABLE) \
     HMAP_FOR_EACH (SET, node, &(TABLE)->sets)
 #define SET_TABLE_FOR_EACH_OF_GROUP(SET, GROUP, TABLE) \
-    HMAP_FOR_EACH_WITH_HASH (SET, node, uuid_hash(GROUP), &(TABLE)->sets)
+    HMAP_FOR_EACH_WITH_HASH (SET, node, sg_id_hash(GROUP), &(TABLE)->sets)
 
 #endif /* firewall/set_table.h */

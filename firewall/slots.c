@@ -162,7 +162,7 @@ find_slot(const struct fw_slots *slots, enum sg_family family,
 static uint32_t
 hash_slot(enum sg_family family, const struct uuid *group)
 {
-    return hash_int(family, uuid_hash(group));
+    return hash_int(family, sg_id_hash(group));
 }
 
 /* An empty prefix would be every device of the host; the longest leaves room

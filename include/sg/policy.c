@@ -70,13 +70,13 @@ sg_policy_uninit(struct sg_policy *policy)
     hmap_destroy(&policy->groups);
 }
 
-/* Returns the port 'id', or NULL.  Ports and groups hash by uuid_hash(). */
+/* Returns the port 'id', or NULL.  Ports and groups hash by sg_id_hash(). */
 const struct sg_port *
 sg_policy_port(const struct sg_policy *policy, const struct uuid *id)
 {
     const struct sg_port *port;
 
-    HMAP_FOR_EACH_WITH_HASH (port, node, uuid_hash(id), &policy->ports) {
+    HMAP_FOR_EACH_WITH_HASH (port, node, sg_id_hash(id), &policy->ports) {
         if (uuid_equals(&port->id, id)) {
             return port;
         }
@@ -90,7 +90,7 @@ sg_policy_group(const struct sg_policy *policy, const struct uuid *id)
 {
     const struct sg_group *group;
 
-    HMAP_FOR_EACH_WITH_HASH (group, node, uuid_hash(id), &policy->groups) {
+    HMAP_FOR_EACH_WITH_HASH (group, node, sg_id_hash(id), &policy->groups) {
         if (uuid_equals(&group->id, id)) {
             return group;
         }

@@ -304,6 +304,18 @@ sg_kind_from_string(const char *text, enum sg_kind *kind)
     return false;
 }
 
+uint32_t
+sg_id_hash(const struct uuid *id)
+{
+    return hash_words(id->parts, ARRAY_SIZE(id->parts), 0);
+}
+
+uint32_t
+sg_object_hash(enum sg_kind kind, const struct uuid *id)
+{
+    return hash_words(id->parts, ARRAY_SIZE(id->parts), kind);
+}
+
 uint64_t
 sg_ref_hash(enum sg_kind kind, const struct uuid *id)
 {

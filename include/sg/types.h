@@ -110,6 +110,9 @@ void sg_mac_link_local(const struct sg_mac *, struct sg_prefix *);
 /* Canonical 8-4-4-4-12 text in either letter case; nothing else, and not the
  * all-zero id. */
 bool sg_id_from_string(const char *, struct uuid *) SG_MUST_USE;
+/* All 128 bits count: uuid_hash() of libopenvswitch looks at the first 32,
+ * which ids made by hand or by a script often share. */
+uint32_t sg_id_hash(const struct uuid *);
 
 /* The life of one controller: "<unix ms at start>-<8 hex>".  The later wins;
  * 'tag' breaks a tie so that the order is total.  All zero: none yet. */
@@ -145,6 +148,8 @@ struct sg_ref {
 /* First 8 bytes, big-endian, of SHA-1("<kind>:<uuid>"): what a beacon shows
  * instead of the id, so that no host learns ids it does not use. */
 uint64_t sg_ref_hash(enum sg_kind, const struct uuid *);
+/* For a table of objects of several kinds. */
+uint32_t sg_object_hash(enum sg_kind, const struct uuid *);
 
 static inline bool
 sg_prefix_equals(const struct sg_prefix *a, const struct sg_prefix *b)

@@ -108,7 +108,7 @@ policy_text_group(struct policy_text *pt, const char *text)
     struct uuid id = policy_text_id(text);
     struct sg_group *group;
 
-    HMAP_FOR_EACH_WITH_HASH (group, node, uuid_hash(&id),
+    HMAP_FOR_EACH_WITH_HASH (group, node, sg_id_hash(&id),
                              &pt->policy.groups) {
         if (uuid_equals(&group->id, &id)) {
             return group;
@@ -119,7 +119,7 @@ policy_text_group(struct policy_text *pt, const char *text)
     group->rules.group = id;
     group->rules.stateful = true;
     sg_members_init(&group->members);
-    hmap_insert(&pt->policy.groups, &group->node, uuid_hash(&id));
+    hmap_insert(&pt->policy.groups, &group->node, sg_id_hash(&id));
     return group;
 }
 
@@ -256,7 +256,7 @@ parse_port(struct parser *parser, char **save)
             parse_port_word(port, word);
         }
     }
-    hmap_insert(&parser->pt->policy.ports, &port->node, uuid_hash(&port->id));
+    hmap_insert(&parser->pt->policy.ports, &port->node, sg_id_hash(&port->id));
 }
 
 static void

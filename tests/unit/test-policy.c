@@ -217,10 +217,10 @@ TEST(lookup)
         /* All have the same hash, which is the first word of the id. */
         port->id = id(i);
         fill_port(&port->spec);
-        hmap_insert(&policy.ports, &port->node, uuid_hash(&port->id));
+        hmap_insert(&policy.ports, &port->node, sg_id_hash(&port->id));
         group->id = id(100 + i);
         sg_members_init(&group->members);
-        hmap_insert(&policy.groups, &group->node, uuid_hash(&group->id));
+        hmap_insert(&policy.groups, &group->node, sg_id_hash(&group->id));
     }
 
     struct uuid port_id = id(7), group_id = id(107);

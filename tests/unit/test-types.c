@@ -327,6 +327,24 @@ TEST(kinds)
 }
 
 /* Other implementations compute it too: printf 'port:<id>' | sha1sum. */
+/* Ids that differ in any of their words hash apart. */
+TEST(id_hash)
+{
+    struct uuid id = { { 1, 2, 3, 4 } };
+    uint32_t hash = sg_id_hash(&id);
+
+    for (size_t i = 0; i < ARRAY_SIZE(id.parts); i++) {
+        struct uuid other = id;
+
+        other.parts[i]++;
+        CHECK(sg_id_hash(&other) != hash);
+        CHECK(sg_object_hash(SG_KIND_RULES, &other)
+              != sg_object_hash(SG_KIND_RULES, &id));
+    }
+    CHECK(sg_object_hash(SG_KIND_RULES, &id)
+          != sg_object_hash(SG_KIND_MEMBERS, &id));
+}
+
 TEST(ref_hash)
 {
     struct uuid id;

@@ -42,7 +42,6 @@ static size_t count_new(const struct interest *, const struct host *,
                         const struct ref_set *);
 static struct object *find_object(const struct interest *, enum sg_kind,
                                   const struct uuid *);
-static uint32_t object_hash(enum sg_kind, const struct uuid *);
 static int compare_names(const void *, const void *);
 static int compare_hosts(const void *, const void *);
 
@@ -284,7 +283,7 @@ add_object(struct interest *interest, struct host *host, enum sg_kind kind,
         object->id = *id;
         hmapx_init(&object->hosts);
         hmap_insert(&interest->objects, &object->node,
-                    object_hash(kind, id));
+                    sg_object_hash(kind, id));
     }
     if (hmapx_add(&object->hosts, host)) {
         hmapx_add_assert(&host->objects, object);
@@ -314,20 +313,13 @@ find_object(const struct interest *interest, enum sg_kind kind,
 {
     struct object *object;
 
-    HMAP_FOR_EACH_WITH_HASH (object, node, object_hash(kind, id),
+    HMAP_FOR_EACH_WITH_HASH (object, node, sg_object_hash(kind, id),
                              &interest->objects) {
         if (object->kind == kind && uuid_equals(&object->id, id)) {
             return object;
         }
     }
     return NULL;
-}
-
-static uint32_t
-object_hash(enum sg_kind kind, const struct uuid *id)
-{
-    /* uuid_hash() looks at 32 bits, which ids made by hand share. */
-    return hash_words(id->parts, ARRAY_SIZE(id->parts), kind);
 }
 
 static int

@@ -57,7 +57,7 @@ find_group(struct topology *topology, const struct uuid *id)
 {
     struct topology_group *group;
 
-    HMAP_FOR_EACH_WITH_HASH (group, node, topology_hash(id),
+    HMAP_FOR_EACH_WITH_HASH (group, node, sg_id_hash(id),
                              &topology->groups) {
         if (uuid_equals(&group->id, id)) {
             return group;

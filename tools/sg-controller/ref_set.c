@@ -5,11 +5,9 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
 #include "util.h"
 #include "uuid.h"
 
-static uint32_t ref_hash(enum sg_kind, const struct uuid *);
 static int compare_refs(const void *, const void *);
 
 void
@@ -46,7 +44,7 @@ ref_set_add(struct ref_set *set, enum sg_kind kind, const struct uuid *id,
     }
     ref = xmalloc(sizeof *ref);
     ref->ref = (struct sg_ref) { kind, *id, revision };
-    hmap_insert(&set->refs, &ref->node, ref_hash(kind, id));
+    hmap_insert(&set->refs, &ref->node, sg_object_hash(kind, id));
     return true;
 }
 
@@ -56,7 +54,7 @@ ref_set_find(const struct ref_set *set, enum sg_kind kind,
 {
     const struct ref_node *ref;
 
-    HMAP_FOR_EACH_WITH_HASH (ref, node, ref_hash(kind, id), &set->refs) {
+    HMAP_FOR_EACH_WITH_HASH (ref, node, sg_object_hash(kind, id), &set->refs) {
         if (ref->ref.kind == kind && uuid_equals(&ref->ref.id, id)) {
             return &ref->ref;
         }
@@ -76,13 +74,6 @@ ref_set_sorted(const struct ref_set *set)
     }
     qsort(refs, n, sizeof *refs, compare_refs);
     return refs;
-}
-
-static uint32_t
-ref_hash(enum sg_kind kind, const struct uuid *id)
-{
-    /* uuid_hash() looks at 32 bits, which ids made by hand share. */
-    return hash_words(id->parts, ARRAY_SIZE(id->parts), kind);
 }
 
 static int

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
 #include "openvswitch/hmap.h"
 #include "tools/sg-controller/diff.h"
 #include "tools/sg-controller/topology.h"
@@ -40,7 +39,6 @@ static struct object *get_object(struct state *, enum sg_kind,
 static void bury(struct state *, struct object *, long long int now);
 static void unbury(struct state *, struct object *);
 static void forget_oldest(struct state *);
-static uint32_t object_hash(enum sg_kind, const struct uuid *);
 
 /* Begins an epoch with an empty topology. */
 struct state *
@@ -176,7 +174,7 @@ find_object(const struct state *state, enum sg_kind kind,
 {
     struct object *object;
 
-    HMAP_FOR_EACH_WITH_HASH (object, node, object_hash(kind, id),
+    HMAP_FOR_EACH_WITH_HASH (object, node, sg_object_hash(kind, id),
                              &state->objects) {
         if (object->kind == kind && uuid_equals(&object->id, id)) {
             return object;
@@ -195,7 +193,7 @@ get_object(struct state *state, enum sg_kind kind, const struct uuid *id)
         object = xzalloc(sizeof *object);
         object->kind = kind;
         object->id = *id;
-        hmap_insert(&state->objects, &object->node, object_hash(kind, id));
+        hmap_insert(&state->objects, &object->node, sg_object_hash(kind, id));
     }
     return object;
 }
@@ -229,11 +227,4 @@ forget_oldest(struct state *state)
     state->n_tombstones--;
     hmap_remove(&state->objects, &object->node);
     free(object);
-}
-
-static uint32_t
-object_hash(enum sg_kind kind, const struct uuid *id)
-{
-    /* uuid_hash() looks at 32 bits, which ids made by hand share. */
-    return hash_words(id->parts, ARRAY_SIZE(id->parts), kind);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "openvswitch/hmap.h"
 #include "rpc/message.h"
 #include "sset.h"
@@ -104,20 +103,12 @@ topology_destroy(struct topology *topology)
     free(topology);
 }
 
-/* uuid_hash() looks at the first 32 bits only, which ids made by hand or by a
- * script often share. */
-uint32_t
-topology_hash(const struct uuid *id)
-{
-    return hash_words(id->parts, ARRAY_SIZE(id->parts), 0);
-}
-
 const struct topology_port *
 topology_port(const struct topology *topology, const struct uuid *id)
 {
     const struct topology_port *port;
 
-    HMAP_FOR_EACH_WITH_HASH (port, node, topology_hash(id), &topology->ports) {
+    HMAP_FOR_EACH_WITH_HASH (port, node, sg_id_hash(id), &topology->ports) {
         if (uuid_equals(&port->spec.id, id)) {
             return port;
         }
@@ -130,7 +121,7 @@ topology_group(const struct topology *topology, const struct uuid *id)
 {
     const struct topology_group *group;
 
-    HMAP_FOR_EACH_WITH_HASH (group, node, topology_hash(id),
+    HMAP_FOR_EACH_WITH_HASH (group, node, sg_id_hash(id),
                              &topology->groups) {
         if (uuid_equals(&group->id, id)) {
             return group;
@@ -352,7 +343,7 @@ load_ports(struct load *load, const struct reader_node *node)
             return false;
         }
         hmap_insert(&load->topology->ports, &port->node,
-                    topology_hash(&port->spec.id));
+                    sg_id_hash(&port->spec.id));
     }
     return true;
 }
@@ -374,7 +365,7 @@ new_group(struct load *load, const struct reader_node *node,
     group->id = *id;
     group->rules.group = *id;
     sg_members_init(&group->members);
-    hmap_insert(&load->topology->groups, &group->node, topology_hash(id));
+    hmap_insert(&load->topology->groups, &group->node, sg_id_hash(id));
     return group;
 }
 

@@ -53,8 +53,6 @@ char *topology_parse(const char *text, size_t len, const char *file,
 struct topology *topology_create(void);
 void topology_destroy(struct topology *);
 
-/* Of an id, for both maps. */
-uint32_t topology_hash(const struct uuid *);
 const struct topology_port *topology_port(const struct topology *,
                                           const struct uuid *);
 const struct topology_group *topology_group(const struct topology *,
