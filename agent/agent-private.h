@@ -78,6 +78,7 @@ struct agent {
     int64_t structure_sent;     /* Publish time of the oldest change that is
                                  * not in the tables yet, or 0. */
     char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
+    long long int next_look;    /* At other descriptors than the broker's. */
     long long int next_second;  /* Slow checks. */
     long long int next_report;
 };

@@ -159,7 +159,7 @@ recover(struct agent *a)
     }
 }
 
-/* 2. Plugs. */
+/* 3. Plugs. */
 
 /* Of two rows with the same port id (a port being replugged) the one that is
  * plugged wins. */
@@ -539,14 +539,18 @@ run_slow(struct agent *a, long long int now)
     send_report(a, now);
 }
 
-void
+bool
 agent_run(struct agent *a)
 {
     long long int now = time_msec();
+    bool look;
 
     recover(a);
-    watch_plugs(a, now);
-    broker_run(a->broker, now);
+    look = !broker_run(a->broker, now) || now >= a->next_look;
+    if (look) {
+        watch_plugs(a, now);
+        a->next_look = now + AGENT_LOOK_MS;
+    }
     hold(a, now);
     apply_members(a);
     watch_completeness(a, now);
@@ -559,6 +563,7 @@ agent_run(struct agent *a)
         broker_send(a->broker, now);
     }
     run_slow(a, now);
+    return look;
 }
 
 void

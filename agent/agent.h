@@ -7,15 +7,22 @@
  * Order of a turn (agent_run):
  *
  *   1. recover   once: zones and slots that the kernel still has
- *   2. plugs     OVSDB and links: which ports are here, on which bridge
- *   3. broker    messages into the store
+ *   2. broker    messages into the store
+ *   3. plugs     OVSDB and links: which ports are here, on which bridge
  *   4. hold      sets whose users are about to change
  *   5. members   member lane: net member changes to the kernel, at once
  *   6. structure structure lane, when the pacer says so
  *   7. ask       questions to the controller, bindings, reports
  *   8. control   answers that had to wait
  *
- * Nothing is applied from inside a receiver, nothing waits. */
+ * Nothing is applied from inside a receiver, nothing waits.
+ *
+ * To look at a descriptor that has nothing to say costs as much as a member
+ * change.  A turn that has taken messages therefore leaves out what waits on
+ * other descriptors, unless that was left out for AGENT_LOOK_MS; the turn
+ * after the last message looks at everything. */
+
+#define AGENT_LOOK_MS 10
 
 #include <stdbool.h>
 
@@ -27,7 +34,8 @@ struct ds;
 struct agent *agent_create(const struct config *, char **error);
 /* Leaves the kernel as it is. */
 void agent_destroy(struct agent *);
-void agent_run(struct agent *);
+/* Returns true if the caller should look at its own descriptors, too. */
+bool agent_run(struct agent *);
 void agent_wait(struct agent *);
 
 /* What agent/control asks for.  Each returns a malloc'd JSON document (or, if

@@ -273,7 +273,7 @@ take_event(struct broker *b, const struct amqp_event *event,
     }
 }
 
-void
+bool
 broker_run(struct broker *b, long long int now)
 {
     uint64_t session = 0, delivery = 0;
@@ -293,6 +293,7 @@ broker_run(struct broker *b, long long int now)
     if (delivery) {
         amqp_client_stored(b->client, session, delivery);
     }
+    return delivery != 0;
 }
 
 /* Makes the bindings what `sync` wishes. */

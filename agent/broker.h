@@ -24,9 +24,10 @@ struct broker *broker_create(const struct config *, const char *boot,
 int broker_start(struct broker *) SG_MUST_USE;
 void broker_destroy(struct broker *);
 
-/* Takes what has come in, at most BROKER_TURN_BODIES bodies. */
+/* Takes what has come in, at most BROKER_TURN_BODIES bodies.  Returns true if
+ * there was a body. */
 #define BROKER_TURN_BODIES 4096
-void broker_run(struct broker *, long long int now);
+bool broker_run(struct broker *, long long int now);
 /* Sends what `sync` wants to ask and to be bound to. */
 void broker_send(struct broker *, long long int now);
 /* Says how the agent is; a report that cannot be sent is dropped. */

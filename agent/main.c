@@ -149,9 +149,13 @@ run(struct agent *agent, struct control *control, int stop_fd)
 {
     struct signalfd_siginfo info;
 
-    while (read(stop_fd, &info, sizeof info) != sizeof info) {
-        agent_run(agent);
-        control_run(control);
+    for (;;) {
+        if (agent_run(agent)) {
+            control_run(control);
+            if (read(stop_fd, &info, sizeof info) == sizeof info) {
+                break;
+            }
+        }
         agent_wait(agent);
         control_wait(control);
         poll_fd_wait(stop_fd, POLLIN);
