@@ -160,7 +160,7 @@ void amqp_client_reject(struct amqp_client *, uint64_t session,
  * oslo's flags before the first publish of the session. */
 struct amqp_publish {
     const char *exchange;
-    const char *declare;
+    const char *declare;        /* A static string: the pointer is kept. */
     const char *routing_key;
     int64_t expiration_ms;      /* 0: none. */
     bool mandatory;

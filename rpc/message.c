@@ -6,10 +6,8 @@
  *     message   {"method": ..., "args": {...}, "_msg_id": ...}   request
  *               {"result": ..., "failure": ..., "_msg_id": ...}  reply
  *
- * The message is encoded twice.  Half of the time of decoding a small one
- * went into parsing the outer text, whose form is nearly always the same; so
- * that form is recognised and unescaped here, and anything else goes through
- * the JSON library with the same result. */
+ * The message is encoded twice, and the JSON library reads both texts: half of
+ * the time of decoding a small message goes into the outer one. */
 
 #include <config.h>
 #include "rpc/message.h"
