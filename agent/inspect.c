@@ -153,8 +153,12 @@ agent_version_document(struct agent *a)
     return report_version(&i.in);
 }
 
-int
-agent_sets_document(struct agent *a, char **document)
+typedef char *kernel_report(const struct report_input *,
+                            const struct fw_ruleset *);
+
+/* A document on what the kernel has now. */
+static int
+kernel_document(struct agent *a, kernel_report *report, char **document)
 {
     struct fw_ruleset *snapshot;
     struct inputs i;
@@ -164,27 +168,22 @@ agent_sets_document(struct agent *a, char **document)
                               &snapshot);
     if (!error) {
         gather(a, &i);
-        *document = report_sets(&i.in, snapshot);
+        *document = report(&i.in, snapshot);
         fw_ruleset_destroy(snapshot);
     }
     return error;
 }
 
 int
+agent_sets_document(struct agent *a, char **document)
+{
+    return kernel_document(a, report_sets, document);
+}
+
+int
 agent_rules_document(struct agent *a, char **document)
 {
-    struct fw_ruleset *snapshot;
-    struct inputs i;
-    int error;
-
-    error = firewall_snapshot(a->firewall, policy_store_policy(a->store),
-                              &snapshot);
-    if (!error) {
-        gather(a, &i);
-        *document = report_rules(&i.in, snapshot);
-        fw_ruleset_destroy(snapshot);
-    }
-    return error;
+    return kernel_document(a, report_rules, document);
 }
 
 /* Reads 'name' whole; NULL and a sentence if it cannot or is too large. */
