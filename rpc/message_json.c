@@ -219,6 +219,32 @@ msg_array(const struct msg_object *object, int field, size_t limit,
     return NULL;
 }
 
+char *
+msg_id_list(const struct msg_object *object, int field, size_t limit,
+            struct uuid **ids, size_t *n)
+{
+    struct msg_place place = { object->place, object->names[field], 0 };
+    json_t *array, *value;
+    size_t i;
+    char *error = msg_array(object, field, limit, &array);
+
+    if (error) {
+        return error;
+    }
+    json_array_foreach (array, i, value) {
+        struct msg_place at = { &place, NULL, i };
+        struct uuid id;
+
+        if (!json_is_string(value)
+            || !sg_id_from_string(json_string_value(value), &id)) {
+            return msg_error(&at, "not a UUID");
+        }
+        *ids = msg_grow(*ids, *n, sizeof **ids);
+        (*ids)[(*n)++] = id;
+    }
+    return NULL;
+}
+
 /* With 'with_revision', a missing revision is an error; without, one that is
  * there is ignored and the result's is 0. */
 char *

@@ -71,6 +71,11 @@ char *msg_bool(const struct msg_object *, int field, bool *) SG_MUST_USE;
 char *msg_array(const struct msg_object *, int field, size_t limit,
                 json_t **) SG_MUST_USE;
 
+/* An array of ids, appended to '*ids'; one that cannot be read refuses all: a
+ * list that leaves out one would speak of it as absent. */
+char *msg_id_list(const struct msg_object *, int field, size_t limit,
+                  struct uuid **ids, size_t *n) SG_MUST_USE;
+
 /* An object {"kind", "id"} or {"kind", "id", "revision"}. */
 char *msg_ref(const struct msg_reader *, const struct msg_place *, json_t *,
               bool with_revision, struct sg_ref *) SG_MUST_USE;

@@ -221,27 +221,12 @@ read_pairs(const struct msg_object *object, struct sg_port_spec *port)
 static char *
 read_groups(const struct msg_object *object, struct sg_port_spec *port)
 {
-    struct msg_place place = { object->place, port_names[PORT_GROUPS], 0 };
-    json_t *array, *value;
-    size_t i;
-    char *error = msg_array(object, PORT_GROUPS,
-                            object->reader->limits->groups_per_port, &array);
+    char *error = msg_id_list(object, PORT_GROUPS,
+                              object->reader->limits->groups_per_port,
+                              &port->groups, &port->n_groups);
 
     if (error) {
         return error;
-    }
-    json_array_foreach (array, i, value) {
-        struct msg_place at = { &place, NULL, i };
-        struct uuid id;
-
-        /* A group that cannot be read may be the one that matters. */
-        if (!json_is_string(value)
-            || !sg_id_from_string(json_string_value(value), &id)) {
-            return msg_error(&at, "not a UUID");
-        }
-        port->groups = msg_grow(port->groups, port->n_groups,
-                                sizeof *port->groups);
-        port->groups[port->n_groups++] = id;
     }
 
     /* qsort() must not get a null pointer. */
@@ -250,7 +235,7 @@ read_groups(const struct msg_object *object, struct sg_port_spec *port)
         qsort(port->groups, port->n_groups, sizeof *port->groups,
               compare_uuids);
     }
-    for (i = 0; i < port->n_groups; i++) {
+    for (size_t i = 0; i < port->n_groups; i++) {
         if (!n || !uuid_equals(&port->groups[n - 1], &port->groups[i])) {
             port->groups[n++] = port->groups[i];
         }

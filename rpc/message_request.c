@@ -17,7 +17,6 @@ static char *begin(const struct rpc_message *, enum sg_method,
                    struct msg_object *);
 static char *read_host(const struct msg_object *, int field, char **);
 static char *read_sync(const struct msg_object *, struct sg_sync_request *);
-static char *read_ports(const struct msg_object *, struct sg_sync_request *);
 static char *read_refs(const struct msg_object *, int field,
                        bool with_revision, struct sg_ref **, size_t *n);
 static char *read_report(const struct msg_object *, struct sg_report *);
@@ -154,7 +153,9 @@ read_sync(const struct msg_object *object, struct sg_sync_request *request)
         error = msg_epoch(object, SYNC_EPOCH, &request->epoch);
     }
     if (!error) {
-        error = read_ports(object, request);
+        error = msg_id_list(object, SYNC_PORTS,
+                            object->reader->limits->objects,
+                            &request->ports, &request->n_ports);
     }
     if (!error && msg_has(object, SYNC_DIGEST)) {
         error = msg_text_dup(object, SYNC_DIGEST, &request->digest);
@@ -172,35 +173,6 @@ read_sync(const struct msg_object *object, struct sg_sync_request *request)
         error = msg_text_dup(object, SYNC_PAGE, &request->page);
     }
     return error;
-}
-
-/* All of them or none: an answer that leaves out one port would look like an
- * answer about it. */
-static char *
-read_ports(const struct msg_object *object, struct sg_sync_request *request)
-{
-    struct msg_place place = { object->place, sync_names[SYNC_PORTS], 0 };
-    json_t *array, *value;
-    size_t i;
-    char *error = msg_array(object, SYNC_PORTS,
-                            object->reader->limits->objects, &array);
-
-    if (error) {
-        return error;
-    }
-    json_array_foreach (array, i, value) {
-        struct msg_place at = { &place, NULL, i };
-        struct uuid id;
-
-        if (!json_is_string(value)
-            || !sg_id_from_string(json_string_value(value), &id)) {
-            return msg_error(&at, "not a UUID");
-        }
-        request->ports = msg_grow(request->ports, request->n_ports,
-                                  sizeof *request->ports);
-        request->ports[request->n_ports++] = id;
-    }
-    return NULL;
 }
 
 /* What was read before an error stays in '*refs', for the caller to free. */
