@@ -5,7 +5,9 @@ A run has switches, each a piece of the topology that is there or not, and
 flows whose fate follows from the switches alone.  An event flips one switch
 or several, publishes, and waits until every host has applied it.  A flow that
 fares the same before and after an event is judged without a pause, also while
-the change is under way: neither the old nor the new policy lets it change.
+the change is under way.  One exception: the controller announces a topology
+as single changes, what takes away before what gives; a flow that loses one
+permission and gets another in the same event is denied in between.
 
 All flows are one-way UDP and so never ESTABLISHED, and a flow whose fate
 changed goes on from a fresh source port."""
@@ -139,6 +141,12 @@ FLOWS = [
 ]
 
 
+def changed_flows(before, after):
+    """The flows that are not judged between these two."""
+    return [f for f in FLOWS if f.allowed(before) != f.allowed(after)
+            or f.allowed(before) and not f.allowed(before & after)]
+
+
 # --- The run ----------------------------------------------------------------
 
 class Churn:
@@ -183,8 +191,7 @@ class Churn:
         """One event.  `meanwhile' is called once it is published."""
         before = set(self.on)
         self.on ^= set(switches)
-        changed = [f for f in FLOWS
-                   if f.allowed(before) != f.allowed(self.on)]
+        changed = changed_flows(before, self.on)
         with self.lab.edit_topology() as topology:
             for switch in switches:
                 SWITCHES[switch](topology, switch in self.on)
