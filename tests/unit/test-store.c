@@ -153,7 +153,7 @@ check_changes(struct policy_store *ps, const char *expected)
     ds_destroy(&s);
 }
 
-/* "tap-p1 g1", or "-" if nothing is dirty. */
+/* "tap-p1 g1 sent=5", or "-" if nothing is dirty. */
 static void
 check_dirty(struct policy_store *ps, const char *expected)
 {
@@ -170,6 +170,9 @@ check_dirty(struct policy_store *ps, const char *expected)
         char name[16];
 
         ds_put_format(&s, "%s ", update_text_name(&dirty.groups[i], name));
+    }
+    if (dirty.sent) {
+        ds_put_format(&s, "sent=%d", (int) dirty.sent);
     }
     ds_chomp(&s, ' ');
     CHECK_STR(ds_cstr(&s), expected);
@@ -336,6 +339,25 @@ TEST(generations)
     apply(ps, "unknown port p1");
     CHECK_UEQ(generation(ps), g + 3);
     check_dirty(ps, "-");
+    policy_store_destroy(ps);
+}
+
+/* The oldest of what made it dirty counts, and nothing else. */
+TEST(publish_time_of_structure_changes)
+{
+    struct policy_store *ps = store_with("p1");
+
+    apply(ps, ONE_PORT);
+    check_dirty(ps, "tap-p1 g1");
+    apply(ps, "members g1 rev=2 prev=1 +5; sent=60");
+    apply(ps, "rules g1 rev=1 remote=g1,g2 v=1; sent=65");
+    check_dirty(ps, "-");
+    apply(ps, "rules g1 rev=2 remote=g1,g2 v=1; sent=80");
+    apply(ps, "port p1 rev=2 groups=g1,g2; sent=70");
+    apply(ps, "rules g1 rev=3 remote=g1,g2 v=2; sent=90");
+    check_dirty(ps, "tap-p1 g1 sent=70");
+    apply(ps, "rules g1 rev=4 remote=g1,g2; sent=95");
+    check_dirty(ps, "g1 sent=95");
     policy_store_destroy(ps);
 }
 
