@@ -32,6 +32,7 @@ enum resync_state {
 struct resync {
     enum resync_state state;
     bool done;                  /* Over; the result can be fetched. */
+    bool answered;              /* Only the tables are waited for. */
     long long int started;
     uint64_t full_answers;      /* Of sync, when it began. */
     uint64_t generation_before;
@@ -57,9 +58,11 @@ struct agent {
     struct link_watch *link_watch;
     struct zone_alloc *zones;
     bool recovered;             /* Zones and slots were read back. */
+    bool found_ports;           /* An earlier run left protected ports. */
     bool plugs_known;           /* The list of local ports is complete. */
     struct local_port *local;
     size_t n_local;
+    size_t n_duplicate_rows;    /* Plugged rows that lost to another. */
     char unknown_devices[AGENT_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
     size_t n_unknown_devices;   /* All of them. */
 

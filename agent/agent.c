@@ -151,6 +151,7 @@ recover(struct agent *a)
     error = firewall_recover(a->firewall, recover_zone, a);
     if (!error) {
         a->recovered = true;
+        a->found_ports = zone_alloc_n_used(a->zones) > 0;
         VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use",
                   zone_alloc_n_used(a->zones));
     } else {
@@ -187,7 +188,7 @@ resolve_ports(struct agent *a)
 
     ports = port_watch_ports(a->port_watch, &n);
     a->local = xrealloc(a->local, (n ? n : 1) * sizeof *a->local);
-    a->n_local = 0;
+    a->n_local = a->n_duplicate_rows = 0;
     for (size_t i = 0; i < n; i++) {
         struct local_port *last = a->n_local ? &a->local[a->n_local - 1]
                                              : NULL;
@@ -196,8 +197,12 @@ resolve_ports(struct agent *a)
         plug_resolve(links, &names, ports[i].interface, &binding);
         if (last && uuid_equals(&last->id, &ports[i].id)) {
             if (replaces(&binding, &last->binding)) {
+                struct sg_binding other = last->binding;
+
                 last->binding = binding;
+                binding = other;
             }
+            a->n_duplicate_rows += binding.plug != SG_PLUG_MISSING;
             continue;
         }
         a->local[a->n_local].id = ports[i].id;
@@ -344,8 +349,7 @@ apply_structure(struct agent *a, long long int now)
     if (!firewall_is_complete(a->firewall)) {
         return;
     }
-    if (firewall_needs_apply(a->firewall)
-        && pacer_next(a->pacer) == LLONG_MAX) {
+    if (firewall_needs_apply(a->firewall) && !pacer_is_dirty(a->pacer)) {
         pacer_dirty(a->pacer, now);
     }
     if (now < pacer_next(a->pacer)) {
@@ -380,17 +384,38 @@ apply_structure(struct agent *a, long long int now)
     agent_update_status(a, now);
 }
 
-/* The first complete answer opens the door to the kernel. */
+static bool
+no_port_is_known(const struct agent *a)
+{
+    const struct sg_port *port;
+
+    HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
+        if (port->state != SG_ABSENT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first complete answer opens the door to the kernel.  An answer that
+ * knows nothing of a host that is full of protected ports comes from a
+ * controller that has lost its memory: it must not close what an earlier run
+ * enforced.  `sync` goes on asking. */
 static void
 watch_completeness(struct agent *a, long long int now)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     struct sync_status status;
 
     if (firewall_is_complete(a->firewall) || !a->recovered) {
         return;
     }
     sync_get_status(a->sync, now, &status);
-    if (status.complete) {
+    if (status.complete && a->found_ports && no_port_is_known(a)) {
+        VLOG_WARN_RL(&rl, "the controller knows none of the ports that an "
+                     "earlier run protected; the kernel stays as it was "
+                     "found");
+    } else if (status.complete) {
         VLOG_INFO("first complete answer of the controller; enforcing");
         firewall_set_complete(a->firewall);
         pacer_now(a->pacer, now);
@@ -411,7 +436,7 @@ agent_request_resync(struct agent *a)
     }
     sync_get_status(a->sync, now, &status);
     r->state = RESYNC_ASKED;
-    r->done = false;
+    r->done = r->answered = false;
     r->started = now;
     r->full_answers = status.full_answers;
     r->generation_before = policy_store_policy(a->store)->generation;
@@ -443,17 +468,21 @@ run_resync(struct agent *a, long long int now)
         return;
     }
     if (now > r->started + RESYNC_TIMEOUT_MS) {
-        finish_resync(r, r->state == RESYNC_ASKED
-                      ? "the controller did not answer"
-                      : "the repair did not succeed", now);
+        finish_resync(r, r->state == RESYNC_APPLYING
+                      ? "the repair did not succeed"
+                      : r->answered
+                      ? "another program holds the lock of the tables"
+                      : "the controller did not answer", now);
         return;
     }
     sync_get_status(a->sync, now, &status);
     if (r->state == RESYNC_ASKED && status.full_answers > r->full_answers
-        && status.in_sync && firewall_is_complete(a->firewall)) {
+        && (status.state == SYNC_CONFIRMING || status.state == SYNC_SYNCED)
+        && firewall_is_complete(a->firewall)) {
         error = firewall_verify(a->firewall, policy, &r->text,
                                 &r->n_differences);
         if (error == EAGAIN) {
+            r->answered = true;
             return;
         } else if (error) {
             finish_resync(r, ovs_strerror(error), now);
@@ -571,7 +600,7 @@ agent_wait(struct agent *a)
 {
     port_watch_wait(a->port_watch);
     link_watch_wait(a->link_watch);
-    broker_wait(a->broker);
+    broker_wait(a->broker, a->plugs_known);
     if (!a->recovered) {
         poll_timer_wait(RECOVER_RETRY_MS);
     }

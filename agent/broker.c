@@ -267,8 +267,8 @@ take_event(struct broker *b, const struct amqp_event *event,
         break;
     case AMQP_TOO_LARGE:
         VLOG_WARN_RL(&rl, "message of %"PRIuSIZE" bytes refused: above the "
-                     "limit; asking for everything", event->len);
-        sync_request_full(b->sync, now);
+                     "limit; asking what it was about", event->len);
+        sync_lost(b->sync, now);
         break;
     }
 }
@@ -406,9 +406,9 @@ broker_report(struct broker *b, const struct sg_report *report)
 }
 
 void
-broker_wait(struct broker *b)
+broker_wait(struct broker *b, bool asks)
 {
-    long long int next = sync_next(b->sync);
+    long long int next = asks ? sync_next(b->sync) : LLONG_MAX;
 
     amqp_client_wait(b->client);
     if (next != LLONG_MAX) {

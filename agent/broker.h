@@ -32,7 +32,8 @@ bool broker_run(struct broker *, long long int now);
 void broker_send(struct broker *, long long int now);
 /* Says how the agent is; a report that cannot be sent is dropped. */
 void broker_report(struct broker *, const struct sg_report *);
-void broker_wait(struct broker *);
+/* 'asks': broker_send() will be called, so its time counts. */
+void broker_wait(struct broker *, bool asks);
 
 struct broker_status {
     struct amqp_status amqp;

@@ -55,7 +55,7 @@ const struct config_key config_keys[] = {
     KEY("run_dir", PATH, run_dir, 1, 80, "/run/sg-agent", NULL,
         "For the control socket and the process id."),
     KEY("state_dir", PATH, state_dir, 1, PATH_MAX_BYTES, "/var/lib/sg-agent",
-        NULL, "For what outlives a reboot."),
+        NULL, "For what is to outlive a reboot; nothing is stored there yet."),
     KEY("control_socket", PATH, control_socket, 1, SOCKET_MAX, NULL, NULL,
         "Where sgctl finds the agent.  Default: sg-agent.ctl in run_dir."),
     KEY("xtables_lock", PATH, xtables_lock, 1, PATH_MAX_BYTES,

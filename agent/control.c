@@ -13,8 +13,10 @@
 #include "unixctl.h"
 #include "util.h"
 
-/* Commands that may wait at one time. */
+/* Commands that may wait at one time, and how many of them may be sg/wait,
+ * which can take long. */
 #define CONTROL_MAX_PENDING 64
+#define CONTROL_MAX_WAITS 32
 #define CONTROL_RETRY_MS 10
 /* How long a command waits for the lock of the tables. */
 #define CONTROL_LOCK_MS 5000
@@ -23,6 +25,7 @@
 #define CONTROL_WAIT_MAX_S 3600
 #define CONTROL_WAIT_DEFAULT_S 30
 
+struct control;
 struct pending;
 /* Tries to answer 'p'.  Returns true when it has been answered. */
 typedef bool pending_func(struct control *, struct pending *);
@@ -41,7 +44,10 @@ struct control {
     struct agent *agent;
     struct ovs_list pending;
     size_t n_pending;
+    size_t n_waits;             /* Of them sg/wait. */
 };
+
+static bool try_wait(struct control *, struct pending *);
 
 static void
 reply_document(struct unixctl_conn *conn, char *document)
@@ -55,6 +61,7 @@ pending_free(struct control *c, struct pending *p)
 {
     ovs_list_remove(&p->node);
     c->n_pending--;
+    c->n_waits -= p->try == try_wait;
     free(p->file);
     free(p);
 }
@@ -227,9 +234,14 @@ cmd_wait(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
                                     "[SECONDS, at most 3600]]");
         return;
     }
+    if (c->n_waits >= CONTROL_MAX_WAITS) {
+        unixctl_command_reply_error(conn, "too many commands are waiting");
+        return;
+    }
     p = defer(c, conn, try_wait, seconds * 1000LL);
     if (p) {
         p->generation = generation;
+        c->n_waits++;
     }
 }
 

@@ -3,10 +3,13 @@
 #include "agent/agent-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/report.h"
 #include "rpc/message.h"
@@ -109,6 +112,8 @@ agent_update_status(struct agent *a, long long int now)
         .applied = firewall_applied(a->firewall),
         .complete = firewall_is_complete(a->firewall),
         .ovsdb_ok = port_watch_connected(a->port_watch),
+        .n_refused_rows = port_watch_refused(a->port_watch),
+        .n_duplicate_rows = a->n_duplicate_rows,
         .broker_problem = broker_problem(&broker.amqp),
         .kernel_problem = a->kernel_problem,
     };
@@ -190,11 +195,26 @@ agent_rules_document(struct agent *a, char **document)
 static char *
 read_policy_file(const char *name, size_t *len, char **error)
 {
-    FILE *stream = fopen(name, "re");
+    /* The loop must not wait: not for the other end of a pipe, not for a
+     * terminal. */
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat s;
+    FILE *stream;
     char *text;
 
+    if (fd < 0) {
+        *error = xasprintf("%s: %s", name, ovs_strerror(errno));
+        return NULL;
+    }
+    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
+        *error = xasprintf("%s: not a regular file", name);
+        close(fd);
+        return NULL;
+    }
+    stream = fdopen(fd, "r");
     if (!stream) {
         *error = xasprintf("%s: %s", name, ovs_strerror(errno));
+        close(fd);
         return NULL;
     }
     text = xmalloc(PLAN_FILE_MAX + 1);

@@ -296,19 +296,6 @@ sg_ref_list_clear(struct sg_ref_list *list)
     memset(list, 0, sizeof *list);
 }
 
-bool
-sg_ref_list_contains(const struct sg_ref_list *list, enum sg_kind kind,
-                     const struct uuid *id)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (list->refs[i].kind == kind
-            && uuid_equals(&list->refs[i].id, id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* One public call makes at most one generation, however much it changed. */
 static void
 new_generation(struct policy_store *ps)

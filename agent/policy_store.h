@@ -51,8 +51,6 @@ struct sg_ref_list {
 };
 void sg_ref_list_add(struct sg_ref_list *, const struct sg_ref *);
 void sg_ref_list_clear(struct sg_ref_list *);
-bool sg_ref_list_contains(const struct sg_ref_list *, enum sg_kind,
-                          const struct uuid *);
 
 struct policy_store_applied {
     size_t n_accepted, n_old, n_gap;

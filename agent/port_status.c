@@ -332,6 +332,9 @@ judge_known(struct update *u, const struct sg_port *port,
         info->counts = false;
         return PORT_PROTECTED;
     }
+    if (u->in->kernel_problem) {
+        worse(v, PORT_REASON_KERNEL, "%s", "");
+    }
     judge_policy(u, port, v);
     info->counts = v->reason != PORT_REASON_NONE;
     return info->counts ? PORT_DEGRADED : PORT_PROTECTED;
@@ -526,6 +529,12 @@ judge_host(struct update *u)
                 "kernel is as it was found");
     set_problem(u, HOST_REASON_OVSDB_DOWN, !in->ovsdb_ok, "%s",
                 "no connection to the Open vSwitch database");
+    set_problem(u, HOST_REASON_ROWS,
+                in->n_refused_rows || in->n_duplicate_rows,
+                "of the interfaces with an iface-id, %"PRIuSIZE" have none "
+                "that is a port id and %"PRIuSIZE" have that of another "
+                "interface: nothing filters them",
+                in->n_refused_rows, in->n_duplicate_rows);
     set_problem(u, HOST_REASON_BROKER_DOWN, in->broker_problem != NULL, "%s",
                 in->broker_problem ? in->broker_problem : "");
     set_problem(u, HOST_REASON_NOT_IN_SYNC,
@@ -554,6 +563,7 @@ judge_host(struct update *u)
     describe_ports(u);
 
     host->enforcing = !(p[HOST_REASON_STARTING].active
+                        || p[HOST_REASON_ROWS].active
                         || p[HOST_REASON_KERNEL].active
                         || p[HOST_REASON_APPLY_FAILED].active
                         || p[HOST_REASON_NOT_APPLIED].active

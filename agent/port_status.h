@@ -52,6 +52,7 @@ const char *port_state_name(enum port_state);
     PORT_REASON(APPLY_FAILED, "apply_failed",                                \
                 "the last apply failed; last good stays")                    \
     PORT_REASON(NOT_APPLIED, "not_applied", "not in the kernel yet")         \
+    PORT_REASON(KERNEL, "kernel", "its packets do not pass the tables")      \
     PORT_REASON(NOT_RENDERED, "not_rendered",                                \
                 "something of it cannot be expressed")                       \
     PORT_REASON(ORPHANED, "orphaned",                                        \
@@ -90,6 +91,7 @@ struct port_info {
 #define HOST_REASONS                                                         \
     HOST_REASON(STARTING, "starting")       /* No complete answer yet. */    \
     HOST_REASON(OVSDB_DOWN, "ovsdb_down")                                    \
+    HOST_REASON(ROWS, "rows")               /* OVSDB rows not understood. */ \
     HOST_REASON(BROKER_DOWN, "broker_down")                                  \
     HOST_REASON(NOT_IN_SYNC, "not_in_sync")                                  \
     HOST_REASON(STALE, "stale")                                              \
@@ -121,6 +123,8 @@ struct port_status_input {
     uint64_t applied;                   /* Generation in the kernel. */
     bool complete;                      /* firewall_is_complete(). */
     bool ovsdb_ok;
+    size_t n_refused_rows;              /* Without a port id we can use. */
+    size_t n_duplicate_rows;            /* A port that is there twice. */
     const char *broker_problem;         /* NULL: session is up. */
     const char *kernel_problem;         /* NULL: none (links, bridge-nf). */
 };

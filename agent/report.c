@@ -176,15 +176,6 @@ report_resync(const struct report_input *in, const struct report_resync *r)
 }
 
 char *
-report_error(const char *text)
-{
-    json_t *j = json_object();
-
-    json_object_set_new(j, "error", report_string(text));
-    return report_text(j);
-}
-
-char *
 report_wait(uint64_t generation, uint64_t applied, bool done)
 {
     json_t *j = json_object();

@@ -68,8 +68,6 @@ struct report_resync {
 char *report_resync(const struct report_input *,
                     const struct report_resync *);
 
-/* {"error": TEXT}: the answer to a command that could not be done. */
-char *report_error(const char *text);
 /* {"generation": N, "applied": N, "done": BOOL}: the answer to `wait`. */
 char *report_wait(uint64_t generation, uint64_t applied, bool done);
 

@@ -231,6 +231,15 @@ sync_request_full(struct sync *s, long long int now)
     }
 }
 
+void
+sync_lost(struct sync *s, long long int now)
+{
+    s->doubt++;
+    if (s->connected) {
+        sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
+    }
+}
+
 bool
 sync_run(struct sync *s, long long int now, char msg_id[33],
          struct sg_sync_request *request)

@@ -64,6 +64,10 @@ void sync_needs_changed(struct sync *, long long int now);
 /* Operator's resync: ask for everything, without `have`. */
 void sync_request_full(struct sync *, long long int now);
 
+/* Something was lost, nobody knows what: ask for what differs, some time in
+ * the next seconds, since all hosts may have lost it. */
+void sync_lost(struct sync *, long long int now);
+
 /* What to do now.  Fills '*request' with a request to send as call 'msg_id'
  * (32 hex) and returns true, or returns false.  The caller uninits it; if it
  * could not be sent it calls sync_answer() with a failure. */

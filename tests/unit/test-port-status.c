@@ -479,9 +479,19 @@ TEST(the_host)
     check_host(&f, "not ok in_sync\n"
                "ovsdb_down since 2000: no connection to the Open vSwitch "
                "database\n"
-               "kernel since 2000: bridge-nf-call-iptables is not 1");
+               "kernel since 2000: bridge-nf-call-iptables is not 1\n"
+               "ports since 2000: 1 of 1 ports not as their policy says: "
+               "tap-p1 (kernel)");
     f.in.ovsdb_ok = true;
     f.in.kernel_problem = NULL;
+    f.in.n_refused_rows = 1;
+    f.in.n_duplicate_rows = 2;
+    f.now = 3000;
+    check_host(&f, "not ok in_sync\n"
+               "rows since 3000: of the interfaces with an iface-id, 1 have "
+               "none that is a port id and 2 have that of another "
+               "interface: nothing filters them");
+    f.in.n_refused_rows = f.in.n_duplicate_rows = 0;
     f.now = 8000;
     check_host(&f, "not ok enforcing in_sync\n"
                "stale since 8000: no beacon of a controller for three "
