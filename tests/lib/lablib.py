@@ -531,8 +531,10 @@ def own_drops(result):
 @contextlib.contextmanager
 def running(name=None, **options):
     """A lab for the body.  `options' are those of labcore.Lab.up.  A signal
-    ends the body and takes the lab down."""
+    ends the body and takes the lab down.  Nothing of it may be left, and the
+    machine's own network has to be as it was."""
     lab = Lab(name or "t%d" % os.getpid())
+    before = own_network()
 
     def interrupted(signo, frame):
         for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -548,6 +550,22 @@ def running(name=None, **options):
         raise
     finally:
         lab.down()
+    left = left_behind(lab.id) + sorted(own_network() ^ before)
+    if left:
+        raise LabError("left behind: %s" % ", ".join(left))
+
+
+def own_network():
+    """Devices, sets and legacy rules of this process's own namespace, as
+    lines; tables that are not loaded stay so."""
+    lines = set()
+    for argv in (["ip", "-brief", "link"], ["ipset", "save"],
+                 ["iptables-legacy-save"], ["ip6tables-legacy-save"]):
+        out = subprocess.run(argv, stdout=subprocess.PIPE, check=True,
+                             universal_newlines=True).stdout
+        lines |= {re.sub(r" *\[\d+:\d+\]$", "", line)
+                  for line in out.splitlines() if not line.startswith("#")}
+    return lines
 
 
 def print_logs(lab, lines=30):
