@@ -418,7 +418,6 @@ last_apply_json(const struct report_input *in)
     json_object_set_new(j, "edits", report_count(r->n_edits));
     json_object_set_new(j, "members_added", report_count(r->n_added));
     json_object_set_new(j, "members_removed", report_count(r->n_removed));
-    json_object_set_new(j, "cpu_us", json_integer(r->cpu_us));
     for (size_t i = 0; i < r->problems.n; i++) {
         const struct fw_problem *p = &r->problems.p[i];
         json_t *problem = json_object();

@@ -154,9 +154,6 @@ change_group(struct firewall *fw, const struct sg_policy *policy,
                               c->removed, c->n_removed);
             sorted = true;
         }
-        if (c->whole_unknown) {
-            set_table_doubt(&fw->sets, set, true);
-        }
 
         int error = change(fw, policy, set);
         if (error) {

@@ -51,8 +51,6 @@ struct fw_member_change {
     struct uuid group;
     const struct sg_prefix *added, *removed;
     size_t n_added, n_removed;
-    bool whole_unknown;         /* Content changed in a way not listed here:
-                                 * treat the group's sets as doubtful. */
 };
 /* Returns 0 or the first errno; the failing set is doubtful from then on, and
  * firewall_needs_apply() is true. */
@@ -75,7 +73,6 @@ struct fw_result {
     char *error_text;           /* "step, object: text", or NULL. */
     uint64_t generation;        /* What was tried. */
     size_t n_steps, n_commits, n_edits, n_added, n_removed;
-    long long int cpu_us;       /* Filled in by the caller. */
     struct fw_problems problems; /* Of rendering. */
 };
 int firewall_apply(struct firewall *, const struct sg_policy *) SG_MUST_USE;

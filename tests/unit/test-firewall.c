@@ -468,22 +468,6 @@ TEST(verify_reads_everything_and_the_next_apply_repairs)
     fixture_uninit(&f);
 }
 
-TEST(a_content_not_listed_is_read_back)
-{
-    struct fw_member_change c = {
-        .group = policy_text_id("g1"), .whole_unknown = true,
-    };
-    struct fixture f;
-
-    fixture_start(&f, POLICY);
-    set_policy(&f, PORT RULES "members g1 10.0.0.7 10.0.0.8\n");
-    CHECK_EQ(firewall_members(f.fw, &f.pt->policy, &c, 1), 0);
-    CHECK(firewall_needs_apply(f.fw));
-    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
-    CHECK_MEMBERS(&f, SET_A, "10.0.0.7 10.0.0.8");
-    fixture_uninit(&f);
-}
-
 /* ------------------------------------------------------------------------ */
 
 /* Fills group g1 of the policy with n addresses and returns them. */
