@@ -23,6 +23,7 @@ struct run {
 
 static int run_step(const struct run *, size_t index);
 static int run_set_step(const struct run *, const struct fw_step *);
+static void note_deleted(struct firewall *, const struct fw_step *);
 static int run_add(const struct run *, const struct fw_step *);
 static int run_commit(const struct run *, const struct fw_step *);
 static int read_back(const struct run *, const struct fw_step *,
@@ -126,6 +127,9 @@ run_set_step(const struct run *run, const struct fw_step *step)
         error = set_writer_del(&fw->writer, step->set.name, step->family,
                                &step->members);
         fw->result.n_removed += error ? 0 : step->members.n;
+        if (!error) {
+            note_deleted(fw, step);
+        }
         break;
     case FW_STEP_SET_DESTROY:
         error = class->set_destroy(fw->backend, step->set.name);
@@ -135,6 +139,20 @@ run_set_step(const struct run *run, const struct fw_step *step)
         OVS_NOT_REACHED();
     }
     return error;
+}
+
+/* What is known of a live set to be deleted is part of every plan. */
+static void
+note_deleted(struct firewall *fw, const struct fw_step *step)
+{
+    struct installed_set *set = set_table_find(&fw->sets, step->family,
+                                               &step->set.group);
+
+    if (set && !strcmp(set->name, step->set.name)) {
+        for (size_t i = 0; i < step->members.n; i++) {
+            set_table_stay(&fw->sets, set, &step->members.p[i]);
+        }
+    }
 }
 
 /* Only live sets need the care for live sets. */

@@ -40,6 +40,10 @@ int firewall_add_live(struct firewall *, const struct sg_policy *,
                       const struct uuid *group,
                       const struct sg_prefix_list *) SG_MUST_USE;
 
+/* Deletes from the live sets who is leaving: there will be no commit that
+ * does it.  A set in which that fails becomes doubtful. */
+void firewall_delete_leaving(struct firewall *);
+
 /* Carries out 'p'.  Returns 0, or a positive errno with a malloc'd sentence
  * in '*text'.  Takes over what is of use in 'p'. */
 int firewall_execute(struct firewall *, const struct sg_policy *,

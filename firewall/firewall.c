@@ -165,7 +165,8 @@ change_group(struct firewall *fw, const struct sg_policy *policy,
     return retval;
 }
 
-/* A held set gets its additions with the next apply. */
+/* A held set gets its additions with the next apply.  Who was about to leave
+ * is still there, unless the set is doubtful; then the apply will see. */
 static int
 add_to_set(struct firewall *fw, const struct sg_policy *policy,
            struct installed_set *set)
@@ -174,7 +175,9 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
 
     if (set->held) {
         for (size_t i = 0; i < list->n; i++) {
-            sg_members_add(&set->waiting, &list->p[i]);
+            if (!set_table_stay(&fw->sets, set, &list->p[i])) {
+                sg_members_add(&set->waiting, &list->p[i]);
+            }
         }
         return 0;
     }
@@ -183,19 +186,46 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
                                 &set->group, list));
 }
 
-/* Deletions are written even if the set is held or doubtful: they cannot open
- * anything. */
+/* Deletions cannot open anything, so a set that is held or doubtful does not
+ * keep them from being written; what might be missed until the apply has
+ * changed the rules leaves with it.  After a failure the next apply may fail
+ * as well, and is not waited for. */
 static int
 delete_from_set(struct firewall *fw,
                 const struct sg_policy *policy OVS_UNUSED,
                 struct installed_set *set)
 {
     const struct sg_prefix_list *list = &fw->ops.del[set->family];
+    bool at_once = !set->held || fw->failed;
 
     for (size_t i = 0; i < list->n; i++) {
-        sg_members_remove(&set->waiting, &list->p[i]);
+        bool absent = (sg_members_remove(&set->waiting, &list->p[i])
+                       && !set->doubtful);
+
+        if (!at_once && !absent) {
+            set_table_leave(&fw->sets, set, &list->p[i]);
+        }
     }
-    return set_writer_del(&fw->writer, set->name, set->family, list);
+    return (at_once
+            ? set_writer_del(&fw->writer, set->name, set->family, list) : 0);
+}
+
+void
+firewall_delete_leaving(struct firewall *fw)
+{
+    struct installed_set *set;
+
+    SET_TABLE_FOR_EACH (set, &fw->sets) {
+        struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+
+        sg_members_hosts(&set->leaving, set->family, &list);
+        if (set_writer_del(&fw->writer, set->name, set->family, &list)) {
+            set_table_doubt(&fw->sets, set, true);
+            fw->stats.members_failed++;
+        }
+        set_table_left(&fw->sets, set);
+        sg_prefix_list_uninit(&list);
+    }
 }
 
 int
@@ -248,10 +278,16 @@ firewall_hold(struct firewall *fw,
 }
 
 bool
+firewall_is_urgent(const struct firewall *fw)
+{
+    return fw->sets.n_leaving > 0;
+}
+
+bool
 firewall_needs_apply(const struct firewall *fw)
 {
     return fw->complete && (fw->failed || fw->litter || fw->writer.litter
-                            || fw->sets.n_doubtful);
+                            || fw->sets.n_doubtful || fw->sets.n_leaving);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -286,7 +322,9 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
     fw->stats.applies++;
     fw->stats.applies_failed += error != 0;
     fw->failed = error != 0;
-    if (!error) {
+    if (error) {
+        firewall_delete_leaving(fw);
+    } else {
         fw->applied = policy->generation;
     }
     result->error = error;

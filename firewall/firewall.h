@@ -12,11 +12,16 @@
  *
  * The lanes meet in one rule.  While a commit that takes away or narrows a
  * rule naming set S waits or fails, additions to S wait for it; deletions
- * never wait.  firewall_hold() says what is about to change: every set that
- * the installed chains of those ports and groups reach is held until the next
- * successful firewall_apply().  A held set that has additions waiting is not
- * edited by that apply: its new content goes into the other slot, the commit
- * switches the rules.
+ * never wait for a commit that waits or fails.  firewall_hold() says what is
+ * about to change: every set that the installed chains of those ports and
+ * groups reach is held until the next successful firewall_apply().  If users
+ * and content of a held set change, that apply does not edit it: the new
+ * content goes into the other slot, the commit switches the rules.
+ *
+ * What leaves a held set may be allowed by a rule that is about to come.  So
+ * it is deleted by the apply, and firewall_is_urgent() asks for one in this
+ * turn of the loop; if that fails, for whatever reason, the member is deleted
+ * before it returns, and until one succeeds deletions are written at once.
  *
  * Before the first complete answer (firewall_set_complete) nothing is
  * written: neither lane touches the kernel.
@@ -63,8 +68,13 @@ void firewall_hold(struct firewall *,
                    const char *const *devices, size_t n_devices,
                    const struct uuid *groups, size_t n_groups);
 
+/* Is there a deletion that is written by the next apply?  Then the caller
+ * calls firewall_apply() in this turn, whatever else it gathers or waits
+ * for. */
+bool firewall_is_urgent(const struct firewall *);
+
 /* Does something wait for an apply besides what the caller knows (doubtful
- * sets, failed steps, retired sets)? */
+ * sets, failed steps, retired sets, urgent deletions)? */
 bool firewall_needs_apply(const struct firewall *);
 
 /* What an apply did, or why it did not.  Kept until the next one. */

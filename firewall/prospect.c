@@ -193,7 +193,8 @@ is_trusted(const struct context *ctx, const struct fw_set *set)
     }
 
     size_t n = group ? group->members.n_hosts[set->family] : 0;
-    if (actual->elements + sg_members_count(&installed->waiting) != n) {
+    if (actual->elements + sg_members_count(&installed->waiting)
+        != n + sg_members_count(&installed->leaving)) {
         set_table_doubt(ctx->args->sets, installed, true);
         return false;
     }
@@ -214,6 +215,9 @@ find_set_work(const struct context *ctx, const struct fw_set *set)
         work = fw_set_work_add(&ctx->p->work, set->name);
         SG_MEMBERS_FOR_EACH (m, &installed->waiting) {
             sg_prefix_list_add(&work->add, &m->prefix);
+        }
+        SG_MEMBERS_FOR_EACH (m, &installed->leaving) {
+            sg_prefix_list_add(&work->del, &m->prefix);
         }
         return 0;
     }

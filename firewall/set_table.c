@@ -15,7 +15,7 @@ void
 set_table_init(struct set_table *table)
 {
     hmap_init(&table->sets);
-    table->n_doubtful = 0;
+    table->n_doubtful = table->n_leaving = 0;
 }
 
 void
@@ -54,12 +54,14 @@ set_table_put(struct set_table *table, const struct fw_set *desired)
         set->group = desired->group;
         set->family = desired->family;
         sg_members_init(&set->waiting);
+        sg_members_init(&set->leaving);
         hmap_insert(&table->sets, &set->node, sg_id_hash(&set->group));
     }
     if (strcmp(set->name, desired->name)) {
         ovs_strzcpy(set->name, desired->name, sizeof set->name);
         set_table_doubt(table, set, false);
         sg_members_clear(&set->waiting);
+        set_table_left(table, set);
     }
     return set;
 }
@@ -91,6 +93,30 @@ set_table_doubt(struct set_table *table, struct installed_set *set,
 }
 
 void
+set_table_leave(struct set_table *table, struct installed_set *set,
+                const struct sg_prefix *p)
+{
+    table->n_leaving += sg_members_add(&set->leaving, p);
+}
+
+bool
+set_table_stay(struct set_table *table, struct installed_set *set,
+               const struct sg_prefix *p)
+{
+    bool was_leaving = sg_members_remove(&set->leaving, p);
+
+    table->n_leaving -= was_leaving;
+    return was_leaving;
+}
+
+void
+set_table_left(struct set_table *table, struct installed_set *set)
+{
+    table->n_leaving -= sg_members_count(&set->leaving);
+    sg_members_clear(&set->leaving);
+}
+
+void
 set_table_settled(struct set_table *table)
 {
     struct installed_set *set;
@@ -99,6 +125,7 @@ set_table_settled(struct set_table *table)
         set_table_doubt(table, set, false);
         set->held = false;
         sg_members_clear(&set->waiting);
+        set_table_left(table, set);
     }
 }
 
@@ -106,7 +133,9 @@ static void
 forget(struct set_table *table, struct installed_set *set)
 {
     set_table_doubt(table, set, false);
+    set_table_left(table, set);
     hmap_remove(&table->sets, &set->node);
     sg_members_uninit(&set->waiting);
+    sg_members_uninit(&set->leaving);
     free(set);
 }

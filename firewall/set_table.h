@@ -6,7 +6,8 @@
  *
  * An entry is there from the commit that made rules name its set until the
  * commit that took them away, one per group and family.  Unless it is
- * 'doubtful', its set holds what the policy says, less what is 'waiting'. */
+ * 'doubtful', its set holds what the policy says, less what is 'waiting', and
+ * besides what is 'leaving'. */
 
 #include "firewall/ruleset.h"
 #include "sg/members.h"
@@ -19,12 +20,15 @@ struct installed_set {
     bool doubtful;              /* Set with set_table_doubt(). */
     bool held;                  /* Additions wait for the next apply. */
     struct sg_members waiting;
+    struct sg_members leaving;  /* Deletions that go with the next apply; see
+                                 * set_table_leave(). */
 };
 
 /* An embedded object. */
 struct set_table {
     struct hmap sets;           /* Contains "struct installed_set"s. */
     size_t n_doubtful;
+    size_t n_leaving;           /* Members, of all sets. */
 };
 
 void set_table_init(struct set_table *);
@@ -39,6 +43,13 @@ struct installed_set *set_table_put(struct set_table *,
 void set_table_retain(struct set_table *, enum sg_family,
                       const struct fw_ruleset *desired);
 void set_table_doubt(struct set_table *, struct installed_set *, bool);
+void set_table_leave(struct set_table *, struct installed_set *,
+                     const struct sg_prefix *);
+/* Returns true if the member was leaving. */
+bool set_table_stay(struct set_table *, struct installed_set *,
+                    const struct sg_prefix *);
+/* Nobody is leaving any more. */
+void set_table_left(struct set_table *, struct installed_set *);
 /* Everything installed is as the policy has it. */
 void set_table_settled(struct set_table *);
 

@@ -206,7 +206,7 @@ TEST(a_member_costs_one_write)
     fixture_uninit(&f);
 }
 
-TEST(held_sets_lose_members_at_once_and_gain_them_later)
+TEST(held_sets_gain_members_later)
 {
     struct fw_stats stats;
     struct fixture f;
@@ -215,8 +215,6 @@ TEST(held_sets_lose_members_at_once_and_gain_them_later)
     hold_group(&f);
     CHECK_EQ(change(&f, "g1", "10.0.0.3", NULL), 0);
     CHECK_EQ(change(&f, "g1", "10.0.0.4", NULL), 0);
-    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
-    CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
     firewall_get_stats(f.fw, &stats);
     CHECK_UEQ(stats.n_held, 1);
     CHECK_UEQ(stats.n_waiting, 2);
@@ -225,16 +223,100 @@ TEST(held_sets_lose_members_at_once_and_gain_them_later)
     CHECK_EQ(change(&f, "g1", NULL, "10.0.0.4"), 0);
     firewall_get_stats(f.fw, &stats);
     CHECK_UEQ(stats.n_waiting, 1);
+    CHECK(!firewall_is_urgent(f.fw));
 
     /* The rules turned out the same: no slot changes, and what is known of
      * the set suffices, nothing is read. */
     fw_backend_memory_fail(f.backend, FW_FAULT_MEMBERS, 1, EIO, true);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
-    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3");
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.2 10.0.0.3");
     firewall_get_stats(f.fw, &stats);
     CHECK_UEQ(stats.n_held + stats.n_waiting, 0);
-    CHECK_EQ(change(&f, "g1", "10.0.0.5", NULL), 0);
+    CHECK_EQ(change(&f, "g1", "10.0.0.5", "10.0.0.2"), 0);
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3 10.0.0.5");
+    fixture_uninit(&f);
+}
+
+/* Who leaves a held set goes with the apply, which then is urgent. */
+TEST(held_sets_lose_members_with_the_apply)
+{
+    struct fixture f;
+    uint64_t writes;
+
+    fixture_start(&f, POLICY);
+    hold_group(&f);
+    writes = fw_backend_memory_writes(f.backend);
+    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.1"), 0);
+    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
+    CHECK(firewall_is_urgent(f.fw));
+    CHECK(firewall_needs_apply(f.fw));
+    CHECK_UEQ(fw_backend_memory_writes(f.backend), writes);
+
+    /* Who comes back was never away. */
+    CHECK_EQ(change(&f, "g1", "10.0.0.1", NULL), 0);
+    CHECK_EQ(change(&f, "g1", "10.0.0.2", NULL), 0);
+    CHECK(!firewall_is_urgent(f.fw));
+    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
+    CHECK(firewall_is_urgent(f.fw));
+
+    /* What is known of the set suffices. */
+    fw_backend_memory_fail(f.backend, FW_FAULT_MEMBERS, 1, EIO, true);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+    CHECK(!firewall_is_urgent(f.fw));
+    CHECK(!firewall_needs_apply(f.fw));
+    fixture_uninit(&f);
+}
+
+/* Wherever the apply fails: what was to go with it is gone when it returns,
+ * and until one succeeds nothing waits for the next. */
+TEST(deletions_do_not_wait_for_an_apply_that_fails)
+{
+    static const enum fw_fault_op ops[] = {
+        FW_FAULT_BEGIN, FW_FAULT_READ, FW_FAULT_LIST, FW_FAULT_CREATE,
+        FW_FAULT_ADD, FW_FAULT_COMMIT,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+        struct fixture f;
+
+        fixture_start(&f, POLICY);
+        hold_group(&f);
+        CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
+        set_policy(&f, PORT RULES "rule ingress IPv4\nmembers g1 10.0.0.1\n");
+        fw_backend_memory_fail(f.backend, ops[i], 1, EAGAIN, false);
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
+        CHECK(!firewall_is_urgent(f.fw));
+        CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+        CHECK_EQ(change(&f, "g1", NULL, "10.0.0.1"), 0);
+        CHECK(!firewall_is_urgent(f.fw));
+        CHECK_MEMBERS(&f, SET_A, "");
+
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK_EQ(change(&f, "g1", "10.0.0.3", NULL), 0);
+        hold_group(&f);
+        CHECK_EQ(change(&f, "g1", NULL, "10.0.0.3"), 0);
+        CHECK(firewall_is_urgent(f.fw));
+        fixture_uninit(&f);
+    }
+}
+
+/* If the deletion fails as well, the set is read before it is trusted. */
+TEST(a_deletion_that_fails_in_the_end_makes_its_set_doubtful)
+{
+    struct fixture f;
+
+    fixture_start(&f, POLICY);
+    hold_group(&f);
+    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
+    fw_backend_memory_fail(f.backend, FW_FAULT_BEGIN, 1, EAGAIN, false);
+    fw_backend_memory_fail(f.backend, FW_FAULT_DEL, 1, EIO, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
+    CHECK(!firewall_is_urgent(f.fw));
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.2");
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+    CHECK(!firewall_needs_apply(f.fw));
     fixture_uninit(&f);
 }
 
@@ -371,6 +453,31 @@ TEST(content_and_users_change_together_in_the_other_slot)
     firewall_set_complete(f.fw);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
     CHECK_UEQ(fw_backend_memory_writes(f.backend), writes);
+    fixture_uninit(&f);
+}
+
+/* And the other way round: allowed as a member, then by a rule. */
+TEST(who_leaves_a_set_is_let_in_by_the_new_rule_at_once)
+{
+    struct sg_prefix sender = policy_text_prefix("10.0.0.2");
+    struct blink blink;
+    struct fixture f;
+
+    fixture_start(&f, POLICY);
+    memset(&blink, 0, sizeof blink);
+    blink.f = &f;
+    blink.p = packet_to_port(&sender);
+    fw_backend_memory_observe(f.backend, look, &blink);
+    hold_group(&f);
+    CHECK_EQ(change(&f, "g1", NULL, "10.0.0.2"), 0);
+    set_policy(&f, PORT RULES "rule ingress IPv4\nmembers g1 10.0.0.1\n");
+    CHECK(firewall_is_urgent(f.fw));
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(blink.n_looks > 1);
+    CHECK_UEQ(blink.n_lost, 0);
+    CHECK_MEMBERS(&f, SET_A, "none");
+    CHECK_MEMBERS(&f, SET_B, "10.0.0.1");
+    CHECK(!firewall_is_urgent(f.fw));
     fixture_uninit(&f);
 }
 
