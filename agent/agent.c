@@ -349,7 +349,10 @@ apply_structure(struct agent *a, long long int now)
     if (!firewall_is_complete(a->firewall)) {
         return;
     }
-    if (firewall_needs_apply(a->firewall) && !pacer_is_dirty(a->pacer)) {
+    if (firewall_is_urgent(a->firewall)) {
+        pacer_now(a->pacer, now);
+    } else if (firewall_needs_apply(a->firewall)
+               && !pacer_is_dirty(a->pacer)) {
         pacer_dirty(a->pacer, now);
     }
     if (now < pacer_next(a->pacer)) {
