@@ -85,9 +85,12 @@ member_changes_take(struct member_changes *mc, struct store_change **changesp)
         sg_members_uninit(&g->removed);
         free(g);
     }
-    if (n > 1) {
-        qsort(changes, n, sizeof *changes, compare_changes);
+    if (!n) {
+        /* All of it was undone again. */
+        free(changes);
+        return 0;
     }
+    qsort(changes, n, sizeof *changes, compare_changes);
     *changesp = changes;
     return n;
 }

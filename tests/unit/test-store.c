@@ -137,6 +137,7 @@ check_changes(struct policy_store *ps, const char *expected)
     struct store_change *changes;
     size_t n = policy_store_take_changes(ps, &changes);
 
+    CHECK(!n == !changes);
     for (size_t i = 0; i < n; i++) {
         char name[16];
 
