@@ -47,9 +47,10 @@ BROKER_PASSWORD = "sglab"
 RABBIT_BIN = "/usr/lib/rabbitmq/bin"
 OVS_SHARE = "/usr/share/openvswitch"
 
-# Where the programs under test are looked for; a test may name others (an
-# instrumented build, one with a deliberate fault).
+# The programs under test come from $BUILD, or from $LAB_PROGRAMS: build/asan
+# for instrumented ones.  A test may name others.
 PROGRAMS = ("sg-agent", "sg-controller", "sgctl")
+PROGRAMS_DIR = os.path.join(TOP, os.environ.get("LAB_PROGRAMS", BUILD))
 
 
 def default_topology():
@@ -230,7 +231,7 @@ class Lab:
         self.down()
         os.makedirs(self.dir)
         self.id = str(uuid.uuid4())
-        self.programs = {name: os.path.join(BUILD, name)
+        self.programs = {name: os.path.join(PROGRAMS_DIR, name)
                          for name in PROGRAMS}
         self.programs.update(programs or {})
         shutil.copy(topology or default_topology(), self.topology_path)

@@ -545,6 +545,7 @@ def running(name=None, **options):
     try:
         lab.up(**options)
         yield lab
+        end_programs(lab)
     except BaseException:
         print_logs(lab)
         raise
@@ -553,6 +554,25 @@ def running(name=None, **options):
     left = left_behind(lab.id) + sorted(own_network() ^ before)
     if left:
         raise LabError("left behind: %s" % ", ".join(left))
+
+
+def end_programs(lab):
+    """Ends the programs under test; none may have died of a fault of its
+    own, or have something to say about its memory."""
+    for role in sorted(lab.procs):
+        if role.startswith(("agent@", "controller@")) \
+                and lab.procs[role].alive():
+            lab.stop(role)
+    for where in lab.spaces:
+        for what in ("controller", "agent"):
+            path = lab.path(where, "log", what + ".log")
+            with contextlib.suppress(FileNotFoundError):
+                with open(path, errors="replace") as f:
+                    text = f.read()
+                found = re.search(r"Sanitizer|runtime error:|\|EMER\|", text)
+                if found:
+                    raise LabError("%s:\n%s" % (
+                        path, text[max(0, found.start() - 200):][:8000]))
 
 
 def own_network():
