@@ -79,6 +79,7 @@ CORE_SRCS += firewall/ruleset.c
 CORE_SRCS += firewall/ruleset_check.c
 CORE_SRCS += firewall/ruleset_format.c
 CORE_SRCS += firewall/set_table.c
+CORE_SRCS += firewall/set_users.c
 CORE_SRCS += firewall/set_writer.c
 CORE_SRCS += firewall/slots.c
 CORE_SRCS += firewall/table_diff.c

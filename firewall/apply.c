@@ -21,6 +21,7 @@ struct run {
     char **text;
 };
 
+static bool must_stop(const struct fw_step *);
 static int run_step(const struct run *, size_t index);
 static int run_set_step(const struct run *, const struct fw_step *);
 static void note_deleted(struct firewall *, const struct fw_step *);
@@ -40,6 +41,7 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
 {
     const struct run run = { fw, policy, p, text };
     const struct fw_plan *plan = p->plan;
+    bool stopped = false;
     int error = 0;
 
     fw->litter = fw->writer.litter = false;
@@ -49,14 +51,17 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
         }
     }
     for (size_t i = 0; i < plan->n_steps; i++) {
+        if (stopped && plan->steps[i].kind != FW_STEP_SET_DEL) {
+            continue;
+        }
+
         int step_error = run_step(&run, i);
 
-        /* When the rules are in force, a set that cannot be filled must not
-         * keep others from being filled.  Before, going on could open. */
+        /* A set that cannot be filled must not keep others from being
+         * filled, and a deletion can wait no longer; the rest waits for what
+         * failed, since going on could open. */
         error = error ? error : step_error;
-        if (step_error && plan->steps[i].phase < FW_PHASE_WIDEN) {
-            break;
-        }
+        stopped = stopped || (step_error && must_stop(&plan->steps[i]));
     }
 
     /* Whatever was committed is in 'actual' by now. */
@@ -68,6 +73,23 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
     }
     fw->litter = fw->litter || fw->writer.litter;
     return error;
+}
+
+static bool
+must_stop(const struct fw_step *step)
+{
+    switch (step->phase) {
+    case FW_PHASE_PREPARE:
+    case FW_PHASE_TIGHTEN:
+    case FW_PHASE_COMMIT:
+        return true;
+    case FW_PHASE_EXTEND:
+    case FW_PHASE_WIDEN:
+    case FW_PHASE_TRIM:
+    case FW_PHASE_RETIRE:
+        return false;
+    }
+    OVS_NOT_REACHED();
 }
 
 static int
@@ -173,7 +195,7 @@ run_add(const struct run *run, const struct fw_step *step)
     set = set_table_find(&fw->sets, step->family, &step->set.group);
     if (!error && set && !strcmp(set->name, name)) {
         set_table_doubt(&fw->sets, set, false);
-        sg_members_clear(&set->waiting);
+        set_table_came(&fw->sets, set);
     }
     return error;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "firewall/firewall-private.h"
+#include "firewall/set_users.h"
 #include "sset.h"
 #include "util.h"
 #include "uuid.h"
@@ -173,41 +174,45 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
 {
     const struct sg_prefix_list *list = &fw->ops.add[set->family];
 
-    if (set->held) {
-        for (size_t i = 0; i < list->n; i++) {
-            if (!set_table_stay(&fw->sets, set, &list->p[i])) {
-                sg_members_add(&set->waiting, &list->p[i]);
-            }
+    for (size_t i = 0; i < list->n; i++) {
+        if (!set_table_stay(&fw->sets, set, &list->p[i]) && set->held) {
+            set_table_wait(&fw->sets, set, &list->p[i]);
         }
-        return 0;
     }
-    return (set->doubtful ? 0
+    return (set->held || set->doubtful ? 0
             : firewall_add_live(fw, policy, set->name, set->family,
                                 &set->group, list));
 }
 
-/* Deletions cannot open anything, so a set that is held or doubtful does not
- * keep them from being written; what might be missed until the apply has
- * changed the rules leaves with it.  After a failure the next apply may fail
- * as well, and is not waited for. */
+/* Deletions cannot open anything, so a set that is doubtful does not keep them
+ * from being written.  But who leaves may be let in by what the next apply
+ * does: change the rules that use this set, or add the member to another one
+ * that is held.  Then it leaves with that.  After a failure the next apply may
+ * fail as well, and is not waited for. */
 static int
 delete_from_set(struct firewall *fw,
                 const struct sg_policy *policy OVS_UNUSED,
                 struct installed_set *set)
 {
     const struct sg_prefix_list *list = &fw->ops.del[set->family];
-    bool at_once = !set->held || fw->failed;
+    struct sg_prefix_list now = SG_PREFIX_LIST_INITIALIZER;
 
     for (size_t i = 0; i < list->n; i++) {
-        bool absent = (sg_members_remove(&set->waiting, &list->p[i])
+        const struct sg_prefix *p = &list->p[i];
+        bool absent = (set_table_give_up(&fw->sets, set, p)
                        && !set->doubtful);
 
-        if (!at_once && !absent) {
-            set_table_leave(&fw->sets, set, &list->p[i]);
+        if (fw->failed
+            || !(set->held || set_table_is_coming(&fw->sets, p))) {
+            sg_prefix_list_add(&now, p);
+        } else if (!absent) {
+            set_table_leave(&fw->sets, set, p);
         }
     }
-    return (at_once
-            ? set_writer_del(&fw->writer, set->name, set->family, list) : 0);
+
+    int error = set_writer_del(&fw->writer, set->name, set->family, &now);
+    sg_prefix_list_uninit(&now);
+    return error;
 }
 
 void
@@ -253,24 +258,13 @@ firewall_hold(struct firewall *fw,
               const struct uuid *groups, size_t n_groups)
 {
     struct sset names = SSET_INITIALIZER(&names);
-    char chain[FW_CHAIN_LEN];
     struct installed_set *set;
 
     if (!fw->tables) {
         return;
     }
-    for (size_t i = 0; i < n_devices; i++) {
-        fw_name_egress_chain(chain, devices[i]);
-        fw_ruleset_reachable_sets(fw->tables, chain, &names);
-        fw_name_ingress_chain(chain, devices[i]);
-        fw_ruleset_reachable_sets(fw->tables, chain, &names);
-    }
-    for (size_t i = 0; i < n_groups; i++) {
-        fw_name_group_chain(chain, SG_EGRESS, &groups[i]);
-        fw_ruleset_reachable_sets(fw->tables, chain, &names);
-        fw_name_group_chain(chain, SG_INGRESS, &groups[i]);
-        fw_ruleset_reachable_sets(fw->tables, chain, &names);
-    }
+    fw_sets_of_devices(fw->tables, devices, n_devices, &names);
+    fw_sets_of_groups(fw->tables, groups, n_groups, &names);
     SET_TABLE_FOR_EACH (set, &fw->sets) {
         set->held = set->held || sset_contains(&names, set->name);
     }

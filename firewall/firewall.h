@@ -13,15 +13,16 @@
  * The lanes meet in one rule.  While a commit that takes away or narrows a
  * rule naming set S waits or fails, additions to S wait for it; deletions
  * never wait for a commit that waits or fails.  firewall_hold() says what is
- * about to change: every set that the installed chains of those ports and
- * groups reach is held until the next successful firewall_apply().  If users
+ * about to change: every set used by those ports, or by ports of those groups,
+ * is held until the next successful firewall_apply().  If users
  * and content of a held set change, that apply does not edit it: the new
  * content goes into the other slot, the commit switches the rules.
  *
- * What leaves a held set may be allowed by a rule that is about to come.  So
- * it is deleted by the apply, and firewall_is_urgent() asks for one in this
- * turn of the loop; if that fails, for whatever reason, the member is deleted
- * before it returns, and until one succeeds deletions are written at once.
+ * What leaves a held set may be allowed by a rule that is about to come, and
+ * who waits for one set may be leaving another.  So it is deleted by the
+ * apply, and firewall_is_urgent() asks for one in this turn of the loop; if
+ * that fails, for whatever reason, the member is deleted before it returns,
+ * and until one succeeds deletions are written at once.
  *
  * Before the first complete answer (firewall_set_complete) nothing is
  * written: neither lane touches the kernel.
@@ -63,7 +64,8 @@ int firewall_members(struct firewall *, const struct sg_policy *,
                      const struct fw_member_change *, size_t n) SG_MUST_USE;
 
 /* The ports on these devices and the rules of these groups are about to
- * change: hold every set that their installed chains reach. */
+ * change: hold every set that is used by one of those ports, or by a port of
+ * one of those groups. */
 void firewall_hold(struct firewall *,
                    const char *const *devices, size_t n_devices,
                    const struct uuid *groups, size_t n_groups);

@@ -139,6 +139,16 @@ fw_chain_kind(const char *name)
     return is_tree_chain(rest) ? FW_NAME_TREE : FW_NAME_UNKNOWN;
 }
 
+const char *
+fw_direction_chain_device(const char *name)
+{
+    const char *rest = name + strlen(FW_PREFIX);
+
+    return (!strncmp(name, FW_PREFIX, strlen(FW_PREFIX))
+            && (rest[0] == 'e' || rest[0] == 't') && is_device_chain(rest)
+            ? rest + 2 : NULL);
+}
+
 /* What the set 'name' stands for; '*family' and '*slot' are filled in for
  * FW_NAME_SET only. */
 enum fw_name_kind

@@ -72,6 +72,9 @@ void fw_name_set(char name[FW_SET_LEN], enum sg_family, enum fw_slot,
 void fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n);
 
 enum fw_name_kind fw_chain_kind(const char *name);
+/* The device, if it is the chain of one direction of a port ("e", "t"), else
+ * NULL. */
+const char *fw_direction_chain_device(const char *name);
 /* For FW_NAME_SET also says which family and slot. */
 enum fw_name_kind fw_set_kind(const char *name, enum sg_family *,
                               enum fw_slot *);

@@ -2,16 +2,18 @@
 
 /* Order within a plan, and why no prefix of it is open.
  *
- * Members: deleting first can only narrow the old rules.  Then the rules
- * change, each table in one step, while every set holds no more than both its
- * old and its new content.  Adding comes after: a new member never meets an
- * old rule.  A set that no rule refers to is not part of any policy and gets
- * its content beforehand.
+ * Members: a port whose rules stay may meet any mixture of old and new
+ * content: each member is in its set by the old or the new policy, and the
+ * rule is one of both.  So for its sets members are added first of all and
+ * deleted last of all, and an address that moves from one remote group to
+ * another is never in neither.
  *
- * If no rule of a family changes, its members are added first and deleted
- * then: each is in its set by the old or the new policy, and the rules are
- * those of both.  So an address that moves from one remote group to another
- * is never in neither.
+ * A new member must not meet the old rules of a port that changes or goes:
+ * additions to its sets come after the commits.  A former member must not
+ * meet the new rules of a port that changed or came: deletions from its sets
+ * come before the commits.  Either may leave a gap, which is why the caller
+ * gives such a set the other slot if it can (see prospect.c).  A set that no
+ * rule refers to is not part of any policy and gets its content beforehand.
  *
  * Tables, when something is added: raw before security, so that the first
  * packet a new port's rules let pass is already tracked in its zone; a flow
@@ -49,11 +51,10 @@ struct zone_rules {
 };
 
 static void plan_prepare(struct fw_plan *, const struct fw_plan_args *);
+static void plan_additions(struct fw_plan *, const struct fw_plan_args *,
+                           const struct fw_set_users *, enum fw_phase);
 static void plan_deletions(struct fw_plan *, const struct fw_plan_args *,
-                           enum sg_family, enum fw_phase);
-static void plan_additions(struct fw_plan *, const struct fw_plan_args *);
-static bool commits_security(const struct fw_plan *, enum sg_family);
-static void append_plan(struct fw_plan *, struct fw_plan *);
+                           const struct fw_set_users *, enum fw_phase);
 static void plan_family(struct fw_plan *, const struct fw_plan_args *,
                         enum sg_family);
 static void plan_raw_early(struct fw_plan *, const struct fw_plan_args *,
@@ -87,28 +88,24 @@ struct fw_plan *
 fw_plan_create(const struct fw_plan_args *args)
 {
     struct fw_plan *plan = xzalloc(sizeof *plan);
-    struct fw_plan *commits = xzalloc(sizeof *commits);
+    struct fw_set_users users;
 
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        plan_family(commits, args, f);
+    fw_set_users_init(&users);
+    if (args->work && fw_set_work_any(args->work)) {
+        fw_set_users_compare(&users, args->actual, args->desired);
     }
-
     plan_prepare(plan, args);
+    plan_additions(plan, args, &users, FW_PHASE_EXTEND);
+    plan_deletions(plan, args, &users, FW_PHASE_TIGHTEN);
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        if (commits_security(commits, f)) {
-            plan_deletions(plan, args, f, FW_PHASE_TIGHTEN);
-        }
+        plan_family(plan, args, f);
     }
-    append_plan(plan, commits);
-    plan_additions(plan, args);
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        if (!commits_security(plan, f)) {
-            plan_deletions(plan, args, f, FW_PHASE_WIDEN);
-        }
-    }
+    plan_additions(plan, args, &users, FW_PHASE_WIDEN);
+    plan_deletions(plan, args, &users, FW_PHASE_TRIM);
     if (args->sweep) {
         plan_retire(plan, args);
     }
+    fw_set_users_uninit(&users);
     return plan;
 }
 
@@ -129,6 +126,20 @@ bool
 fw_plan_is_empty(const struct fw_plan *plan)
 {
     return !plan->n_steps;
+}
+
+enum fw_phase
+fw_add_phase(const struct fw_set_users *users, const char *set)
+{
+    return (sset_contains(&users->old, set)
+            ? FW_PHASE_WIDEN : FW_PHASE_EXTEND);
+}
+
+enum fw_phase
+fw_del_phase(const struct fw_set_users *users, const char *set)
+{
+    return (sset_contains(&users->new, set)
+            ? FW_PHASE_TIGHTEN : FW_PHASE_TRIM);
 }
 
 struct fw_set_work *
@@ -152,6 +163,19 @@ fw_set_work_add(struct hmap *map, const char *name)
     ovs_strzcpy(work->name, name, sizeof work->name);
     hmap_insert(map, &work->node, hash_string(name, 0));
     return work;
+}
+
+bool
+fw_set_work_any(const struct hmap *map)
+{
+    const struct fw_set_work *work;
+
+    HMAP_FOR_EACH (work, node, map) {
+        if (work->add.n || work->del.n) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void
@@ -248,32 +272,32 @@ live_work(const struct fw_plan_args *args, const struct fw_set *set)
 }
 
 static void
-plan_deletions(struct fw_plan *plan, const struct fw_plan_args *args,
-               enum sg_family family, enum fw_phase phase)
-{
-    size_t n = hmap_count(&args->desired->sets);
-    const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
-
-    for (size_t i = 0; args->sweep && i < n; i++) {
-        const struct fw_set_work *work = live_work(args, sets[i]);
-        if (work && sets[i]->family == family) {
-            add_members(plan, phase, FW_STEP_SET_DEL, sets[i], &work->del);
-        }
-    }
-    free(sets);
-}
-
-static void
-plan_additions(struct fw_plan *plan, const struct fw_plan_args *args)
+plan_additions(struct fw_plan *plan, const struct fw_plan_args *args,
+               const struct fw_set_users *users, enum fw_phase phase)
 {
     size_t n = hmap_count(&args->desired->sets);
     const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
 
     for (size_t i = 0; i < n; i++) {
         const struct fw_set_work *work = live_work(args, sets[i]);
-        if (work) {
-            add_members(plan, FW_PHASE_WIDEN, FW_STEP_SET_ADD, sets[i],
-                        &work->add);
+        if (work && phase == fw_add_phase(users, sets[i]->name)) {
+            add_members(plan, phase, FW_STEP_SET_ADD, sets[i], &work->add);
+        }
+    }
+    free(sets);
+}
+
+static void
+plan_deletions(struct fw_plan *plan, const struct fw_plan_args *args,
+               const struct fw_set_users *users, enum fw_phase phase)
+{
+    size_t n = hmap_count(&args->desired->sets);
+    const struct fw_set **sets = fw_ruleset_sort_sets(args->desired);
+
+    for (size_t i = 0; args->sweep && i < n; i++) {
+        const struct fw_set_work *work = live_work(args, sets[i]);
+        if (work && phase == fw_del_phase(users, sets[i]->name)) {
+            add_members(plan, phase, FW_STEP_SET_DEL, sets[i], &work->del);
         }
     }
     free(sets);
@@ -433,31 +457,6 @@ add_step(struct fw_plan *plan, enum fw_phase phase, enum fw_step_kind kind,
         step->family = set->family;
     }
     return step;
-}
-
-static bool
-commits_security(const struct fw_plan *plan, enum sg_family family)
-{
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const struct fw_step *step = &plan->steps[i];
-        if (step->kind == FW_STEP_TABLE_COMMIT && step->table == FW_SECURITY
-            && step->family == family) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Moves the steps of 'src' to the end of 'dst' and frees it. */
-static void
-append_plan(struct fw_plan *dst, struct fw_plan *src)
-{
-    for (size_t i = 0; i < src->n_steps; i++) {
-        *add_step(dst, src->steps[i].phase, src->steps[i].kind, NULL)
-            = src->steps[i];
-    }
-    free(src->steps);
-    free(src);
 }
 
 /* Is there a hook in 'desired' that 'actual' does not have anywhere? */

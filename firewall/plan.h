@@ -8,24 +8,27 @@
  * or the new policy does:
  *
  *   prepare   create and fill sets that no rule refers to
- *   tighten   delete members
+ *   extend    add members to sets that no port uses that changes or goes
+ *   tighten   delete members of sets that a port uses that changes or comes
  *   commit    rules, one commit per family and table that differs; the raw
  *             table has two if zones come and go at once (see plan.c)
- *   widen     add members to sets that rules refer to; in a family whose
- *             rules do not change, deletions come here as well, behind
+ *   widen     the other additions
+ *   trim      the other deletions
  *   retire    destroy sets that nothing refers to any more
  *
  * A plan from a state to itself is empty.  Rules that stay are not touched,
  * so their counters survive. */
 
-#include "firewall/ruleset.h"
+#include "firewall/set_users.h"
 #include "sg/members.h"
 
 #define FW_PHASES                               \
     FW_PHASE(PREPARE, "prepare")                \
+    FW_PHASE(EXTEND, "extend")                  \
     FW_PHASE(TIGHTEN, "tighten")                \
     FW_PHASE(COMMIT, "commit")                  \
     FW_PHASE(WIDEN, "widen")                    \
+    FW_PHASE(TRIM, "trim")                      \
     FW_PHASE(RETIRE, "retire")
 enum fw_phase {
 #define FW_PHASE(ENUM, NAME) FW_PHASE_##ENUM,
@@ -89,8 +92,14 @@ struct fw_set_work {
 };
 struct fw_set_work *fw_set_work_find(const struct hmap *, const char *name);
 struct fw_set_work *fw_set_work_add(struct hmap *, const char *name);
+/* Is there anything to add or delete? */
+bool fw_set_work_any(const struct hmap *);
 /* Frees the entries and destroys the map. */
 void fw_set_work_destroy(struct hmap *);
+
+/* When members are added to, or deleted from, a set that rules refer to. */
+enum fw_phase fw_add_phase(const struct fw_set_users *, const char *set);
+enum fw_phase fw_del_phase(const struct fw_set_users *, const char *set);
 
 /* Members of the group that a set of 'family' can hold: single addresses, of
  * a group that is known.  Appends to the list. */
@@ -109,9 +118,9 @@ struct fw_plan_args {
 struct fw_plan *fw_plan_create(const struct fw_plan_args *);
 void fw_plan_destroy(struct fw_plan *);
 /* Invariants: phases ascend, sets are created before a commit names them and
- * destroyed after, members are added to a set that rules refer to only after
- * the commits and deleted only before them, no edit touches a foreign rule or
- * chain, every edit's chain exists by then, and the tables end up as desired.
+ * destroyed after, no member is added before a rule goes that it must not meet
+ * or deleted after one came, no edit touches a foreign rule or chain, every
+ * edit's chain exists by then, and the tables end up as desired.
  * NULL or a malloc'd sentence. */
 char *fw_plan_check(const struct fw_plan *, const struct fw_plan_args *)
     SG_MUST_USE;

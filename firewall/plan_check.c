@@ -24,8 +24,10 @@ struct trial {
     const struct fw_table *tables[SG_N_FAMILIES][FW_N_TABLES];
     struct fw_table copies[SG_N_FAMILIES][FW_N_TABLES];
     struct sset created, destroyed;
+    struct fw_set_users users;
 };
 
+static bool edits_live_sets(const struct fw_plan *);
 static char *try_step(struct trial *, const struct fw_step *);
 static const char *try_create(struct trial *, const struct fw_set *);
 static const char *try_members(const struct trial *, const struct fw_step *);
@@ -52,6 +54,10 @@ fw_plan_check(const struct fw_plan *plan, const struct fw_plan_args *args)
     };
     char *error = NULL;
 
+    fw_set_users_init(&trial.users);
+    if (edits_live_sets(plan)) {
+        fw_set_users_compare(&trial.users, args->actual, args->desired);
+    }
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; t < FW_N_TABLES; t++) {
             trial.tables[f][t] = &args->actual->tables[f][t];
@@ -78,6 +84,7 @@ fw_plan_check(const struct fw_plan *plan, const struct fw_plan_args *args)
     }
     sset_destroy(&trial.created);
     sset_destroy(&trial.destroyed);
+    fw_set_users_uninit(&trial.users);
     return error;
 }
 
@@ -102,6 +109,19 @@ fw_plan_format(const struct fw_plan *plan, struct ds *ds)
             format_edit(&step->edits[j], step->family, ds);
         }
     }
+}
+
+static bool
+edits_live_sets(const struct fw_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct fw_step *step = &plan->steps[i];
+
+        if (step->members.n && step->phase != FW_PHASE_PREPARE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static char *
@@ -187,25 +207,15 @@ try_members(const struct trial *trial, const struct fw_step *step)
     return phase_ok(trial, step) ? NULL : "in the wrong phase";
 }
 
-/* After a commit the new rules would meet what is still to be deleted. */
 static bool
 phase_ok(const struct trial *trial, const struct fw_step *step)
 {
-    bool add = step->kind == FW_STEP_SET_ADD;
+    const char *set = step->set.name;
 
-    switch (step->phase) {
-    case FW_PHASE_PREPARE:
-        return true;
-    case FW_PHASE_TIGHTEN:
-        return !add;
-    case FW_PHASE_WIDEN:
-        return add || trial->tables[step->family][FW_SECURITY]
-                      != &trial->copies[step->family][FW_SECURITY];
-    case FW_PHASE_COMMIT:
-    case FW_PHASE_RETIRE:
-        return false;
-    }
-    OVS_NOT_REACHED();
+    return (step->phase == FW_PHASE_PREPARE
+            || step->phase == (step->kind == FW_STEP_SET_ADD
+                               ? fw_add_phase(&trial->users, set)
+                               : fw_del_phase(&trial->users, set)));
 }
 
 static bool

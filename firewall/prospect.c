@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sset.h"
 #include "util.h"
 
 struct context {
@@ -20,7 +19,6 @@ static int choose_slots(const struct context *, bool *changed);
 static int find_work(const struct context *);
 static int find_set_work(const struct context *, const struct fw_set *);
 static bool flip_slots(const struct context *);
-static void changed_users(const struct prospect *, struct sset *);
 static void render(const struct context *);
 static int make_plan(const struct context *);
 
@@ -246,66 +244,41 @@ find_set_work(const struct context *ctx, const struct fw_set *set)
     return 0;
 }
 
-/* Gives those sets the other slot whose content and users change together, if
- * the other name is free. */
+/* Gives those sets the other slot that cannot be edited without a gap: their
+ * members would have to be added after, or deleted before the commit.  If the
+ * other name is not free, they have the gap. */
 static bool
 flip_slots(const struct context *ctx)
 {
-    struct sset changed = SSET_INITIALIZER(&changed);
     struct prospect *p = ctx->p;
+    struct fw_set_users users;
     const struct fw_set *set;
     bool flipped = false;
 
-    changed_users(p, &changed);
+    if (!fw_set_work_any(&p->work)) {
+        return false;
+    }
+    fw_set_users_init(&users);
+    fw_set_users_compare(&users, p->actual, p->desired);
     HMAP_FOR_EACH (set, node, &p->desired->sets) {
         const struct fw_set_work *work = fw_set_work_find(&p->work,
                                                           set->name);
+        bool gap = work && ((work->add.n && fw_add_phase(&users, set->name)
+                                            == FW_PHASE_WIDEN)
+                            || (work->del.n && fw_del_phase(&users, set->name)
+                                               == FW_PHASE_TIGHTEN));
         const struct fw_set *there;
         char other[FW_SET_LEN];
 
-        if (!work || (!work->add.n && !work->del.n)
-            || !sset_contains(&changed, set->name)) {
-            continue;
-        }
         fw_name_other_slot(other, set->name);
         there = fw_ruleset_find_set(p->actual, other);
-        if (!there || (!there->references && !there->foreign_type)) {
+        if (gap && (!there || (!there->references && !there->foreign_type))) {
             flip(p, set);
             flipped = true;
         }
     }
-    sset_destroy(&changed);
+    fw_set_users_uninit(&users);
     return flipped;
-}
-
-/* Names of the sets that can be reached from a chain of a port or a group
- * that changes.  A chain that comes or goes as a whole changes nothing for
- * packets that both policies let pass. */
-static void
-changed_users(const struct prospect *p, struct sset *sets)
-{
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        const struct fw_table *actual = &p->actual->tables[f][FW_SECURITY];
-        const struct fw_table *desired = &p->desired->tables[f][FW_SECURITY];
-        const struct fw_chain *new;
-
-        HMAP_FOR_EACH (new, node, &desired->chains) {
-            const struct fw_chain *old = fw_table_find(actual, new->name);
-            enum fw_name_kind kind = fw_chain_kind(new->name);
-            bool same = old && old->n_rules == new->n_rules;
-
-            if (!old || (kind != FW_NAME_PORT && kind != FW_NAME_GROUP)) {
-                continue;
-            }
-            for (size_t i = 0; same && i < new->n_rules; i++) {
-                same = fw_rule_equals(&old->rules[i], &new->rules[i]);
-            }
-            if (!same) {
-                fw_ruleset_reachable_sets(p->actual, new->name, sets);
-                fw_ruleset_reachable_sets(p->desired, new->name, sets);
-            }
-        }
-    }
 }
 
 /* Our own mistakes end here, not in the kernel. */

@@ -9,7 +9,7 @@
  * backend begin() and end().
  *
  * A set is given the other slot if a plain edit would open or blink: its
- * content changes together with a chain that reaches it.  Then the new
+ * content changes together with a port that uses it.  Then the new
  * content is filled into a set nobody refers to, and the commit switches the
  * rules over. */
 

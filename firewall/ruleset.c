@@ -312,18 +312,13 @@ fw_ruleset_sort_sets(const struct fw_ruleset *rs)
 }
 
 void
-fw_ruleset_reachable_sets(const struct fw_ruleset *rs, const char *name,
-                          struct sset *sets)
+fw_table_reach(const struct fw_table *table, const char *name,
+               struct hmapx *seen, struct sset *sets)
 {
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        const struct fw_table *table = &rs->tables[f][FW_SECURITY];
-        struct fw_chain *chain = fw_table_find(table, name);
+    struct fw_chain *chain = fw_table_find(table, name);
 
-        if (chain) {
-            struct hmapx seen = HMAPX_INITIALIZER(&seen);
-            collect_sets(table, chain, &seen, sets);
-            hmapx_destroy(&seen);
-        }
+    if (chain) {
+        collect_sets(table, chain, seen, sets);
     }
 }
 

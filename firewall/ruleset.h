@@ -173,10 +173,12 @@ void fw_table_format(const struct fw_table *, enum sg_family,
                      enum fw_table_id, struct ds *);
 void fw_ruleset_format(const struct fw_ruleset *, struct ds *);
 
-/* Names of all sets that rules reachable from 'chain' use, over both families
- * of the security table.  (Which sets does this port, or group, depend on?) */
+/* Adds the chains reachable from 'chain', itself included, to 'seen', and to
+ * 'sets' the names of the sets that their rules use.  Does not look again at
+ * chains that are in 'seen' already.  Nothing if there is no such chain. */
+struct hmapx;
 struct sset;
-void fw_ruleset_reachable_sets(const struct fw_ruleset *, const char *chain,
-                               struct sset *);
+void fw_table_reach(const struct fw_table *, const char *chain,
+                    struct hmapx *seen, struct sset *sets);
 
 #endif /* firewall/ruleset.h */

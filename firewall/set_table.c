@@ -15,7 +15,7 @@ void
 set_table_init(struct set_table *table)
 {
     hmap_init(&table->sets);
-    table->n_doubtful = table->n_leaving = 0;
+    table->n_doubtful = table->n_waiting = table->n_leaving = 0;
 }
 
 void
@@ -60,7 +60,7 @@ set_table_put(struct set_table *table, const struct fw_set *desired)
     if (strcmp(set->name, desired->name)) {
         ovs_strzcpy(set->name, desired->name, sizeof set->name);
         set_table_doubt(table, set, false);
-        sg_members_clear(&set->waiting);
+        set_table_came(table, set);
         set_table_left(table, set);
     }
     return set;
@@ -93,6 +93,23 @@ set_table_doubt(struct set_table *table, struct installed_set *set,
 }
 
 void
+set_table_wait(struct set_table *table, struct installed_set *set,
+               const struct sg_prefix *p)
+{
+    table->n_waiting += sg_members_add(&set->waiting, p);
+}
+
+bool
+set_table_give_up(struct set_table *table, struct installed_set *set,
+                  const struct sg_prefix *p)
+{
+    bool was_waiting = sg_members_remove(&set->waiting, p);
+
+    table->n_waiting -= was_waiting;
+    return was_waiting;
+}
+
+void
 set_table_leave(struct set_table *table, struct installed_set *set,
                 const struct sg_prefix *p)
 {
@@ -110,10 +127,32 @@ set_table_stay(struct set_table *table, struct installed_set *set,
 }
 
 void
+set_table_came(struct set_table *table, struct installed_set *set)
+{
+    table->n_waiting -= sg_members_count(&set->waiting);
+    sg_members_clear(&set->waiting);
+}
+
+void
 set_table_left(struct set_table *table, struct installed_set *set)
 {
     table->n_leaving -= sg_members_count(&set->leaving);
     sg_members_clear(&set->leaving);
+}
+
+bool
+set_table_is_coming(const struct set_table *table, const struct sg_prefix *p)
+{
+    const struct installed_set *set;
+
+    if (table->n_waiting) {
+        SET_TABLE_FOR_EACH (set, table) {
+            if (sg_members_contains(&set->waiting, p)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void
@@ -124,7 +163,7 @@ set_table_settled(struct set_table *table)
     SET_TABLE_FOR_EACH (set, table) {
         set_table_doubt(table, set, false);
         set->held = false;
-        sg_members_clear(&set->waiting);
+        set_table_came(table, set);
         set_table_left(table, set);
     }
 }
@@ -133,6 +172,7 @@ static void
 forget(struct set_table *table, struct installed_set *set)
 {
     set_table_doubt(table, set, false);
+    set_table_came(table, set);
     set_table_left(table, set);
     hmap_remove(&table->sets, &set->node);
     sg_members_uninit(&set->waiting);

@@ -19,16 +19,15 @@ struct installed_set {
     char name[FW_SET_LEN];
     bool doubtful;              /* Set with set_table_doubt(). */
     bool held;                  /* Additions wait for the next apply. */
-    struct sg_members waiting;
-    struct sg_members leaving;  /* Deletions that go with the next apply; see
-                                 * set_table_leave(). */
+    struct sg_members waiting;  /* These additions. */
+    struct sg_members leaving;  /* Deletions that go with the next apply. */
 };
 
 /* An embedded object. */
 struct set_table {
     struct hmap sets;           /* Contains "struct installed_set"s. */
     size_t n_doubtful;
-    size_t n_leaving;           /* Members, of all sets. */
+    size_t n_waiting, n_leaving;        /* Members, of all sets. */
 };
 
 void set_table_init(struct set_table *);
@@ -43,13 +42,20 @@ struct installed_set *set_table_put(struct set_table *,
 void set_table_retain(struct set_table *, enum sg_family,
                       const struct fw_ruleset *desired);
 void set_table_doubt(struct set_table *, struct installed_set *, bool);
+/* Whose addition or deletion goes with the next apply.  The second and the
+ * fourth return true if there was one; the last two forget all of a set. */
+void set_table_wait(struct set_table *, struct installed_set *,
+                    const struct sg_prefix *);
+bool set_table_give_up(struct set_table *, struct installed_set *,
+                       const struct sg_prefix *);
 void set_table_leave(struct set_table *, struct installed_set *,
                      const struct sg_prefix *);
-/* Returns true if the member was leaving. */
 bool set_table_stay(struct set_table *, struct installed_set *,
                     const struct sg_prefix *);
-/* Nobody is leaving any more. */
+void set_table_came(struct set_table *, struct installed_set *);
 void set_table_left(struct set_table *, struct installed_set *);
+/* Is the member about to come into any set? */
+bool set_table_is_coming(const struct set_table *, const struct sg_prefix *);
 /* Everything installed is as the policy has it. */
 void set_table_settled(struct set_table *);
 

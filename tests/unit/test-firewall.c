@@ -339,6 +339,30 @@ TEST(a_device_holds_what_its_chains_reach)
     fixture_uninit(&f);
 }
 
+/* A port in two groups: the rules of one change, and what it may lose or gain
+ * is a member of a remote of the other. */
+TEST(a_group_holds_what_its_ports_reach)
+{
+    struct uuid g2 = policy_text_id("g2");
+    struct fixture f;
+
+    fixture_start(&f, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 zone=1 "
+                  "mac=52:54:00:00:00:01 group=g1 group=g2\n"
+                  "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 "
+                  "mac=52:54:00:00:00:02 group=g3\n"
+                  "rules g1\nrule ingress IPv4 group=g1\n"
+                  "rule egress IPv4 group=g4\n"
+                  "rules g2\nrule ingress IPv4 proto=6\n"
+                  "rules g3\nrule ingress IPv4 group=g3\n" MEMBERS);
+    firewall_hold(f.fw, NULL, 0, &g2, 1);
+    CHECK_EQ(change(&f, "g1", "10.0.0.3", "10.0.0.2"), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.2");
+    CHECK(firewall_is_urgent(f.fw));
+    CHECK_EQ(change(&f, "g3", "10.0.0.3", NULL), 0);
+    CHECK_MEMBERS(&f, "sg1-m4a-67000003-25c7bae31b26", "10.0.0.3");
+    fixture_uninit(&f);
+}
+
 /* ------------------------------------------------------------------------ */
 
 struct blink {
@@ -411,6 +435,46 @@ TEST(an_address_that_moves_is_never_nowhere)
         CHECK_MEMBERS(&f, SET_A, "");
         fixture_uninit(&f);
     }
+}
+
+/* The set it moves to is held for the sake of another port. */
+TEST(an_address_that_moves_into_a_held_set_is_never_nowhere)
+{
+    const char *two = PORT "port p2 device=tap2 bridge=qbr2 uplink=qvb2 "
+                      "zone=2 mac=52:54:00:00:00:02 ip=10.0.0.2 group=g2\n"
+                      "rules g1\nrule ingress IPv4 group=g1\n"
+                      "rule ingress IPv4 group=g2\n"
+                      "rules g2\nrule ingress IPv4 group=g2\n";
+    struct sg_prefix moving = policy_text_prefix("10.0.0.9");
+    struct fw_member_change changes[] = {
+        { .group = policy_text_id("g1"), .removed = &moving, .n_removed = 1 },
+        { .group = policy_text_id("g2"), .added = &moving, .n_added = 1 },
+    };
+    struct uuid g2 = policy_text_id("g2");
+    struct ds text = DS_EMPTY_INITIALIZER;
+    struct blink blink;
+    struct fixture f;
+
+    ds_put_format(&text, "%smembers g1 10.0.0.9\nmembers g2\n", two);
+    fixture_start(&f, ds_cstr(&text));
+    memset(&blink, 0, sizeof blink);
+    blink.f = &f;
+    blink.p = packet_to_port(&moving);
+    fw_backend_memory_observe(f.backend, look, &blink);
+    ds_clear(&text);
+    ds_put_format(&text, "%srule ingress IPv4 proto=6\n"
+                  "members g1\nmembers g2 10.0.0.9\n", two);
+    set_policy(&f, ds_cstr(&text));
+    firewall_hold(f.fw, NULL, 0, &g2, 1);
+    CHECK_EQ(firewall_members(f.fw, &f.pt->policy, changes, 2), 0);
+    CHECK(firewall_is_urgent(f.fw));
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(blink.n_looks > 1);
+    CHECK_UEQ(blink.n_lost, 0);
+    CHECK_MEMBERS(&f, SET_A, "");
+    CHECK_MEMBERS(&f, "sg1-m4b-67000002-8e1d0e693a14", "10.0.0.9");
+    ds_destroy(&text);
+    fixture_uninit(&f);
 }
 
 /* The packet passes the old policy because of a prefix and the new one
@@ -660,7 +724,7 @@ TEST(a_full_set_harms_nobody_else)
     CHECK_EQ(change(&f, "g1", "10.0.0.2", NULL), 0);
     CHECK_EQ(change(&f, "g2", "10.0.0.2", NULL), 0);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), ENOSPC);
-    CHECK_CONTAINS(firewall_result(f.fw)->error_text, "widen, " SET_A);
+    CHECK_CONTAINS(firewall_result(f.fw)->error_text, "extend, " SET_A);
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
     CHECK_MEMBERS(&f, "sg1-m4a-67000002-8e1d0e693a14", "10.0.0.1 10.0.0.2");
     CHECK_EQ(change(&f, "g2", "10.0.0.3", NULL), 0);
@@ -683,6 +747,28 @@ TEST(an_old_set_that_is_listed_goes_later)
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
     CHECK(!firewall_needs_apply(f.fw));
     CHECK(!kernel_set(&f, SET_A));
+    fixture_uninit(&f);
+}
+
+/* A commit fails that has nothing to do with the set: its deletions, which
+ * come behind the commit, do not wait for the next try. */
+TEST(deletions_are_made_even_if_the_commit_fails)
+{
+    struct fixture f;
+
+    fixture_start(&f, POLICY);
+    restart(&f);
+    firewall_set_complete(f.fw);
+    set_policy(&f, POLICY "port p2 device=tap2 bridge=qbr2 uplink=qvb2 "
+               "zone=2 mac=52:54:00:00:00:02\nmembers g1 10.0.0.2\n");
+    struct sg_prefix gone = policy_text_prefix("10.0.0.1");
+    sg_members_remove(&policy_text_group(f.pt, "g1")->members, &gone);
+    fw_backend_memory_fail(f.backend, FW_FAULT_COMMIT, 1, EAGAIN, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
+    CHECK_CONTAINS(firewall_result(f.fw)->error_text, "commit, ");
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.2");
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.2");
     fixture_uninit(&f);
 }
 
@@ -915,8 +1001,8 @@ TEST(a_dry_run_writes_nothing)
     CHECK_EQ(firewall_dry_run(f.fw, &other.policy, &plan), 0);
     fw_plan_format(plan, &ds);
     CHECK_STR(ds_cstr(&ds),
-              "widen: add members " SET_A " (1): 10.0.0.5\n"
-              "widen: delete members " SET_A " (1): 10.0.0.2\n");
+              "extend: add members " SET_A " (1): 10.0.0.5\n"
+              "trim: delete members " SET_A " (1): 10.0.0.2\n");
     fw_plan_destroy(plan);
     CHECK_UEQ(fw_backend_memory_writes(f.backend), writes);
     CHECK(!firewall_needs_apply(f.fw));

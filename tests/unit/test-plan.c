@@ -16,6 +16,7 @@
 
 #define GROUP_CHAIN "sg1-in-67000001-4495174344e4"
 #define SET_A "sg1-m4a-67000001-4495174344e4"
+#define SET_OTHER "sg1-m4a-67000003-25c7bae31b26"
 #define SET_B "sg1-m4b-67000001-4495174344e4"
 
 /* A rule that stands for the letter 'c'; '?' is a foreign one, upper case is
@@ -278,22 +279,106 @@ TEST(a_new_set_is_filled_before_rules_name_it)
     fixture_uninit(&f);
 }
 
-TEST(a_live_set_is_tightened_before_and_widened_after)
+static void
+add_jump(struct fw_ruleset *rs, const char *from, const char *to)
+{
+    struct fw_table *table = &rs->tables[SG_IPV4][FW_SECURITY];
+    struct fw_rule rule = { .verdict = FW_JUMP };
+
+    ovs_strzcpy(rule.target, to, sizeof rule.target);
+    fw_table_chain(table, to);
+    fw_chain_append(fw_table_chain(table, from), &rule);
+}
+
+/* A port in GROUP_CHAIN, whose rule names SET_A, and 'more'. */
+static void
+add_port(struct fw_ruleset *rs, bool linked, const char *more)
+{
+    struct fw_table *table = &rs->tables[SG_IPV4][FW_SECURITY];
+
+    add_jump(rs, FW_CHAIN_ROOT, FW_CHAIN_BRIDGES);
+    if (linked) {
+        add_jump(rs, FW_CHAIN_BRIDGES, "sg1-b-tap1");
+    }
+    add_jump(rs, "sg1-b-tap1", "sg1-t-tap1");
+    add_jump(rs, "sg1-t-tap1", GROUP_CHAIN);
+    add_jump(rs, "sg1-t-tap1", "sg1-in-67000002-8e1d0e693a14");
+    fill(table, "sg1-in-67000002-8e1d0e693a14", more);
+}
+
+/* Order of member edits by what happens to the port that uses the set; the
+ * rule that names it never changes. */
+TEST(members_come_and_go_as_the_ports_that_use_their_set_allow)
+{
+    static const struct {
+        bool linked_before, linked_after;
+        const char *rules_before, *rules_after;
+        const char *fixed_before, *fixed_after;
+        enum fw_phase add, del;
+    } rows[] = {
+        { true, true, "a", "a", "", "", FW_PHASE_EXTEND, FW_PHASE_TRIM },
+        { true, true, "a", "ab", "", "", FW_PHASE_WIDEN, FW_PHASE_TIGHTEN },
+        { false, true, "a", "a", "", "", FW_PHASE_EXTEND, FW_PHASE_TIGHTEN },
+        { true, false, "a", "a", "", "", FW_PHASE_WIDEN, FW_PHASE_TRIM },
+        { true, true, "a", "a", "c", "", FW_PHASE_WIDEN, FW_PHASE_TIGHTEN },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        enum fw_phase add = FW_PHASE_RETIRE, del = FW_PHASE_RETIRE;
+        struct fixture f;
+
+        fixture_init(&f);
+        add_set(f.actual, SET_A, 1);
+        add_set_rule(f.actual, SET_A);
+        add_port(f.actual, rows[i].linked_before, rows[i].rules_before);
+        fill(&f.actual->tables[SG_IPV4][FW_SECURITY], FW_CHAIN_PRE_IN,
+             rows[i].fixed_before);
+        add_set(f.desired, SET_A, 0);
+        add_set_rule(f.desired, SET_A);
+        add_port(f.desired, rows[i].linked_after, rows[i].rules_after);
+        fill(&f.desired->tables[SG_IPV4][FW_SECURITY], FW_CHAIN_PRE_IN,
+             rows[i].fixed_after);
+        add_work(&f, SET_A, "10.0.0.1", "10.0.0.9");
+        fixture_plan(&f);
+        CHECK_NO_ERROR(fw_plan_check(f.plan, &f.args));
+        for (size_t j = 0; j < f.plan->n_steps; j++) {
+            const struct fw_step *step = &f.plan->steps[j];
+
+            add = step->kind == FW_STEP_SET_ADD ? step->phase : add;
+            del = step->kind == FW_STEP_SET_DEL ? step->phase : del;
+        }
+        CHECK_STR(fw_phase_name(add), fw_phase_name(rows[i].add));
+        CHECK_STR(fw_phase_name(del), fw_phase_name(rows[i].del));
+        fixture_uninit(&f);
+    }
+}
+
+/* A port that gets the other slot of one set is not a user that changes. */
+TEST(a_switch_of_slots_is_no_change_for_other_sets)
 {
     struct fixture f;
 
     fixture_init(&f);
     add_set(f.actual, SET_A, 1);
     add_set_rule(f.actual, SET_A);
-    add_set(f.desired, SET_A, 0);
-    add_set_rule(f.desired, SET_A);
-    fill(&f.desired->tables[SG_IPV4][FW_SECURITY], GROUP_CHAIN, "a");
-    add_work(&f, SET_A, "10.0.0.1", "10.0.0.9");
+    add_set(f.actual, SET_OTHER, 1);
+    add_set_rule(f.actual, SET_OTHER);
+    add_port(f.actual, true, "");
+    add_set(f.desired, SET_B, 0);
+    add_set_rule(f.desired, SET_B);
+    add_set(f.desired, SET_OTHER, 0);
+    add_set_rule(f.desired, SET_OTHER);
+    add_port(f.desired, true, "");
+    add_work(&f, SET_OTHER, "10.0.0.1", "10.0.0.9");
     check_plan(&f,
-               "tighten: delete members " SET_A " (1): 10.0.0.9\n"
+               "prepare: create set " SET_B "\n"
+               "prepare: add members " SET_B " (2): 10.0.0.1 10.0.0.2\n"
+               "extend: add members " SET_OTHER " (1): 10.0.0.1\n"
                "commit: commit table IPv4 security: 1 edits\n"
-               "  insert " GROUP_CHAIN " 2 -p 97 -j DROP\n"
-               "widen: add members " SET_A " (1): 10.0.0.1\n");
+               "  replace " GROUP_CHAIN " 1 -m set --match-set " SET_B
+               " src -j ACCEPT\n"
+               "trim: delete members " SET_OTHER " (1): 10.0.0.9\n"
+               "retire: destroy set " SET_A "\n");
     fixture_uninit(&f);
 }
 

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "hmapx.h"
 #include "sset.h"
 #include "tests/lib/policy-text.h"
 #include "tests/lib/test.h"
@@ -170,6 +171,7 @@ TEST(sets_are_reached_through_jumps)
 {
     struct policy_text pt;
     struct sset sets = SSET_INITIALIZER(&sets);
+    struct hmapx seen = HMAPX_INITIALIZER(&seen);
 
     policy_text_init(&pt, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 "
                      "zone=1 mac=52:54:00:00:00:01 group=g1\n"
@@ -179,15 +181,21 @@ TEST(sets_are_reached_through_jumps)
                      "rule egress IPv6 group=g3\n"
                      "rules g2\nrule ingress IPv4 group=g2\n");
     struct fw_ruleset *rs = fw_render(&pt.policy, &pt.layout, NULL, NULL);
-    fw_ruleset_reachable_sets(rs, "sg1-t-tap1", &sets);
+    const struct fw_table *v4 = &rs->tables[SG_IPV4][FW_SECURITY];
+    const struct fw_table *v6 = &rs->tables[SG_IPV6][FW_SECURITY];
+    fw_table_reach(v4, "sg1-t-tap1", &seen, &sets);
     CHECK_UEQ(sset_count(&sets), 1);
     CHECK(sset_contains(&sets, "sg1-m4a-67000001-4495174344e4"));
-    fw_ruleset_reachable_sets(rs, "sg1-b-tap1", &sets);
+    fw_table_reach(v6, "sg1-b-tap1", &seen, &sets);
     CHECK_UEQ(sset_count(&sets), 2);
     CHECK(sset_contains(&sets, "sg1-m6a-67000003-25c7bae31b26"));
+    CHECK(hmapx_contains(&seen, fw_table_find(v6, "sg1-e-tap1")));
+    CHECK(!hmapx_contains(&seen, fw_table_find(v4, "sg1-e-tap1")));
     sset_clear(&sets);
-    fw_ruleset_reachable_sets(rs, "sg1-b-tap9", &sets);
+    fw_table_reach(v4, "sg1-b-tap9", &seen, &sets);
+    fw_table_reach(v4, "sg1-t-tap1", &seen, &sets);
     CHECK(sset_is_empty(&sets));
+    hmapx_destroy(&seen);
     sset_destroy(&sets);
     fw_ruleset_destroy(rs);
     policy_text_uninit(&pt);

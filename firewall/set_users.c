@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/set_users.h"
+
+#include <string.h>
+
+#include "hmapx.h"
+#include "util.h"
+
+/* One of the two tables that are compared. */
+struct side {
+    const struct fw_table *table;
+    struct hmapx live;          /* Chains that packets can get to. */
+    struct hmapx seen;          /* Chains whose sets have been noted. */
+};
+
+static void compare_tables(struct fw_set_users *, const struct fw_table *old,
+                           const struct fw_table *new);
+static void side_init(struct side *, const struct fw_table *);
+static void side_uninit(struct side *);
+static const struct fw_chain *live_chain(const struct side *,
+                                         const char *name);
+static bool frame_changes(const struct side *old, const struct side *new);
+static bool user_changes(const struct side *old, const struct side *new,
+                         const char *chain);
+static bool chain_changes(const struct side *old, const struct side *new,
+                          const char *chain);
+static bool same_rule(const struct fw_rule *, const struct fw_rule *);
+
+void
+fw_sets_of_devices(const struct fw_ruleset *rs,
+                   const char *const *devices, size_t n, struct sset *sets)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        struct hmapx seen = HMAPX_INITIALIZER(&seen);
+
+        for (size_t i = 0; i < n; i++) {
+            const struct fw_table *table = &rs->tables[f][FW_SECURITY];
+            char chain[FW_CHAIN_LEN];
+
+            fw_name_egress_chain(chain, devices[i]);
+            fw_table_reach(table, chain, &seen, sets);
+            fw_name_ingress_chain(chain, devices[i]);
+            fw_table_reach(table, chain, &seen, sets);
+        }
+        hmapx_destroy(&seen);
+    }
+}
+
+static bool
+leads_to(const struct fw_chain *chain, const struct sset *targets)
+{
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        const struct fw_rule *rule = &chain->rules[i];
+
+        if ((rule->verdict == FW_JUMP || rule->verdict == FW_GOTO)
+            && sset_contains(targets, rule->target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+fw_sets_of_groups(const struct fw_ruleset *rs,
+                  const struct uuid *groups, size_t n, struct sset *sets)
+{
+    struct sset targets = SSET_INITIALIZER(&targets);
+
+    for (size_t i = 0; i < n; i++) {
+        char name[FW_CHAIN_LEN];
+
+        fw_name_group_chain(name, SG_EGRESS, &groups[i]);
+        sset_add(&targets, name);
+        fw_name_group_chain(name, SG_INGRESS, &groups[i]);
+        sset_add(&targets, name);
+    }
+    for (size_t f = 0; n && f < SG_N_FAMILIES; f++) {
+        const struct fw_table *table = &rs->tables[f][FW_SECURITY];
+        struct hmapx seen = HMAPX_INITIALIZER(&seen);
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &table->chains) {
+            if (fw_direction_chain_device(chain->name)
+                && leads_to(chain, &targets)) {
+                fw_table_reach(table, chain->name, &seen, sets);
+            }
+        }
+        hmapx_destroy(&seen);
+    }
+    sset_destroy(&targets);
+}
+
+void
+fw_set_users_init(struct fw_set_users *users)
+{
+    sset_init(&users->old);
+    sset_init(&users->new);
+}
+
+/* Adds to 'users'. */
+void
+fw_set_users_compare(struct fw_set_users *users,
+                     const struct fw_ruleset *actual,
+                     const struct fw_ruleset *desired)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        compare_tables(users, &actual->tables[f][FW_SECURITY],
+                       &desired->tables[f][FW_SECURITY]);
+    }
+}
+
+void
+fw_set_users_uninit(struct fw_set_users *users)
+{
+    sset_destroy(&users->old);
+    sset_destroy(&users->new);
+}
+
+static void
+compare_tables(struct fw_set_users *users, const struct fw_table *old_table,
+               const struct fw_table *new_table)
+{
+    const struct fw_chain *chain;
+    struct side old, new;
+
+    side_init(&old, old_table);
+    side_init(&new, new_table);
+    bool all = frame_changes(&old, &new);
+    HMAP_FOR_EACH (chain, node, &old_table->chains) {
+        if (fw_direction_chain_device(chain->name)
+            && live_chain(&old, chain->name)
+            && (all || user_changes(&old, &new, chain->name))) {
+            fw_table_reach(old_table, chain->name, &old.seen, &users->old);
+        }
+    }
+    HMAP_FOR_EACH (chain, node, &new_table->chains) {
+        if (fw_direction_chain_device(chain->name)
+            && live_chain(&new, chain->name)
+            && (all || user_changes(&old, &new, chain->name))) {
+            fw_table_reach(new_table, chain->name, &new.seen, &users->new);
+        }
+    }
+    side_uninit(&old);
+    side_uninit(&new);
+}
+
+static void
+side_init(struct side *side, const struct fw_table *table)
+{
+    struct sset sets = SSET_INITIALIZER(&sets);
+
+    side->table = table;
+    hmapx_init(&side->live);
+    hmapx_init(&side->seen);
+    fw_table_reach(table, FW_CHAIN_ROOT, &side->live, &sets);
+    sset_destroy(&sets);
+}
+
+static void
+side_uninit(struct side *side)
+{
+    hmapx_destroy(&side->live);
+    hmapx_destroy(&side->seen);
+}
+
+/* NULL if there is no such chain or nothing leads to it: what is left of a
+ * damaged tree decides nothing. */
+static const struct fw_chain *
+live_chain(const struct side *side, const char *name)
+{
+    struct fw_chain *chain = fw_table_find(side->table, name);
+
+    return chain && hmapx_contains(&side->live, chain) ? chain : NULL;
+}
+
+/* Does something change that all ports share, other than the tree, in which
+ * ports come and go? */
+static bool
+frame_changes(const struct side *old, const struct side *new)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &new->table->chains) {
+        const struct fw_chain *other = fw_table_find(old->table, chain->name);
+
+        if (chain->builtin) {
+            /* Our hooks stand at the top. */
+            for (size_t i = 0; i < chain->n_rules; i++) {
+                if (!other || i >= other->n_rules
+                    || !same_rule(&chain->rules[i], &other->rules[i])) {
+                    return true;
+                }
+            }
+        } else if (fw_chain_kind(chain->name) == FW_NAME_FIXED
+                   && strcmp(chain->name, FW_CHAIN_BRIDGES)
+                   && chain_changes(old, new, chain->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Do the rules change that packets meet behind 'name', the chain of a port's
+ * direction, or before it on the port's bridge? */
+static bool
+user_changes(const struct side *old, const struct side *new,
+             const char *name)
+{
+    const char *device = fw_direction_chain_device(name);
+    const struct fw_chain *chain = live_chain(new, name);
+    char other[FW_CHAIN_LEN];
+
+    if (!chain || !live_chain(old, name) || chain_changes(old, new, name)) {
+        return true;
+    }
+    fw_name_bridge_chain(other, device);
+    if (chain_changes(old, new, other)) {
+        return true;
+    }
+    fw_name_pairs_chain(other, device);
+    if (chain_changes(old, new, other)) {
+        return true;
+    }
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        if (chain->rules[i].verdict == FW_JUMP
+            && chain_changes(old, new, chain->rules[i].target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+chain_changes(const struct side *old, const struct side *new,
+              const char *name)
+{
+    const struct fw_chain *a = fw_table_find(old->table, name);
+    const struct fw_chain *b = fw_table_find(new->table, name);
+
+    if (!a || !b) {
+        return a || b;
+    }
+
+    bool same = a->n_rules == b->n_rules;
+    for (size_t i = 0; same && i < a->n_rules; i++) {
+        same = same_rule(&a->rules[i], &b->rules[i]);
+    }
+    return !same;
+}
+
+/* Writes slot a for either slot. */
+static void
+forget_slot(char set[FW_SET_LEN])
+{
+    enum sg_family family;
+    enum fw_slot slot;
+
+    if (fw_set_kind(set, &family, &slot) == FW_NAME_SET
+        && slot == FW_SLOT_B) {
+        char other[FW_SET_LEN];
+
+        fw_name_other_slot(other, set);
+        ovs_strzcpy(set, other, FW_SET_LEN);
+    }
+}
+
+static bool
+same_rule(const struct fw_rule *a, const struct fw_rule *b)
+{
+    if (fw_rule_equals(a, b)) {
+        return true;
+    }
+    if (!(a->match & b->match & (FW_M_SET_SRC | FW_M_SET_DST))) {
+        return false;
+    }
+
+    struct fw_rule x = *a, y = *b;
+    forget_slot(x.set);
+    forget_slot(y.set);
+    return fw_rule_equals(&x, &y);
+}
