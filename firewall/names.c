@@ -108,8 +108,8 @@ fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n)
     snprintf(name, FW_SET_LEN, TMP_SET_PREFIX "%08x-%u", tag, n);
 }
 
-/* What the chain 'name' stands for.  Anything that begins with our prefix is
- * ours, whether this version would make it or not. */
+/* What the chain 'name' stands for.  What begins with our prefix and is no
+ * name that we make belongs to somebody else. */
 enum fw_name_kind
 fw_chain_kind(const char *name)
 {

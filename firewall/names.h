@@ -5,8 +5,8 @@
 /* Names of everything we put into the kernel, made in one place.
  *
  * Everything of ours is recognisable with no memory of the past: chains and
- * sets begin with "sg1-" (the digit is the format version), our rules in
- * built-in chains carry the comment FW_HOOK_COMMENT.  Port chains carry the
+ * sets begin with "sg1-" (the digit is the format version) and have one of the
+ * forms below, our rules in built-in chains carry the comment FW_HOOK_COMMENT.  Port chains carry the
  * device name (unique on a host, at most 15 bytes); group objects carry the
  * first 8 digits of the id and 12 digits of the SHA-1 of the id, so that ids
  * with a common beginning stay apart; the renderer still checks for
@@ -56,7 +56,7 @@ enum fw_name_kind {
     FW_NAME_GROUP,
     FW_NAME_SET,
     FW_NAME_TMP_SET,
-    FW_NAME_UNKNOWN,            /* Ours by prefix, not made by this version. */
+    FW_NAME_UNKNOWN,            /* Begins like ours; we do not make it. */
 };
 
 void fw_name_bridge_chain(char name[FW_CHAIN_LEN], const char *device);

@@ -317,7 +317,8 @@ plan_retire(struct fw_plan *plan, const struct fw_plan_args *args)
         size_t ours = (uintptr_t) shash_find_data(&references,
                                                   sets[i]->name);
 
-        if (!fw_ruleset_find_set(args->desired, sets[i]->name)
+        if (fw_set_is_ours(sets[i])
+            && !fw_ruleset_find_set(args->desired, sets[i]->name)
             && sets[i]->references <= ours) {
             add_step(plan, FW_PHASE_RETIRE, FW_STEP_SET_DESTROY, sets[i]);
         }
@@ -334,7 +335,10 @@ count_references(const struct fw_ruleset *rs, struct shash *references)
         const struct fw_chain *chain;
 
         HMAP_FOR_EACH (chain, node, &rs->tables[f][FW_SECURITY].chains) {
-            for (size_t i = 0; !chain->builtin && i < chain->n_rules; i++) {
+            bool ours = (!chain->builtin && fw_chain_kind(chain->name)
+                                            != FW_NAME_UNKNOWN);
+
+            for (size_t i = 0; ours && i < chain->n_rules; i++) {
                 const struct fw_rule *rule = &chain->rules[i];
                 if (rule->match & (FW_M_SET_SRC | FW_M_SET_DST)) {
                     struct shash_node *node = shash_find(references,

@@ -228,9 +228,14 @@ names_set(const struct fw_rule *rule, const char *name)
 static const char *
 try_destroy(struct trial *trial, const struct fw_set *set)
 {
-    if (!fw_ruleset_find_set(trial->args->actual, set->name)
-        || !sset_add(&trial->destroyed, set->name)) {
+    const struct fw_set *actual = fw_ruleset_find_set(trial->args->actual,
+                                                      set->name);
+
+    if (!actual || !sset_add(&trial->destroyed, set->name)) {
         return "does not exist";
+    }
+    if (!fw_set_is_ours(actual)) {
+        return "not a set of ours";
     }
     if (fw_ruleset_find_set(trial->args->desired, set->name)) {
         return "is desired";
@@ -269,7 +274,12 @@ try_edit(const struct trial *trial, struct fw_table *table,
     bool writes_rule = (e->kind == FW_EDIT_INSERT
                         || e->kind == FW_EDIT_REPLACE);
 
-    if (fw_chain_kind(e->chain) == FW_NAME_FOREIGN) {
+    enum fw_name_kind kind = fw_chain_kind(e->chain);
+
+    if (kind == FW_NAME_UNKNOWN) {
+        return "not a chain of ours";
+    }
+    if (kind == FW_NAME_FOREIGN) {
         const char *error = try_edit_foreign(table, e);
         if (error) {
             return error;

@@ -9,6 +9,10 @@
 
 #include "util.h"
 
+/* Sets and chains of others that begin like ours and are named as
+ * problems. */
+#define MAX_STRANGERS 16
+
 struct context {
     const struct prospect_args *args;
     struct prospect *p;
@@ -20,6 +24,7 @@ static int find_work(const struct context *);
 static int find_set_work(const struct context *, const struct fw_set *);
 static bool flip_slots(const struct context *);
 static void render(const struct context *);
+static void note_strangers(const struct context *);
 static int make_plan(const struct context *);
 
 int
@@ -53,7 +58,11 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
         render(&ctx);
         error = find_work(&ctx);
     }
-    return error ? error : make_plan(&ctx);
+    if (error) {
+        return error;
+    }
+    note_strangers(&ctx);
+    return make_plan(&ctx);
 }
 
 void
@@ -279,6 +288,62 @@ flip_slots(const struct context *ctx)
     }
     fw_set_users_uninit(&users);
     return flipped;
+}
+
+/* 'where' says which table, with a colon and a blank, or is "". */
+static void
+note_stranger(struct fw_problems *problems, size_t *n, const char *where,
+              const char *what, const char *name)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (++*n <= MAX_STRANGERS) {
+        ds_put_printable(&ds, name, strlen(name));
+        fw_problems_add(problems, NULL, NULL, "%s%s \"%s\" begins like ours "
+                        "and is not: left alone", where, what, ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+}
+
+/* Names what uses our prefix: it stays, and may be what is left of something
+ * that somebody wants to clean up. */
+static void
+note_strangers(const struct context *ctx)
+{
+    const struct fw_ruleset *actual = ctx->p->actual;
+    struct fw_problems *problems = &ctx->p->problems;
+    const struct fw_set *set;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (set, node, &actual->sets) {
+        enum sg_family family;
+        enum fw_slot slot;
+
+        if (fw_set_kind(set->name, &family, &slot) != FW_NAME_FOREIGN
+            && !fw_set_is_ours(set)) {
+            note_stranger(problems, &n, "", "set", set->name);
+        }
+    }
+
+    for (size_t i = 0; i < SG_N_FAMILIES * FW_N_TABLES; i++) {
+        enum sg_family family = i / FW_N_TABLES;
+        enum fw_table_id id = i % FW_N_TABLES;
+        const struct fw_chain *chain;
+        char *where = xasprintf("%s %s: ", sg_family_name(family),
+                                fw_table_name(id));
+
+        HMAP_FOR_EACH (chain, node, &actual->tables[family][id].chains) {
+            if (fw_chain_kind(chain->name) == FW_NAME_UNKNOWN) {
+                note_stranger(problems, &n, where, "chain", chain->name);
+            }
+        }
+        free(where);
+    }
+    if (n > MAX_STRANGERS) {
+        fw_problems_add(problems, NULL, NULL, "%"PRIuSIZE" more sets and "
+                        "chains begin like ours and are not",
+                        n - MAX_STRANGERS);
+    }
 }
 
 /* Our own mistakes end here, not in the kernel. */

@@ -296,6 +296,27 @@ fw_ruleset_add_set(struct fw_ruleset *rs, const struct fw_set *set)
     return copy;
 }
 
+bool
+fw_set_is_ours(const struct fw_set *set)
+{
+    enum sg_family family;
+    enum fw_slot slot;
+
+    switch (fw_set_kind(set->name, &family, &slot)) {
+    case FW_NAME_SET:
+    case FW_NAME_TMP_SET:
+        return !set->foreign_type;
+    case FW_NAME_FOREIGN:
+    case FW_NAME_FIXED:
+    case FW_NAME_TREE:
+    case FW_NAME_PORT:
+    case FW_NAME_GROUP:
+    case FW_NAME_UNKNOWN:
+        return false;
+    }
+    OVS_NOT_REACHED();
+}
+
 const struct fw_set **
 fw_ruleset_sort_sets(const struct fw_ruleset *rs)
 {

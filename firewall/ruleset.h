@@ -141,8 +141,10 @@ struct fw_set {
     /* Actual only. */
     uint32_t elements, references;
     bool foreign_type;          /* Ours by name, but not a hash:ip of this
-                                 * family: never used, replaced. */
+                                 * family: never used, left alone. */
 };
+/* Has it a name and type that we make? */
+bool fw_set_is_ours(const struct fw_set *);
 #define FW_SET_MAXELEM 262144
 /* The hash size to create a set with that is to hold 'n' members: a set that
  * has to grow while it is filled stalls in the kernel. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sset.h"
 #include "util.h"
 
 /* Longest differing part of a chain, on either side, for which the longest
@@ -290,26 +291,51 @@ diff_builtin(const struct fw_chain *actual, const struct fw_chain *desired,
     }
 }
 
+/* Targets of chains that begin like ours and are not. */
+static void
+foreign_targets(const struct fw_chain **chains, size_t n,
+                struct sset *targets)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fw_chain_kind(chains[i]->name) != FW_NAME_UNKNOWN) {
+            continue;
+        }
+        for (size_t j = 0; j < chains[i]->n_rules; j++) {
+            const struct fw_rule *rule = &chains[i]->rules[j];
+
+            if (rule->verdict == FW_JUMP || rule->verdict == FW_GOTO) {
+                sset_add(targets, rule->target);
+            }
+        }
+    }
+}
+
 /* All are flushed before the first is deleted: they may refer to each
  * other. */
 static void
 sweep_chains(const struct fw_chain **old, size_t n,
              const struct fw_table *desired, struct fw_edits *edits)
 {
+    struct sset targets = SSET_INITIALIZER(&targets);
+
+    foreign_targets(old, n, &targets);
     for (size_t pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < n; i++) {
             const struct fw_chain *chain = old[i];
 
-            if (chain->builtin || fw_table_find(desired, chain->name)) {
+            if (chain->builtin || fw_table_find(desired, chain->name)
+                || fw_chain_kind(chain->name) == FW_NAME_UNKNOWN) {
                 continue;
             }
             if (!pass && chain->n_rules) {
                 fw_edits_add(edits, FW_EDIT_CHAIN_FLUSH, chain->name, 0,
                              NULL);
-            } else if (pass && !chain->references) {
+            } else if (pass && !chain->references
+                       && !sset_contains(&targets, chain->name)) {
                 fw_edits_add(edits, FW_EDIT_CHAIN_DELETE, chain->name, 0,
                              NULL);
             }
         }
     }
+    sset_destroy(&targets);
 }

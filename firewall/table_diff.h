@@ -12,7 +12,8 @@
  *
  * In built-in chains only our rules (those with the comment) are touched; as
  * far as needed to have the desired ones at the top in order.  In a chain of
- * ours every rule that is not desired goes, whoever made it. */
+ * ours every rule that is not desired goes, whoever made it.  A chain whose
+ * name begins like ours but is not one that we make is not ours. */
 
 #include "firewall/plan.h"
 

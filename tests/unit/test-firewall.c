@@ -556,7 +556,7 @@ TEST(a_name_taken_by_another_type_is_left_alone)
     firewall_set_complete(f.fw);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
     CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.2");
-    CHECK(!kernel_set(&f, SET_A));      /* Ours by name, used by nobody. */
+    CHECK(kernel_set(&f, SET_A));
     fixture_uninit(&f);
 
     fixture_init(&f, POLICY);
@@ -946,6 +946,41 @@ TEST(what_is_foreign_is_not_touched)
     CHECK(forward->rules[2].match & FW_M_FOREIGN);
     CHECK(forward->rules[3].match & FW_M_FOREIGN);
     CHECK(kernel_set(&f, "NIPv4x"));
+    fixture_uninit(&f);
+}
+
+/* What only begins like ours stays, and is named, up to a limit. */
+TEST(names_that_we_do_not_make_are_shown)
+{
+    struct fw_set set = { .maxelem = 9, .hashsize = 64 };
+    const struct fw_problems *problems;
+    struct fixture f;
+
+    fixture_init(&f, POLICY);
+    fw_table_chain(&fw_backend_memory_state(f.backend)
+                   ->tables[SG_IPV6][FW_SECURITY], "sg1-his\n");
+    ovs_strzcpy(set.name, "sg1-hers", sizeof set.name);
+    fw_ruleset_add_set(fw_backend_memory_state(f.backend), &set);
+    firewall_set_complete(f.fw);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(kernel_set(&f, "sg1-hers"));
+    problems = &firewall_result(f.fw)->problems;
+    REQUIRE(problems->n == 2);
+    CHECK_STR(problems->p[0].text, "set \"sg1-hers\" begins like ours and is "
+              "not: left alone");
+    CHECK_STR(problems->p[1].text, "IPv6 security: chain \"sg1-his\\012\" "
+              "begins like ours and is not: left alone");
+    CHECK(uuid_is_zero(&problems->p[0].group));
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(set.name, sizeof set.name, "sg1-set-%02d", i);
+        fw_ruleset_add_set(fw_backend_memory_state(f.backend), &set);
+    }
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    problems = &firewall_result(f.fw)->problems;
+    CHECK_UEQ(problems->n, 17);
+    CHECK_STR(problems->p[16].text, "86 more sets and chains begin like ours "
+              "and are not");
     fixture_uninit(&f);
 }
 

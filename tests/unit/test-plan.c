@@ -450,18 +450,48 @@ TEST(a_chain_others_jump_to_stays)
     struct fixture f;
 
     fixture_init(&f);
-    fill(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-old", "ab");
-    chain = fw_table_find(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-old");
+    fill(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-t-tap9", "ab");
+    chain = fw_table_find(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-t-tap9");
     chain->references = 1;
     check_plan(&f,
                "commit: commit table IPv4 security: 1 edits\n"
-               "  flush chain sg1-old\n");
+               "  flush chain sg1-t-tap9\n");
     fw_chain_clear(chain);
     check_plan(&f, "");
     chain->references = 0;
     check_plan(&f,
                "commit: commit table IPv4 security: 1 edits\n"
-               "  delete chain sg1-old\n");
+               "  delete chain sg1-t-tap9\n");
+    fixture_uninit(&f);
+}
+
+/* Who else uses our prefix keeps what he has, and what he refers to. */
+TEST(names_that_we_do_not_make_are_left_alone)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    fill(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-mine", "ab");
+    fill(&f.actual->tables[SG_IPV4][FW_RAW], "sg1-mine", "");
+    add_set(f.actual, "sg1-mine", 0);
+    add_set(f.actual, "sg1-tmp-00000007-1", 0)->foreign_type = true;
+    add_set(f.actual, SET_OTHER, 0)->foreign_type = true;
+    check_plan(&f, "");
+
+    add_jump(f.actual, "sg1-mine", GROUP_CHAIN);
+    fill(&f.actual->tables[SG_IPV4][FW_SECURITY], GROUP_CHAIN, "c");
+    check_plan(&f,
+               "commit: commit table IPv4 security: 1 edits\n"
+               "  flush chain " GROUP_CHAIN "\n");
+    fw_chain_clear(fw_table_find(&f.actual->tables[SG_IPV4][FW_SECURITY],
+                                 GROUP_CHAIN));
+    check_plan(&f, "");
+
+    struct fw_rule rule = { .match = FW_M_SET_SRC, .set = SET_A };
+    fw_chain_append(fw_table_chain(&f.actual->tables[SG_IPV4][FW_SECURITY],
+                                   "sg1-mine"), &rule);
+    add_set(f.actual, SET_A, 1);
+    check_plan(&f, "");
     fixture_uninit(&f);
 }
 
@@ -617,6 +647,8 @@ TEST(foreign_rules_are_not_to_be_touched)
     CHECK_ERROR(fw_plan_check(f.plan, &f.args), "not a rule of ours");
     f.plan->steps[0].edits[0].kind = FW_EDIT_CHAIN_FLUSH;
     CHECK_ERROR(fw_plan_check(f.plan, &f.args), "not a chain of ours");
+    ovs_strzcpy(f.plan->steps[0].edits[0].chain, "sg1-mine", FW_CHAIN_LEN);
+    CHECK_ERROR(fw_plan_check(f.plan, &f.args), "not a chain of ours");
     fixture_uninit(&f);
 }
 
@@ -631,5 +663,17 @@ TEST(foreign_sets_are_not_used)
     add_set_rule(f.desired, SET_A);
     fixture_plan(&f);
     CHECK_ERROR(fw_plan_check(f.plan, &f.args), "cannot be used");
+    fixture_uninit(&f);
+
+    /* Nor may it, or what has a name that we do not make, be destroyed. */
+    fixture_init(&f);
+    add_set(f.actual, SET_A, 0);
+    fixture_plan(&f);
+    CHECK_NO_ERROR(fw_plan_check(f.plan, &f.args));
+    fw_ruleset_find_set(f.actual, SET_A)->foreign_type = true;
+    CHECK_ERROR(fw_plan_check(f.plan, &f.args), "not a set of ours");
+    add_set(f.actual, "sg1-mine", 0);
+    ovs_strzcpy(f.plan->steps[0].set.name, "sg1-mine", FW_SET_LEN);
+    CHECK_ERROR(fw_plan_check(f.plan, &f.args), "not a set of ours");
     fixture_uninit(&f);
 }
