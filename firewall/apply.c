@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "firewall/table_diff.h"
+#include "sset.h"
 #include "util.h"
 
 struct run {
@@ -31,6 +32,8 @@ static int read_back(const struct run *, const struct fw_step *,
                      struct fw_table *expected);
 static bool tables_match(const struct fw_table *, const struct fw_table *);
 static void install_sets(const struct run *, enum sg_family, size_t next);
+static void install_named_sets(const struct run *, enum sg_family,
+                               const struct fw_table *);
 static bool has_commit(const struct fw_plan *, enum sg_family);
 static void doubt(const struct run *, const struct fw_step *);
 static const char *step_object(const struct fw_step *, char *buf, size_t);
@@ -248,6 +251,9 @@ read_back(const struct run *run, const struct fw_step *step,
         }
         hmap_swap(&found.chains, &expected->chains);
     }
+    if (error && step->table == FW_SECURITY) {
+        install_named_sets(run, step->family, expected);
+    }
     fw_table_uninit(&found);
     return error;
 }
@@ -306,6 +312,38 @@ install_sets(const struct run *run, enum sg_family family, size_t next)
             doubt(run, &plan->steps[i]);
         }
     }
+}
+
+/* The commit was made, but 'table' is not, or may not be, what it was to
+ * become.  Deletions must go to the sets that it names now; the sets that it
+ * no longer names do not matter, and all else waits for the next apply. */
+static void
+install_named_sets(const struct run *run, enum sg_family family,
+                   const struct fw_table *table)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    struct firewall *fw = run->fw;
+    const struct fw_chain *chain;
+    const struct fw_set *desired;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        for (size_t i = 0; i < chain->n_rules; i++) {
+            if (chain->rules[i].match & (FW_M_SET_SRC | FW_M_SET_DST)) {
+                sset_add(&names, chain->rules[i].set);
+            }
+        }
+    }
+    HMAP_FOR_EACH (desired, node, &run->p->desired->sets) {
+        if (desired->family == family
+            && sset_contains(&names, desired->name)) {
+            struct installed_set *set = set_table_put(&fw->sets, desired);
+
+            fw_slots_set(fw->slots, family, &desired->group, desired->slot);
+            set_table_doubt(&fw->sets, set, true);
+            set->held = true;
+        }
+    }
+    sset_destroy(&names);
 }
 
 static bool

@@ -6,11 +6,11 @@
  *
  * Everything of ours is recognisable with no memory of the past: chains and
  * sets begin with "sg1-" (the digit is the format version) and have one of the
- * forms below, our rules in built-in chains carry the comment FW_HOOK_COMMENT.  Port chains carry the
- * device name (unique on a host, at most 15 bytes); group objects carry the
- * first 8 digits of the id and 12 digits of the SHA-1 of the id, so that ids
- * with a common beginning stay apart; the renderer still checks for
- * collisions.
+ * forms below, our rules in built-in chains carry the comment
+ * FW_HOOK_COMMENT.  Port chains carry the device name (unique on a host, at
+ * most 15 bytes); group objects carry the first 8 digits of the id and 12
+ * digits of the SHA-1 of the id, so that ids with a common beginning stay
+ * apart; the renderer still checks for collisions.
  *
  *   sg1-root sg1-br sg1-out sg1-unspec sg1-pre-out sg1-pre-in sg1-pre-out6
  *   sg1-pre-in6 sg1-z                    fixed

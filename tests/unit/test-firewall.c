@@ -921,6 +921,45 @@ TEST(other_writers_are_noticed)
     }
 }
 
+/* Once rules name slot b, somebody changes a rule beside them. */
+static void
+intrude_behind_commit(void *f_)
+{
+    struct fixture *f = f_;
+    const struct fw_set *set = kernel_set(f, SET_B);
+
+    if (set && set->references) {
+        kernel_chain(f, FW_SECURITY, FW_CHAIN_OUT)->rules[0].verdict
+            = FW_RETURN;
+    }
+}
+
+/* The commit was made, and something else in the table is not as it should
+ * be: the member lane writes to the sets that the rules name now. */
+TEST(after_a_failed_read_back_the_sets_are_those_in_force)
+{
+    struct fixture f;
+
+    fixture_start(&f, POLICY);
+    hold_group(&f);
+    CHECK_EQ(change(&f, "g1", "10.0.0.3", NULL), 0);
+    set_policy(&f, PORT RULES "rule ingress IPv4\n"
+               "members g1 10.0.0.1 10.0.0.2 10.0.0.3\n");
+    fw_backend_memory_observe(f.backend, intrude_behind_commit, &f);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
+    fw_backend_memory_observe(f.backend, NULL, NULL);
+    CHECK_CONTAINS(firewall_result(f.fw)->error_text, "read back");
+    CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.2 10.0.0.3");
+
+    /* Deletions are not waited with; additions still are. */
+    CHECK_EQ(change(&f, "g1", "10.0.0.4", "10.0.0.2"), 0);
+    CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.3");
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3 10.0.0.4");
+    CHECK_MEMBERS(&f, SET_B, "none");
+    fixture_uninit(&f);
+}
+
 /* Foreign rules and sets are where and what they were. */
 TEST(what_is_foreign_is_not_touched)
 {

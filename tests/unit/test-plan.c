@@ -451,7 +451,8 @@ TEST(a_chain_others_jump_to_stays)
 
     fixture_init(&f);
     fill(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-t-tap9", "ab");
-    chain = fw_table_find(&f.actual->tables[SG_IPV4][FW_SECURITY], "sg1-t-tap9");
+    chain = fw_table_find(&f.actual->tables[SG_IPV4][FW_SECURITY],
+                          "sg1-t-tap9");
     chain->references = 1;
     check_plan(&f,
                "commit: commit table IPv4 security: 1 edits\n"
