@@ -18,6 +18,7 @@ static void put_name(struct ds *, const char *option, const char *name,
 static void put_prefix(struct ds *, const char *option,
                        const struct sg_prefix *);
 static void put_mac(struct ds *, const struct sg_mac *);
+static void put_protocol(const struct fw_rule *, struct ds *);
 static void put_l4(const struct fw_rule *, enum sg_family, struct ds *);
 static void put_range(struct ds *, const char *option, uint16_t min,
                       uint16_t max);
@@ -46,7 +47,9 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
     if (m & FW_M_OUT) {
         put_name(ds, "-o", rule->out, sizeof rule->out);
     }
-    put_l4(rule, family, ds);
+    put_protocol(rule, ds);
+
+    /* In the order in which the kernel has the matches. */
     if (m & (FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT)) {
         ds_put_cstr(ds, " -m physdev");
         if (m & FW_M_PHYSDEV_IN) {
@@ -58,6 +61,9 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
                      sizeof rule->physdev_out);
         }
     }
+    if (m & FW_M_ESTABLISHED) {
+        ds_put_cstr(ds, " -m conntrack --ctstate RELATED,ESTABLISHED");
+    }
     if (m & FW_M_MAC) {
         put_mac(ds, &rule->mac);
     }
@@ -65,9 +71,7 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
         put_name(ds, "-m set --match-set", rule->set, sizeof rule->set);
         ds_put_cstr(ds, m & FW_M_SET_SRC ? " src" : " dst");
     }
-    if (m & FW_M_ESTABLISHED) {
-        ds_put_cstr(ds, " -m conntrack --ctstate RELATED,ESTABLISHED");
-    }
+    put_l4(rule, family, ds);
     if (m & FW_M_COMMENT) {
         ds_put_cstr(ds, " -m comment --comment " FW_HOOK_COMMENT);
     }
@@ -189,12 +193,11 @@ protocol_name(uint8_t proto)
 }
 
 static void
-put_l4(const struct fw_rule *rule, enum sg_family family, struct ds *ds)
+put_protocol(const struct fw_rule *rule, struct ds *ds)
 {
-    const uint32_t m = rule->match;
     const char *name = protocol_name(rule->proto);
 
-    if (!(m & FW_M_PROTO)) {
+    if (!(rule->match & FW_M_PROTO)) {
         return;
     }
     if (name) {
@@ -202,7 +205,17 @@ put_l4(const struct fw_rule *rule, enum sg_family family, struct ds *ds)
     } else {
         ds_put_format(ds, " -p %"PRIu8, rule->proto);
     }
+}
+
+/* The matches on what is behind the IP header. */
+static void
+put_l4(const struct fw_rule *rule, enum sg_family family, struct ds *ds)
+{
+    const uint32_t m = rule->match;
+
     if (m & (FW_M_SPORT | FW_M_DPORT)) {
+        const char *name = protocol_name(rule->proto);
+
         /* UDP-Lite has no match of its own. */
         bool multi = rule->proto == IPPROTO_UDPLITE;
 
