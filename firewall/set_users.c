@@ -17,15 +17,18 @@ struct side {
 
 static void compare_tables(struct fw_set_users *, const struct fw_table *old,
                            const struct fw_table *new);
+static void note_users(struct side *, const struct side *other, bool all,
+                       const struct sset *changed, struct sset *);
 static void side_init(struct side *, const struct fw_table *);
 static void side_uninit(struct side *);
 static const struct fw_chain *live_chain(const struct side *,
                                          const char *name);
-static bool frame_changes(const struct side *old, const struct side *new);
-static bool user_changes(const struct side *old, const struct side *new,
-                         const char *chain);
-static bool chain_changes(const struct side *old, const struct side *new,
-                          const char *chain);
+static bool frame_changes(const struct fw_table *old,
+                          const struct fw_table *new,
+                          const struct sset *changed);
+static bool user_changes(const struct fw_chain *, const struct sset *changed);
+static void find_changed_chains(const struct fw_table *old,
+                                const struct fw_table *new, struct sset *);
 static bool same_rule(const struct fw_rule *, const struct fw_rule *);
 
 void
@@ -122,28 +125,39 @@ static void
 compare_tables(struct fw_set_users *users, const struct fw_table *old_table,
                const struct fw_table *new_table)
 {
-    const struct fw_chain *chain;
-    struct side old, new;
+    struct sset changed = SSET_INITIALIZER(&changed);
 
-    side_init(&old, old_table);
-    side_init(&new, new_table);
-    bool all = frame_changes(&old, &new);
-    HMAP_FOR_EACH (chain, node, &old_table->chains) {
+    find_changed_chains(old_table, new_table, &changed);
+    bool all = frame_changes(old_table, new_table, &changed);
+    if (all || !sset_is_empty(&changed)) {
+        struct side old, new;
+
+        side_init(&old, old_table);
+        side_init(&new, new_table);
+        note_users(&old, &new, all, &changed, &users->old);
+        note_users(&new, &old, all, &changed, &users->new);
+        side_uninit(&old);
+        side_uninit(&new);
+    }
+    sset_destroy(&changed);
+}
+
+/* Adds to 'sets' what the ports of 'side' use that are not the same on the
+ * 'other' side. */
+static void
+note_users(struct side *side, const struct side *other, bool all,
+           const struct sset *changed, struct sset *sets)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &side->table->chains) {
         if (fw_direction_chain_device(chain->name)
-            && live_chain(&old, chain->name)
-            && (all || user_changes(&old, &new, chain->name))) {
-            fw_table_reach(old_table, chain->name, &old.seen, &users->old);
+            && live_chain(side, chain->name)
+            && (all || !live_chain(other, chain->name)
+                || user_changes(chain, changed))) {
+            fw_table_reach(side->table, chain->name, &side->seen, sets);
         }
     }
-    HMAP_FOR_EACH (chain, node, &new_table->chains) {
-        if (fw_direction_chain_device(chain->name)
-            && live_chain(&new, chain->name)
-            && (all || user_changes(&old, &new, chain->name))) {
-            fw_table_reach(new_table, chain->name, &new.seen, &users->new);
-        }
-    }
-    side_uninit(&old);
-    side_uninit(&new);
 }
 
 static void
@@ -178,76 +192,81 @@ live_chain(const struct side *side, const char *name)
 /* Does something change that all ports share, other than the tree, in which
  * ports come and go? */
 static bool
-frame_changes(const struct side *old, const struct side *new)
+frame_changes(const struct fw_table *old, const struct fw_table *new,
+              const struct sset *changed)
 {
     const struct fw_chain *chain;
+    const char *name;
 
-    HMAP_FOR_EACH (chain, node, &new->table->chains) {
-        const struct fw_chain *other = fw_table_find(old->table, chain->name);
-
-        if (chain->builtin) {
-            /* Our hooks stand at the top. */
-            for (size_t i = 0; i < chain->n_rules; i++) {
-                if (!other || i >= other->n_rules
-                    || !same_rule(&chain->rules[i], &other->rules[i])) {
-                    return true;
-                }
-            }
-        } else if (fw_chain_kind(chain->name) == FW_NAME_FIXED
-                   && strcmp(chain->name, FW_CHAIN_BRIDGES)
-                   && chain_changes(old, new, chain->name)) {
+    SSET_FOR_EACH (name, changed) {
+        if (fw_chain_kind(name) == FW_NAME_FIXED
+            && strcmp(name, FW_CHAIN_BRIDGES)) {
             return true;
+        }
+    }
+    HMAP_FOR_EACH (chain, node, &new->chains) {
+        const struct fw_chain *other = fw_table_find(old, chain->name);
+
+        /* Our hooks stand at the top. */
+        for (size_t i = 0; chain->builtin && i < chain->n_rules; i++) {
+            if (!other || i >= other->n_rules
+                || !same_rule(&chain->rules[i], &other->rules[i])) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-/* Do the rules change that packets meet behind 'name', the chain of a port's
+/* Do the rules change that packets meet behind 'chain', that of a port's
  * direction, or before it on the port's bridge? */
 static bool
-user_changes(const struct side *old, const struct side *new,
-             const char *name)
+user_changes(const struct fw_chain *chain, const struct sset *changed)
 {
-    const char *device = fw_direction_chain_device(name);
-    const struct fw_chain *chain = live_chain(new, name);
-    char other[FW_CHAIN_LEN];
+    const char *device = fw_direction_chain_device(chain->name);
+    char name[FW_CHAIN_LEN];
 
-    if (!chain || !live_chain(old, name) || chain_changes(old, new, name)) {
+    if (sset_contains(changed, chain->name)) {
         return true;
     }
-    fw_name_bridge_chain(other, device);
-    if (chain_changes(old, new, other)) {
+    fw_name_bridge_chain(name, device);
+    if (sset_contains(changed, name)) {
         return true;
     }
-    fw_name_pairs_chain(other, device);
-    if (chain_changes(old, new, other)) {
-        return true;
-    }
-    for (size_t i = 0; i < chain->n_rules; i++) {
-        if (chain->rules[i].verdict == FW_JUMP
-            && chain_changes(old, new, chain->rules[i].target)) {
-            return true;
-        }
-    }
-    return false;
+    fw_name_pairs_chain(name, device);
+    return sset_contains(changed, name) || leads_to(chain, changed);
 }
 
 static bool
-chain_changes(const struct side *old, const struct side *new,
-              const char *name)
+chain_changes(const struct fw_chain *a, const struct fw_chain *b)
 {
-    const struct fw_chain *a = fw_table_find(old->table, name);
-    const struct fw_chain *b = fw_table_find(new->table, name);
-
-    if (!a || !b) {
-        return a || b;
-    }
-
     bool same = a->n_rules == b->n_rules;
+
     for (size_t i = 0; same && i < a->n_rules; i++) {
         same = same_rule(&a->rules[i], &b->rules[i]);
     }
     return !same;
+}
+
+/* Names of chains of ours that are not the same in both tables. */
+static void
+find_changed_chains(const struct fw_table *old, const struct fw_table *new,
+                    struct sset *changed)
+{
+    const struct fw_chain *chain;
+
+    HMAP_FOR_EACH (chain, node, &new->chains) {
+        const struct fw_chain *other = fw_table_find(old, chain->name);
+
+        if (!chain->builtin && (!other || chain_changes(other, chain))) {
+            sset_add(changed, chain->name);
+        }
+    }
+    HMAP_FOR_EACH (chain, node, &old->chains) {
+        if (!chain->builtin && !fw_table_find(new, chain->name)) {
+            sset_add(changed, chain->name);
+        }
+    }
 }
 
 /* Writes slot a for either slot. */
