@@ -196,16 +196,15 @@ frame_changes(const struct fw_table *old, const struct fw_table *new,
               const struct sset *changed)
 {
     const struct fw_chain *chain;
-    const char *name;
 
-    SSET_FOR_EACH (name, changed) {
-        if (fw_chain_kind(name) == FW_NAME_FIXED
-            && strcmp(name, FW_CHAIN_BRIDGES)) {
-            return true;
-        }
-    }
     HMAP_FOR_EACH (chain, node, &new->chains) {
         const struct fw_chain *other = fw_table_find(old, chain->name);
+
+        if (sset_contains(changed, chain->name)
+            && fw_chain_kind(chain->name) == FW_NAME_FIXED
+            && strcmp(chain->name, FW_CHAIN_BRIDGES)) {
+            return true;
+        }
 
         /* Our hooks stand at the top. */
         for (size_t i = 0; chain->builtin && i < chain->n_rules; i++) {
