@@ -303,6 +303,14 @@ host_warnings(const struct report_input *in)
                     "members that are prefixes, which match nothing yet",
                     n_prefixes);
     }
+    /* Problems of no port and no group: names of ours that others use. */
+    for (size_t i = 0; in->result && i < in->result->problems.n; i++) {
+        const struct fw_problem *p = &in->result->problems.p[i];
+
+        if (uuid_is_zero(&p->port) && uuid_is_zero(&p->group)) {
+            add_warning(array, "kernel_objects", "%s", p->text);
+        }
+    }
     if (in->unknown_devices_total) {
         struct ds s = DS_EMPTY_INITIALIZER;
 

@@ -249,6 +249,13 @@ TEST(status_with_warnings_and_reasons)
     PATH(j, "last_apply.problems.0", "{\"port\":\"70000001-0000-4000-8000-"
          "000000000001\",\"group\":null,\"text\":\"cannot\"}");
     json_decref(j);
+
+    /* What belongs to no port and no group is a warning. */
+    memset(&problem.port, 0, sizeof problem.port);
+    j = load(report_status(&f.in));
+    PATH(j, "warnings.2.code", "\"kernel_objects\"");
+    PATH(j, "warnings.2.text", "\"cannot\"");
+    json_decref(j);
     uninit(&f);
 }
 
