@@ -108,7 +108,7 @@ run(void)
     if (sync_take_bindings(sync_, now, &names, &n)) {
         printf("  bindings");
         for (size_t i = 0; i < n; i++) {
-            enum sg_kind kind;
+            enum sg_kind kind = SG_KIND_PORT;
             struct uuid group;
             char name[16];
 
@@ -246,7 +246,7 @@ static void
 print_object(char *words)
 {
     struct store_object object;
-    enum sg_kind kind;
+    enum sg_kind kind = SG_KIND_PORT;
     struct uuid id;
 
     free(exchange_of(words, &kind, &id));
@@ -269,7 +269,7 @@ command(char *line)
 {
     char *rest = line;
     char *name = strsep(&rest, " ");
-    enum sg_kind kind;
+    enum sg_kind kind = SG_KIND_PORT;
     struct uuid id;
     char none[] = "";
 
