@@ -30,7 +30,7 @@ struct broker {
     struct amqp_client *client;
     struct sync *sync;
     struct rpc_limits limits;
-    char *queue;                /* Of this session; NULL: none. */
+    char *queue;                /* Of the broker session, or NULL. */
     char call[33];              /* Outstanding `sync`, or "". */
     char next_call[33];         /* Id of the next one, or "": none yet. */
     struct svec bound;          /* Exchanges we asked to be bound to. */

@@ -48,7 +48,7 @@ struct sync {
     struct sg_epoch epoch;      /* In force; all zero: none yet. */
     struct sg_epoch newer;      /* Seen, not in force; all zero: none. */
     bool complete;              /* Full answer since start. */
-    bool session_complete;      /* Full answer in this session. */
+    bool session_complete;      /* Full answer since connected. */
     uint64_t doubt, doubt_over; /* In doubt if they differ. */
 
     long long int full_at;      /* LLONG_MAX: not wanted. */

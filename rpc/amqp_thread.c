@@ -49,7 +49,7 @@ random_number(void)
     return n;
 }
 
-/* Makes the name of this session's queue. */
+/* Makes the name of the next session's queue. */
 static void
 name_queue(struct amqp_client *client)
 {
