@@ -134,7 +134,8 @@ TEST(deletions_do_not_wait_for_an_apply_that_fails)
         fwf_start(&f, POLICY);
         fwf_hold_group(&f);
         CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.2"), 0);
-        fwf_set_policy(&f, PORT RULES "rule ingress IPv4\nmembers g1 10.0.0.1\n");
+        fwf_set_policy(&f, PORT RULES
+                       "rule ingress IPv4\nmembers g1 10.0.0.1\n");
         fw_backend_memory_fail(f.backend, ops[i], 1, EAGAIN, false);
         CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
         CHECK(!firewall_is_urgent(f.fw));
