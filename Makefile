@@ -109,6 +109,7 @@ IO_SRCS += agent/config_file.c
 IO_SRCS += agent/control.c
 IO_SRCS += agent/inspect.c
 IO_SRCS += agent/link_watch.c
+IO_SRCS += agent/plugs.c
 IO_SRCS += agent/port_watch.c
 #IO_SRCS += firewall/conntrack.c
 IO_SRCS += firewall/iptables/backend_iptables.c

@@ -8,19 +8,14 @@
 #include "agent/agent.h"
 #include "agent/broker.h"
 #include "agent/config.h"
-#include "agent/link_watch.h"
 #include "agent/metrics.h"
 #include "agent/pacer.h"
-#include "agent/plug.h"
+#include "agent/plugs.h"
 #include "agent/policy_store.h"
 #include "agent/port_status.h"
-#include "agent/port_watch.h"
 #include "agent/sync.h"
 #include "agent/zone_alloc.h"
 #include "firewall/firewall.h"
-
-/* Unknown devices that are listed by name. */
-#define AGENT_MAX_UNKNOWN_DEVICES 32
 
 enum resync_state {
     RESYNC_IDLE,
@@ -54,17 +49,12 @@ struct agent {
     char boot[33];
     long long int started;
 
-    struct port_watch *port_watch;
-    struct link_watch *link_watch;
+    struct plugs *plugs;
+    bool simulated;             /* The kernel is a model: agent_world. */
     struct zone_alloc *zones;
     bool recovered;             /* Zones and slots were read back. */
     bool found_ports;           /* An earlier run left protected ports. */
     bool plugs_known;           /* The list of local ports is complete. */
-    struct local_port *local;
-    size_t n_local;
-    size_t n_duplicate_rows;    /* Plugged rows that lost to another. */
-    char unknown_devices[AGENT_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
-    size_t n_unknown_devices;   /* All of them. */
 
     struct policy_store *store;
     struct sync *sync;

@@ -14,7 +14,6 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "random.h"
-#include "sset.h"
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
@@ -38,8 +37,9 @@ static const char *const bridge_nf_knobs[] = {
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
 };
 
-struct agent *
-agent_create(const struct config *config, char **error)
+static struct agent *
+create(const struct config *config, const struct agent_world *world,
+       char **error)
 {
     struct fw_backend_iptables_config backend_config = {
         .lock_path = config->xtables_lock,
@@ -56,7 +56,8 @@ agent_create(const struct config *config, char **error)
     struct agent *a;
     struct uuid boot;
 
-    backend = fw_backend_iptables_create(&backend_config, error);
+    backend = (world->backend ? world->backend
+               : fw_backend_iptables_create(&backend_config, error));
     if (!backend) {
         return NULL;
     }
@@ -90,9 +91,10 @@ agent_create(const struct config *config, char **error)
     a->status = port_status_create(config->unenforceable_ok.p,
                                    config->unenforceable_ok.n);
     a->zones = zone_alloc_create(config->zone_min, config->zone_max);
-    a->port_watch = port_watch_create(config->ovsdb,
-                                      config->integration_bridge);
-    a->link_watch = link_watch_create();
+    a->plugs = (world->backend
+                ? plugs_create_fixed(world->ports, world->n_ports, a->zones)
+                : plugs_create(config, a->zones));
+    a->simulated = world->backend != NULL;
     agent_metrics_init(a);
 
     if (broker_start(a->broker)) {
@@ -103,6 +105,22 @@ agent_create(const struct config *config, char **error)
     return a;
 }
 
+struct agent *
+agent_create(const struct config *config, char **error)
+{
+    const struct agent_world world = { .backend = NULL };
+
+    return create(config, &world, error);
+}
+
+struct agent *
+agent_create_simulated(const struct config *config,
+                       const struct agent_world *world, char **error)
+{
+    ovs_assert(world->backend);
+    return create(config, world, error);
+}
+
 void
 agent_destroy(struct agent *a)
 {
@@ -110,8 +128,7 @@ agent_destroy(struct agent *a)
         return;
     }
     broker_destroy(a->broker);
-    link_watch_destroy(a->link_watch);
-    port_watch_destroy(a->port_watch);
+    plugs_destroy(a->plugs);
     zone_alloc_destroy(a->zones);
     port_status_destroy(a->status);
     sync_destroy(a->sync);
@@ -122,7 +139,6 @@ agent_destroy(struct agent *a)
     ds_destroy(&a->resync.text);
     free(a->resync.error);
     free(a->kernel_problem);
-    free(a->local);
     free(a);
 }
 
@@ -162,86 +178,21 @@ recover(struct agent *a)
 
 /* 3. Plugs. */
 
-/* Of two rows with the same port id (a port being replugged) the one that is
- * plugged wins. */
-static bool
-replaces(const struct sg_binding *new, const struct sg_binding *old)
-{
-    return new->plug == SG_PLUG_HYBRID && old->plug != SG_PLUG_HYBRID;
-}
-
-/* Resolves all ports into a->local.  The zones are those of the bridges that
- * are there: one that went away gives its zone back. */
-static void
-resolve_ports(struct agent *a)
-{
-    const struct plug_names names = {
-        a->config->bridge_prefix,
-        a->config->tap_prefix,
-        a->config->uplink_prefix,
-    };
-    const struct plug_table *links = link_watch_table(a->link_watch);
-    struct sset bridges = SSET_INITIALIZER(&bridges);
-    struct sg_binding *known;
-    const struct watched_port *ports;
-    size_t n;
-
-    ports = port_watch_ports(a->port_watch, &n);
-    a->local = xrealloc(a->local, (n ? n : 1) * sizeof *a->local);
-    a->n_local = a->n_duplicate_rows = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct local_port *last = a->n_local ? &a->local[a->n_local - 1]
-                                             : NULL;
-        struct sg_binding binding;
-
-        plug_resolve(links, &names, ports[i].interface, &binding);
-        if (last && uuid_equals(&last->id, &ports[i].id)) {
-            if (replaces(&binding, &last->binding)) {
-                struct sg_binding other = last->binding;
-
-                last->binding = binding;
-                binding = other;
-            }
-            a->n_duplicate_rows += binding.plug != SG_PLUG_MISSING;
-            continue;
-        }
-        a->local[a->n_local].id = ports[i].id;
-        a->local[a->n_local++].binding = binding;
-    }
-
-    known = xcalloc(n ? n : 1, sizeof *known);
-    for (size_t i = 0; i < a->n_local; i++) {
-        struct sg_binding *b = &a->local[i].binding;
-
-        if (b->plug == SG_PLUG_HYBRID) {
-            sset_add(&bridges, b->bridge);
-            b->zone = zone_alloc_get(a->zones, b->bridge);
-        }
-        known[i] = *b;
-    }
-    zone_alloc_retain(a->zones, &bridges);
-    a->n_unknown_devices = plug_unknown_devices(links, &names, known,
-                                                a->n_local,
-                                                a->unknown_devices,
-                                                AGENT_MAX_UNKNOWN_DEVICES);
-    free(known);
-    sset_destroy(&bridges);
-}
-
 static void
 watch_plugs(struct agent *a, long long int now)
 {
-    bool changed = port_watch_run(a->port_watch, now);
+    bool changed = plugs_run(a->plugs, now);
 
-    changed |= link_watch_run(a->link_watch, now);
-    if (!a->recovered || !port_watch_ready(a->port_watch)
-        || !link_watch_table(a->link_watch)) {
+    if (!a->recovered || !plugs_ready(a->plugs)) {
         return;
     }
     if (changed || !a->plugs_known) {
-        resolve_ports(a);
-        if (policy_store_set_local(a->store, a->local, a->n_local)
-            || !a->plugs_known) {
+        const struct local_port *ports;
+        size_t n;
+
+        plugs_resolve(a->plugs);
+        ports = plugs_ports(a->plugs, &n);
+        if (policy_store_set_local(a->store, ports, n) || !a->plugs_known) {
             sync_needs_changed(a->sync, now);
         }
         a->plugs_known = true;
@@ -505,12 +456,17 @@ run_resync(struct agent *a, long long int now)
 static void
 check_kernel(struct agent *a)
 {
+    struct plugs_status plugs;
+
     free(a->kernel_problem);
     a->kernel_problem = NULL;
-    if (link_watch_error(a->link_watch)) {
-        a->kernel_problem = xasprintf(
-            "cannot list links: %s",
-            ovs_strerror(link_watch_error(a->link_watch)));
+    if (a->simulated) {
+        return;
+    }
+    plugs_get_status(a->plugs, &plugs);
+    if (plugs.link_error) {
+        a->kernel_problem = xasprintf("cannot list links: %s",
+                                      ovs_strerror(plugs.link_error));
     }
     for (size_t i = 0; i < ARRAY_SIZE(bridge_nf_knobs); i++) {
         FILE *stream = fopen(bridge_nf_knobs[i], "re");
@@ -601,8 +557,7 @@ agent_run(struct agent *a)
 void
 agent_wait(struct agent *a)
 {
-    port_watch_wait(a->port_watch);
-    link_watch_wait(a->link_watch);
+    plugs_wait(a->plugs);
     broker_wait(a->broker, a->plugs_known);
     if (!a->recovered) {
         poll_timer_wait(RECOVER_RETRY_MS);

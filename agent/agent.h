@@ -25,13 +25,27 @@
 #define AGENT_LOOK_MS 10
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct agent;
 struct config;
 struct ds;
+struct fw_backend;
+struct local_port;
 
 /* 'config' is borrowed for the life of the agent. */
 struct agent *agent_create(const struct config *, char **error);
+
+/* What takes the place of the kernel and OVSDB where an agent is only played,
+ * with everything above them as it is. */
+struct agent_world {
+    struct fw_backend *backend;         /* Taken over. */
+    const struct local_port *ports;     /* Plugged, for ever.  Copied. */
+    size_t n_ports;
+};
+struct agent *agent_create_simulated(const struct config *,
+                                     const struct agent_world *,
+                                     char **error);
 /* Leaves the kernel as it is. */
 void agent_destroy(struct agent *);
 /* Returns true if the caller should look at its own descriptors, too. */

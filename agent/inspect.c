@@ -27,7 +27,7 @@ struct inputs {
     struct broker_status broker;
     struct report_broker report_broker;
     struct fw_stats fw;
-    const char *unknown[AGENT_MAX_UNKNOWN_DEVICES];
+    const char *unknown[PLUGS_MAX_UNKNOWN_DEVICES];
 };
 
 static const char *
@@ -69,8 +69,11 @@ gather_broker(struct agent *a, struct inputs *i)
 static void
 gather(struct agent *a, struct inputs *i)
 {
+    struct plugs_status plugs;
+
     memset(i, 0, sizeof *i);
     gather_broker(a, i);
+    plugs_get_status(a->plugs, &plugs);
     firewall_get_stats(a->firewall, &i->fw);
     i->in = (struct report_input) {
         .now = time_msec(),
@@ -88,12 +91,11 @@ gather(struct agent *a, struct inputs *i)
         .last_apply = a->last_apply,
         .lag_ms = a->lag_ms,
         .unknown_devices = i->unknown,
-        .n_unknown_devices = MIN(a->n_unknown_devices,
-                                 AGENT_MAX_UNKNOWN_DEVICES),
-        .unknown_devices_total = a->n_unknown_devices,
+        .n_unknown_devices = plugs.n_unknown_listed,
+        .unknown_devices_total = plugs.n_unknown_devices,
     };
     for (size_t n = 0; n < i->in.n_unknown_devices; n++) {
-        i->unknown[n] = a->unknown_devices[n];
+        i->unknown[n] = plugs.unknown_devices[n];
     }
 }
 
@@ -102,8 +104,10 @@ agent_update_status(struct agent *a, long long int now)
 {
     struct broker_status broker;
     struct port_status_input in;
+    struct plugs_status plugs;
 
     broker_get_status(a->broker, &broker);
+    plugs_get_status(a->plugs, &plugs);
     in = (struct port_status_input) {
         .policy = policy_store_policy(a->store),
         .store = a->store,
@@ -111,9 +115,9 @@ agent_update_status(struct agent *a, long long int now)
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .applied = firewall_applied(a->firewall),
         .complete = firewall_is_complete(a->firewall),
-        .ovsdb_ok = port_watch_connected(a->port_watch),
-        .n_refused_rows = port_watch_refused(a->port_watch),
-        .n_duplicate_rows = a->n_duplicate_rows,
+        .ovsdb_ok = plugs.connected,
+        .n_refused_rows = plugs.n_refused_rows,
+        .n_duplicate_rows = plugs.n_duplicate_rows,
         .broker_problem = broker_problem(&broker.amqp),
         .kernel_problem = a->kernel_problem,
     };
@@ -238,10 +242,11 @@ store_from_file(struct agent *a, const char *file, char **error)
 {
     struct policy_store_limits limits;
     struct rpc_limits rpc_limits;
+    const struct local_port *ports;
     struct policy_store *store;
     struct sg_update update;
     char *text, *why;
-    size_t len;
+    size_t len, n;
 
     text = read_policy_file(file, &len, error);
     if (!text) {
@@ -263,7 +268,8 @@ store_from_file(struct agent *a, const char *file, char **error)
     }
     config_get_store_limits(a->config, &limits);
     store = policy_store_create(&limits);
-    policy_store_set_local(store, a->local, a->n_local);
+    ports = plugs_ports(a->plugs, &n);
+    policy_store_set_local(store, ports, n);
     /* Needs unfold with what is known: ports, then rules, then members. */
     for (int round = 0; round < 3; round++) {
         policy_store_update(store, &update, time_msec(), NULL);
@@ -464,7 +470,7 @@ agent_metrics_document(struct agent *a)
               host->n_protected);
     set_gauge(m, "sg_unknown_devices",
               "Devices on managed bridges that are no port's; closed.",
-              a->n_unknown_devices);
+              i.in.unknown_devices_total);
     collect_sync(m, &sync);
     collect_broker(m, &i.broker);
     collect_firewall(m, &i.fw);
