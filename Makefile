@@ -247,6 +247,7 @@ IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
 
 # What system tests preload into a program: $(BUILD)/tests/<name>.so.
+TEST_SHIMS += tests/lib/die.c
 TEST_SHIMS += tests/lib/rcvbuf.c
 TEST_SHIMS += tests/lib/teeth.c
 

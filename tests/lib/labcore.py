@@ -108,7 +108,8 @@ class Lab:
         self.plugged = {}           # instance -> [host, device suffix]
         self.programs = {}          # name -> path
         self.agent_env = {}         # for agents started here: environment,
-        self.agent_keys = {}        # and more keys of their configuration
+        self.agent_keys = {}        # more keys of their configuration,
+        self.agent_wrap = []        # and what goes before the command line
         self.keep = False           # a failed `up' leaves what there is
 
     # --- State ------------------------------------------------------------
@@ -666,8 +667,9 @@ class Lab:
 
     def start_agent(self, host):
         self.spawn("agent@" + host,
-                   [self.program("sg-agent"), "--config",
-                    self.agent_config(host)], self.env(**self.agent_env))
+                   self.agent_wrap + [self.program("sg-agent"), "--config",
+                                      self.agent_config(host)],
+                   self.env(**self.agent_env))
 
     def controller_socket(self):
         return self.path("ctl", "run", "sg-controller", "sg-controller.ctl")

@@ -10,12 +10,16 @@
  *   leak    a member to be deleted stays: its packets go on passing
  *   lose    a member to be added does not come: its packets never pass
  *
- * The prober has to find it out. */
+ * The prober has to find it out.  One more, which no packet notices:
+ *
+ *   misread   a rule that names a source address is read from an IPv4 table
+ *             with another one: the agent repairs what is not broken */
 
 #include <config.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,10 +27,12 @@
 
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netlink.h>
 
 typedef ssize_t sendto_func(int, const void *, size_t, int,
                             const struct sockaddr *, socklen_t);
+typedef int getsockopt_func(int, int, int, void *, socklen_t *);
 
 /* The second letter of the file, in which the two words differ, or '\0'. */
 static char
@@ -75,9 +81,41 @@ sendto(int fd, const void *data, size_t size, int flags,
     for (; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
         if (letter == 'e') {
             spoil(nlh, IPSET_CMD_DEL, IPSET_CMD_ADD);
-        } else {
+        } else if (letter == 'o') {
             spoil(nlh, IPSET_CMD_ADD, IPSET_CMD_DEL);
         }
     }
     return next(fd, copy, size, flags, to, to_len);
+}
+
+/* Changes the first rule with a source address. */
+static void
+misread(struct ipt_get_entries *entries)
+{
+    char *start = (char *) entries->entrytable;
+
+    for (size_t at = 0; at < entries->size;) {
+        struct ipt_entry *entry = (struct ipt_entry *) (start + at);
+
+        if (entry->ip.smsk.s_addr == UINT32_MAX) {
+            entry->ip.src.s_addr ^= UINT32_C(1) << 24;
+            return;
+        }
+        at += entry->next_offset;
+    }
+}
+
+/* What libiptc reads by. */
+int
+getsockopt(int fd, int level, int option, void *value, socklen_t *size)
+{
+    getsockopt_func *next = (getsockopt_func *) dlsym(RTLD_NEXT,
+                                                      "getsockopt");
+    int retval = next(fd, level, option, value, size);
+
+    if (!retval && level == IPPROTO_IP && option == IPT_SO_GET_ENTRIES
+        && fault() == 'i') {
+        misread(value);
+    }
+    return retval;
 }
