@@ -413,6 +413,10 @@ collect_firewall(struct metrics *m, const struct fw_stats *fw)
               fw->members_failed);
     set_total(m, "sg_lock_busy", "Times the xtables lock was held.",
               fw->lock_busy);
+    set_total(m, "sg_sets_grown", "Sets replaced by larger ones.",
+              fw->sets_grown);
+    set_total(m, "sg_sets_grow_failed", "Tries of that which failed.",
+              fw->sets_grow_failed);
     set_gauge(m, "sg_sets", "Sets of ours.", fw->n_sets);
     set_gauge(m, "sg_sets_held", "Sets whose additions wait for a commit.",
               fw->n_held);

@@ -24,9 +24,9 @@ struct run {
 
 static bool must_stop(const struct fw_step *);
 static int run_step(const struct run *, size_t index);
-static int run_set_step(const struct run *, const struct fw_step *);
+static int run_set_step(const struct run *, size_t index);
 static void note_deleted(struct firewall *, const struct fw_step *);
-static int run_add(const struct run *, const struct fw_step *);
+static int run_add(const struct run *, size_t index);
 static int run_commit(const struct run *, const struct fw_step *);
 static int read_back(const struct run *, const struct fw_step *,
                      struct fw_table *expected);
@@ -109,7 +109,7 @@ run_step(const struct run *run, size_t index)
             install_sets(run, step->family, index + 1);
         }
     } else {
-        error = run_set_step(run, step);
+        error = run_set_step(run, index);
     }
     if (!error) {
         result->n_steps++;
@@ -133,8 +133,9 @@ run_step(const struct run *run, size_t index)
 }
 
 static int
-run_set_step(const struct run *run, const struct fw_step *step)
+run_set_step(const struct run *run, size_t index)
 {
+    const struct fw_step *step = &run->p->plan->steps[index];
     struct firewall *fw = run->fw;
     const struct fw_backend_class *class = fw->backend->class;
     int error = 0;
@@ -145,7 +146,7 @@ run_set_step(const struct run *run, const struct fw_step *step)
         fw->stats.sets_created += !error;
         break;
     case FW_STEP_SET_ADD:
-        error = run_add(run, step);
+        error = run_add(run, index);
         fw->result.n_added += error ? 0 : step->members.n;
         break;
     case FW_STEP_SET_DEL:
@@ -180,25 +181,58 @@ note_deleted(struct firewall *fw, const struct fw_step *step)
     }
 }
 
-/* Only live sets need the care for live sets. */
-static int
-run_add(const struct run *run, const struct fw_step *step)
+/* The deletions from the set of this step that are still to come; empty if
+ * there are none. */
+static const struct sg_prefix_list *
+later_deletions(const struct run *run, size_t index)
 {
+    static const struct sg_prefix_list none = SG_PREFIX_LIST_INITIALIZER;
+    const struct fw_plan *plan = run->p->plan;
+
+    for (size_t i = index + 1; i < plan->n_steps; i++) {
+        if (plan->steps[i].kind == FW_STEP_SET_DEL
+            && !strcmp(plan->steps[i].set.name,
+                       plan->steps[index].set.name)) {
+            return &plan->steps[i].members;
+        }
+    }
+    return &none;
+}
+
+/* A set that this plan created has the right size; others may have to grow,
+ * those that nobody refers to as well. */
+static int
+run_add(const struct run *run, size_t index)
+{
+    const struct fw_step *step = &run->p->plan->steps[index];
     struct firewall *fw = run->fw;
-    const char *name = step->set.name;
+    const struct live_addition addition = {
+        .name = step->set.name,
+        .family = step->family,
+        .group = &step->set.group,
+        .members = &step->members,
+        .later = later_deletions(run, index),
+    };
+    struct fw_set *actual = fw_ruleset_find_set(run->p->actual,
+                                                step->set.name);
     struct installed_set *set;
+    struct set_room room;
     int error;
 
-    if (step->phase == FW_PHASE_PREPARE) {
-        return set_writer_add(&fw->writer, name, step->family,
+    if (!actual) {
+        return set_writer_add(&fw->writer, step->set.name, step->family,
                               &step->members);
     }
-    error = firewall_add_live(fw, run->policy, name, step->family,
-                              &step->set.group, &step->members);
+    set_room_init(&room, actual->maxelem);
+    error = firewall_add_live(fw, run->policy, &addition, &room);
+    actual->maxelem = room.maxelem;
     set = set_table_find(&fw->sets, step->family, &step->set.group);
-    if (!error && set && !strcmp(set->name, name)) {
-        set_table_doubt(&fw->sets, set, false);
-        set_table_came(&fw->sets, set);
+    if (set && !strcmp(set->name, step->set.name)) {
+        set->room = room;
+        if (!error) {
+            set_table_doubt(&fw->sets, set, false);
+            set_table_came(&fw->sets, set);
+        }
     }
     return error;
 }
@@ -288,6 +322,20 @@ tables_match(const struct fw_table *a, const struct fw_table *b)
     return true;
 }
 
+static struct installed_set *
+put_set(const struct run *run, const struct fw_set *desired)
+{
+    struct installed_set *set = set_table_put(&run->fw->sets, desired);
+    const struct fw_set *actual = fw_ruleset_find_set(run->p->actual,
+                                                      desired->name);
+    uint32_t maxelem = actual ? actual->maxelem : desired->maxelem;
+
+    if (set->room.maxelem != maxelem) {
+        set_room_init(&set->room, maxelem);
+    }
+    return set;
+}
+
 /* From here on the rules of 'family' name the desired sets: the member lane
  * must write to these.  'next' is the next step of the plan; a set that waits
  * for one is not yet as the policy has it. */
@@ -302,7 +350,7 @@ install_sets(const struct run *run, enum sg_family family, size_t next)
     HMAP_FOR_EACH (desired, node, &run->p->desired->sets) {
         if (desired->family == family) {
             fw_slots_set(fw->slots, family, &desired->group, desired->slot);
-            set_table_put(&fw->sets, desired)->held = false;
+            put_set(run, desired)->held = false;
         }
     }
     for (size_t i = next; i < plan->n_steps; i++) {
@@ -336,7 +384,7 @@ install_named_sets(const struct run *run, enum sg_family family,
     HMAP_FOR_EACH (desired, node, &run->p->desired->sets) {
         if (desired->family == family
             && sset_contains(&names, desired->name)) {
-            struct installed_set *set = set_table_put(&fw->sets, desired);
+            struct installed_set *set = put_set(run, desired);
 
             fw_slots_set(fw->slots, family, &desired->group, desired->slot);
             set_table_doubt(&fw->sets, set, true);

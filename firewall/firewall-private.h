@@ -33,12 +33,25 @@ struct firewall {
     struct fw_stats stats;
 };
 
-/* Adds to a live set, in place or by replacing its content, which is then
- * what 'policy' says. */
+/* Members that come into a set that rules refer to. */
+struct live_addition {
+    const char *name;
+    enum sg_family family;
+    const struct uuid *group;
+    const struct sg_prefix_list *members;
+    /* Who is to be deleted afterwards: the policy does not have them any
+     * more, but they stay until then. */
+    const struct sg_prefix_list *later;
+    /* What else is known of the set, or NULL. */
+    const struct installed_set *set;
+};
+
+/* Adds in place, or gives the set a new content that is what 'policy' says
+ * plus who is deleted later: if many come, and if the set is to grow.  '*room'
+ * is the set's, and is brought up to date. */
 int firewall_add_live(struct firewall *, const struct sg_policy *,
-                      const char *name, enum sg_family,
-                      const struct uuid *group,
-                      const struct sg_prefix_list *) SG_MUST_USE;
+                      const struct live_addition *, struct set_room *)
+    SG_MUST_USE;
 
 /* Deletes from the live sets who is leaving: there will be no commit that
  * does it.  A set in which that fails becomes doubtful. */

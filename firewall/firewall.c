@@ -173,15 +173,22 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
            struct installed_set *set)
 {
     const struct sg_prefix_list *list = &fw->ops.add[set->family];
+    const struct live_addition addition = {
+        .name = set->name,
+        .family = set->family,
+        .group = &set->group,
+        .members = list,
+        .later = &fw->ops.del[set->family],
+        .set = set,
+    };
 
     for (size_t i = 0; i < list->n; i++) {
         if (!set_table_stay(&fw->sets, set, &list->p[i]) && set->held) {
             set_table_wait(&fw->sets, set, &list->p[i]);
         }
     }
-    return (set->held || set->doubtful ? 0
-            : firewall_add_live(fw, policy, set->name, set->family,
-                                &set->group, list));
+    return (set->held || set->doubtful || !list->n ? 0
+            : firewall_add_live(fw, policy, &addition, &set->room));
 }
 
 /* Deletions cannot open anything, so a set that is doubtful does not keep them
@@ -231,22 +238,6 @@ firewall_delete_leaving(struct firewall *fw)
         set_table_left(&fw->sets, set);
         sg_prefix_list_uninit(&list);
     }
-}
-
-int
-firewall_add_live(struct firewall *fw, const struct sg_policy *policy,
-                  const char *name, enum sg_family family,
-                  const struct uuid *group, const struct sg_prefix_list *list)
-{
-    if (list->n <= SET_WRITER_MAX_BATCH) {
-        return set_writer_add(&fw->writer, name, family, list);
-    }
-
-    struct sg_prefix_list wanted = SG_PREFIX_LIST_INITIALIZER;
-    fw_set_wanted(policy, group, family, &wanted);
-    int error = set_writer_replace(&fw->writer, name, family, &wanted);
-    sg_prefix_list_uninit(&wanted);
-    return error;
 }
 
 /* ------------------------------------------------------------------------ */

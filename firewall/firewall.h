@@ -115,6 +115,7 @@ struct fw_stats {
     uint64_t applies, applies_failed, commits, edits;
     uint64_t member_batches, members_added, members_removed;
     uint64_t members_failed, lock_busy, sets_created, sets_destroyed;
+    uint64_t sets_grown, sets_grow_failed;      /* To a larger size. */
     size_t n_sets, n_held, n_waiting;   /* Now; additions that wait. */
 };
 void firewall_get_stats(const struct firewall *, struct fw_stats *);

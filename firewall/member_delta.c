@@ -46,6 +46,15 @@ fw_set_can_hold(const struct sg_prefix *p, enum sg_family family)
            && memcmp(p->addr, zero, sizeof zero);
 }
 
+size_t
+fw_members_count(const struct sg_members *members, enum sg_family family)
+{
+    struct sg_prefix zero = { .family = family,
+                              .plen = sg_family_bits(family) };
+
+    return members->n_hosts[family] - sg_members_contains(members, &zero);
+}
+
 static void
 sort_out(const struct sg_prefix *p, size_t n,
          struct sg_prefix_list lists[SG_N_FAMILIES])

@@ -23,5 +23,8 @@ void fw_member_ops_set(struct fw_member_ops *,
 
 /* Can a set of 'family' hold 'p'? */
 bool fw_set_can_hold(const struct sg_prefix *p, enum sg_family family);
+/* How many of 'members' that is. */
+size_t fw_members_count(const struct sg_members *members,
+                        enum sg_family family);
 
 #endif /* firewall/member_delta.h */

@@ -191,22 +191,40 @@ fw_set_work_destroy(struct hmap *map)
     hmap_destroy(map);
 }
 
+/* NULL if there are none, or none are known. */
+static const struct sg_members *
+known_members(const struct sg_policy *policy, const struct uuid *id)
+{
+    const struct sg_group *group = sg_policy_group(policy, id);
+
+    return (group && (group->members_state == SG_KNOWN
+                      || group->members_state == SG_ORPHANED)
+            ? &group->members : NULL);
+}
+
 void
 fw_set_wanted(const struct sg_policy *policy, const struct uuid *id,
               enum sg_family family, struct sg_prefix_list *list)
 {
-    const struct sg_group *group = sg_policy_group(policy, id);
+    const struct sg_members *members = known_members(policy, id);
     const struct sg_member *m;
 
-    if (!group || (group->members_state != SG_KNOWN
-                   && group->members_state != SG_ORPHANED)) {
-        return;
-    }
-    SG_MEMBERS_FOR_EACH (m, &group->members) {
-        if (fw_set_can_hold(&m->prefix, family)) {
-            sg_prefix_list_add(list, &m->prefix);
+    if (members) {
+        SG_MEMBERS_FOR_EACH (m, members) {
+            if (fw_set_can_hold(&m->prefix, family)) {
+                sg_prefix_list_add(list, &m->prefix);
+            }
         }
     }
+}
+
+size_t
+fw_set_count(const struct sg_policy *policy, const struct uuid *id,
+             enum sg_family family)
+{
+    const struct sg_members *members = known_members(policy, id);
+
+    return members ? fw_members_count(members, family) : 0;
 }
 
 /* ------------------------------------------------------------------------ */

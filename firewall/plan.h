@@ -105,6 +105,9 @@ enum fw_phase fw_del_phase(const struct fw_set_users *, const char *set);
  * a group that is known.  Appends to the list. */
 void fw_set_wanted(const struct sg_policy *, const struct uuid *group,
                    enum sg_family, struct sg_prefix_list *);
+/* How many these are. */
+size_t fw_set_count(const struct sg_policy *, const struct uuid *group,
+                    enum sg_family);
 
 struct fw_plan_args {
     const struct fw_ruleset *actual, *desired;

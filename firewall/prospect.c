@@ -191,15 +191,13 @@ is_trusted(const struct context *ctx, const struct fw_set *set)
                                                      &set->group);
     const struct fw_set *actual = fw_ruleset_find_set(ctx->p->actual,
                                                       set->name);
-    const struct sg_group *group = sg_policy_group(ctx->args->policy,
-                                                   &set->group);
 
     if (ctx->args->trust_nothing || !installed || installed->doubtful
         || strcmp(installed->name, set->name)) {
         return false;
     }
 
-    size_t n = group ? group->members.n_hosts[set->family] : 0;
+    size_t n = fw_set_count(ctx->args->policy, &set->group, set->family);
     if (actual->elements + sg_members_count(&installed->waiting)
         != n + sg_members_count(&installed->leaving)) {
         set_table_doubt(ctx->args->sets, installed, true);

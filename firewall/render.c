@@ -48,6 +48,7 @@
 #include <string.h>
 
 #include "firewall/dispatch.h"
+#include "firewall/plan.h"
 #include "hash.h"
 #include "openvswitch/shash.h"
 #include "util.h"
@@ -580,18 +581,16 @@ append_rule(struct renderer *r, const struct uuid *group,
 static void
 need_set(struct renderer *r, enum sg_family family, const struct uuid *id)
 {
-    const struct sg_group *group = sg_policy_group(r->policy, id);
     struct fw_set set = {
         .family = family,
         .slot = fw_slots_get(r->slots, family, id),
         .group = *id,
-        .maxelem = FW_SET_MAXELEM,
-        .hashsize = fw_set_hashsize(group ? group->members.n_hosts[family]
-                                    : 0),
     };
 
     fw_name_set(set.name, family, set.slot, id);
     if (!fw_ruleset_find_set(r->rs, set.name)) {
+        set.maxelem = fw_set_capacity(fw_set_count(r->policy, id, family));
+        set.hashsize = fw_set_hashsize(set.maxelem);
         fw_ruleset_add_set(r->rs, &set);
     }
 }

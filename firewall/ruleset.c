@@ -17,8 +17,8 @@
 #define RULE_SIZE (offsetof(struct fw_rule, target) \
                    + sizeof ((struct fw_rule *) NULL)->target)
 
-/* The kernel's own default for a new set (IPSET_DEFAULT_HASHSIZE). */
-#define MIN_HASHSIZE 1024
+/* The kernel's smallest (IPSET_MINIMAL_HASHSIZE). */
+#define MIN_HASHSIZE 64
 
 static void free_chain(struct fw_chain *);
 static int compare_chains(const void *, const void *);
@@ -207,14 +207,34 @@ fw_chain_clear(struct fw_chain *chain)
     chain->n_rules = 0;
 }
 
-/* A power of two, with a quarter of room for members to come.  A bucket takes
- * several members, so even a full set is not overloaded. */
 uint32_t
-fw_set_hashsize(size_t n)
+fw_set_capacity(size_t n)
+{
+    static const uint32_t ladder[] = { 1024, 4096, 16384, 65536, 262144 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ladder); i++) {
+        if (n <= ladder[i] / 2) {
+            return ladder[i];
+        }
+    }
+    return FW_SET_MAXELEM;
+}
+
+size_t
+fw_set_grow_above(uint32_t maxelem)
+{
+    return maxelem < FW_SET_MAXELEM ? maxelem - maxelem / 4 : SIZE_MAX;
+}
+
+/* A power of two.  The kernel doubles a hash when one of its buckets would
+ * have more than 12 members: with 1.5 in each on average, in one of 1e8.  Half
+ * the size would do so in sets of some ten thousand members. */
+uint32_t
+fw_set_hashsize(uint32_t maxelem)
 {
     uint32_t size = MIN_HASHSIZE;
 
-    while (size < n + n / 4 && size < FW_SET_MAXELEM) {
+    while (size < maxelem / 2 && size < FW_SET_MAXELEM) {
         size *= 2;
     }
     return size;

@@ -145,10 +145,18 @@ struct fw_set {
 };
 /* Has it a name and type that we make? */
 bool fw_set_is_ours(const struct fw_set *);
-#define FW_SET_MAXELEM 262144
-/* The hash size to create a set with that is to hold 'n' members: a set that
- * has to grow while it is filled stalls in the kernel. */
-uint32_t fw_set_hashsize(size_t n);
+
+/* A set is made with room: its 'maxelem' is the first step of a ladder that
+ * 'n' members fill to no more than half, and it gets a larger one when they
+ * fill more than three quarters.  The last step is twice the limit of members
+ * of a group, because in a turn additions come before deletions. */
+#define FW_SET_MAXELEM 524288
+uint32_t fw_set_capacity(size_t n);
+/* SIZE_MAX for the largest. */
+size_t fw_set_grow_above(uint32_t maxelem);
+/* The hash size to create such a set with.  A set whose hash has to grow
+ * stalls in the kernel: not before it is tight. */
+uint32_t fw_set_hashsize(uint32_t maxelem);
 
 struct fw_ruleset {
     struct fw_table tables[SG_N_FAMILIES][FW_N_TABLES];

@@ -85,6 +85,21 @@ set_table_retain(struct set_table *table, enum sg_family family,
 }
 
 void
+set_room_init(struct set_room *room, uint32_t maxelem)
+{
+    room->maxelem = maxelem;
+    room->grow_above = fw_set_grow_above(maxelem);
+    room->patience = maxelem / 64 + 1;
+}
+
+void
+set_room_failed(struct set_room *room, size_t n)
+{
+    room->grow_above = n + room->patience;
+    room->patience *= 2;
+}
+
+void
 set_table_doubt(struct set_table *table, struct installed_set *set,
                 bool doubtful)
 {

@@ -12,11 +12,23 @@
 #include "firewall/ruleset.h"
 #include "sg/members.h"
 
+/* How large a set is, and when it is to grow.  A try that fails is not
+ * repeated before some more members have come, twice as many each time. */
+struct set_room {
+    uint32_t maxelem;
+    size_t grow_above;          /* It is to hold more members than this. */
+    size_t patience;
+};
+void set_room_init(struct set_room *, uint32_t maxelem);
+/* It is still not larger, and is about to hold 'n' members. */
+void set_room_failed(struct set_room *, size_t n);
+
 struct installed_set {
     struct hmap_node node;      /* In set_table 'sets', by group. */
     struct uuid group;
     enum sg_family family;
     char name[FW_SET_LEN];
+    struct set_room room;
     bool doubtful;              /* Set with set_table_doubt(). */
     bool held;                  /* Additions wait for the next apply. */
     struct sg_members waiting;  /* These additions. */

@@ -51,12 +51,13 @@ set_writer_del(struct set_writer *w, const char *name, enum sg_family family,
 
 int
 set_writer_replace(struct set_writer *w, const char *name,
-                   enum sg_family family, const struct sg_prefix_list *wanted)
+                   enum sg_family family, const struct sg_prefix_list *wanted,
+                   uint32_t maxelem)
 {
     struct fw_set tmp = {
         .family = family,
-        .maxelem = FW_SET_MAXELEM,
-        .hashsize = fw_set_hashsize(wanted->n),
+        .maxelem = maxelem,
+        .hashsize = fw_set_hashsize(maxelem),
     };
     int error;
 

@@ -7,7 +7,7 @@
  * A moderate number is added to a live set in one batch.  A large one is not:
  * a batch that is killed, or meets a full set, stops half-way.  So the whole
  * new content is filled into a temporary set under a name never used before,
- * counted, and swapped in.
+ * counted, and swapped in.  So is the content of a set that grows.
  *
  * All functions return 0 or a positive errno; backend->error() has the
  * text. */
@@ -31,8 +31,9 @@ int set_writer_add(struct set_writer *, const char *name, enum sg_family,
                    const struct sg_prefix_list *) SG_MUST_USE;
 int set_writer_del(struct set_writer *, const char *name, enum sg_family,
                    const struct sg_prefix_list *) SG_MUST_USE;
-/* Makes the content of a live set exactly 'wanted'. */
+/* Makes the content of a live set exactly 'wanted', and its size 'maxelem'. */
 int set_writer_replace(struct set_writer *, const char *name, enum sg_family,
-                       const struct sg_prefix_list *wanted) SG_MUST_USE;
+                       const struct sg_prefix_list *wanted, uint32_t maxelem)
+    SG_MUST_USE;
 
 #endif /* firewall/set_writer.h */

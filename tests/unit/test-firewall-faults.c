@@ -162,10 +162,11 @@ TEST(a_full_set_harms_nobody_else)
                   "rule ingress IPv4 group=g2\nmembers g1 10.0.0.1\n"
                   "members g2 10.0.0.1\n");
     fwf_set(&f, SET_A)->maxelem = 1;
+    fw_backend_memory_fail(f.backend, FW_FAULT_CREATE, 1, ENOMEM, true);
     fwf_hold_group(&f);
     CHECK_EQ(fwf_change(&f, "g1", "10.0.0.2", NULL), 0);
     CHECK_EQ(fwf_change(&f, "g2", "10.0.0.2", NULL), 0);
-    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), ENOSPC);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), ENOMEM);
     CHECK_CONTAINS(firewall_result(f.fw)->error_text, "extend, " SET_A);
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
     CHECK_MEMBERS(&f, "sg1-m4a-67000002-8e1d0e693a14", "10.0.0.1 10.0.0.2");

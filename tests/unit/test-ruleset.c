@@ -239,12 +239,48 @@ TEST(foreign_bytes_are_escaped)
     ds_destroy(&ds);
 }
 
-TEST(hash_sizes_are_powers_of_two_with_room)
+TEST(sets_are_made_half_empty)
 {
-    CHECK_UEQ(fw_set_hashsize(0), 1024);
-    CHECK_UEQ(fw_set_hashsize(819), 1024);
-    CHECK_UEQ(fw_set_hashsize(1000), 2048);
-    CHECK_UEQ(fw_set_hashsize(50000), 65536);
-    CHECK_UEQ(fw_set_hashsize(60000), 131072);
-    CHECK_UEQ(fw_set_hashsize(FW_SET_MAXELEM), FW_SET_MAXELEM);
+    static const struct {
+        size_t n;
+        uint32_t maxelem, hashsize;
+    } rows[] = {
+        { 0, 1024, 512 },
+        { 512, 1024, 512 },
+        { 513, 4096, 2048 },
+        { 2048, 4096, 2048 },
+        { 2049, 16384, 8192 },
+        { 8193, 65536, 32768 },
+        { 32769, 262144, 131072 },
+        { 131072, 262144, 131072 },
+        { 131073, 524288, 262144 },
+        { 262144, 524288, 262144 },
+        { 1000000, 524288, 262144 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CHECK_UEQ(fw_set_capacity(rows[i].n), rows[i].maxelem);
+        CHECK_UEQ(fw_set_hashsize(rows[i].maxelem), rows[i].hashsize);
+    }
+    /* Sets that an earlier version made, or somebody else. */
+    CHECK_UEQ(fw_set_hashsize(1), 64);
+    CHECK_UEQ(fw_set_hashsize(1000), 512);
+    CHECK_UEQ(fw_set_hashsize(UINT32_MAX), FW_SET_MAXELEM);
+}
+
+/* And the next size is always larger and has room again. */
+TEST(sets_grow_at_three_quarters)
+{
+    CHECK_UEQ(fw_set_grow_above(1), 1);
+    CHECK_UEQ(fw_set_grow_above(1024), 768);
+    CHECK_UEQ(fw_set_grow_above(262144), 196608);
+    CHECK(fw_set_grow_above(FW_SET_MAXELEM) == SIZE_MAX);
+    for (uint32_t maxelem = 1024; maxelem < FW_SET_MAXELEM; ) {
+        size_t n = fw_set_grow_above(maxelem) + 1;
+        uint32_t next = fw_set_capacity(n);
+
+        CHECK(next > maxelem);
+        CHECK(n <= next / 2);
+        maxelem = next;
+    }
 }
