@@ -155,10 +155,13 @@ CONTROLLER_SRCS += tools/sg-controller/main.c
 CONTROLLER_SRCS += tools/sg-controller/service.c
 
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
+TESTLIB_SRCS += tests/bench/bench_run.c
 TESTLIB_SRCS += tests/bench/controller.c
 TESTLIB_SRCS += tests/bench/cpu_account.c
 TESTLIB_SRCS += tests/bench/kernel_view.c
+TESTLIB_SRCS += tests/bench/run_structure.c
 TESTLIB_SRCS += tests/bench/synthetic.c
+TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
@@ -244,6 +247,7 @@ BENCH_TESTS += tests/bench/bench-backend.c
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.
 IO_TESTS += tests/bench/bench-controller.c
+IO_TESTS += tests/bench/bench-messages.c
 IO_TESTS += tests/bench/bench-amqp.c
 IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c

@@ -18,10 +18,13 @@
  *                             one before it is in the kernel
  *   paced add|delete G N US   N changes, one each US microseconds, 0: at once
  *   floor N                   the same by one netlink message each, from here
+ *   start PROGRAM CONFIG LOG  run the agent until it is quiet and enforces
+ *   stop                      end it
+ *   rule add|delete           one rule more, or less, in group 0
  *
  * The time at which a change "is in the kernel" is known between two looks at
  * the set; the answer says how far these were apart.  The agent is quiet when
- * its CPU clock is read: SETTLE_NS pass before and after. */
+ * its CPU clock is read: BENCH_SETTLE_NS pass before and after. */
 
 #include <config.h>
 
@@ -34,47 +37,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "firewall/names.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "tests/bench/controller.h"
-#include "tests/bench/cpu_account.h"
-#include "tests/bench/kernel_view.h"
-#include "tests/bench/synthetic.h"
+#include "tests/bench/bench_run.h"
+#include "tests/bench/run_structure.h"
 #include "timeval.h"
 #include "util.h"
 
-#define NS_PER_US INT64_C(1000)
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
-
-#define SETTLE_NS (50 * NS_PER_MS)
 #define CHANGE_TIMEOUT_NS (5 * NS_PER_S)
 #define READY_TIMEOUT_NS (60 * NS_PER_S)
 #define READY_POLL_NS (20 * NS_PER_MS)
 /* An agent that has asked nothing for so long has all it wants. */
 #define QUIET_NS NS_PER_S
-/* How often the broker's queue is looked at between two looks at the set. */
-#define SERVICE_NS NS_PER_MS
 /* Pause between two looks at the set, unless told otherwise. */
 #define LOOK_NS (20 * NS_PER_US)
 #define MAX_CHANGES 100000
-#define MAX_LINE 256
+#define MAX_LINE 1024
 #define FLOOR_SET "sg-bench-floor"      /* Not a name of the agent's. */
-
-struct bench {
-    struct synthetic policy;
-    struct controller *controller;
-    struct kernel_view *kernel;
-    pid_t agent;
-    int64_t look_ns;            /* Between two looks at a set. */
-    int64_t last_service;
-    int input;                  /* poll_fd_wait() takes no descriptor 0. */
-    char sets[SYNTHETIC_MAX_GROUPS][SG_N_FAMILIES][FW_SET_LEN];
-};
 
 /* One change: when it was published, and between which two looks at the
  * kernel it appeared. */
@@ -94,38 +76,6 @@ change_members(struct bench *b, size_t g, enum synthetic_change change,
     synthetic_change_members(&b->policy, g, change, n, &update);
     body = controller_encode(&update, &len);
     controller_publish(b->controller, SG_KIND_MEMBERS, g, body, len);
-}
-
-static void
-service(struct bench *b)
-{
-    controller_run(b->controller);
-    b->last_service = cpu_now_ns();
-}
-
-static void
-sleep_until(int64_t ns)
-{
-    struct timespec ts = { ns / NS_PER_S, ns % NS_PER_S };
-
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL)) {
-        /* Interrupted. */
-    }
-}
-
-static void
-serve_until(struct bench *b, int64_t until)
-{
-    for (;;) {
-        int64_t now;
-
-        service(b);
-        now = cpu_now_ns();
-        if (now >= until) {
-            return;
-        }
-        sleep_until(MIN(until, now + SERVICE_NS));
-    }
 }
 
 /* The kernel's side. */
@@ -178,51 +128,11 @@ wait_for_member(struct bench *b, size_t g, size_t i, bool wanted,
             ovs_fatal(0, "member %"PRIuSIZE" of group %"PRIuSIZE" is not "
                       "%s after 5 s", i, g, wanted ? "there" : "gone");
         }
-        if (after - b->last_service > SERVICE_NS) {
-            service(b);
+        if (after - b->last_service > BENCH_SERVICE_NS) {
+            bench_service(b);
         }
-        sleep_until(after + b->look_ns);
+        bench_sleep_until(after + b->look_ns);
     }
-}
-
-/* Finds the set of group 'g': its slot is the agent's choice. */
-static int
-find_set(struct bench *b, size_t g, enum sg_family family,
-         struct kernel_set *set)
-{
-    int error = ENOENT;
-
-    for (int slot = FW_SLOT_A; slot <= FW_SLOT_B && error == ENOENT; slot++) {
-        char name[FW_SET_LEN];
-
-        fw_name_set(name, family, slot, &b->policy.groups[g].id);
-        error = kernel_view_find(b->kernel, name, set);
-    }
-    return error;
-}
-
-static bool
-sets_are_filled(struct bench *b)
-{
-    bool dual = b->policy.config.dual;
-
-    for (size_t g = 0; g < b->policy.config.n_groups; g++) {
-        for (int family = 0; family < SG_N_FAMILIES; family++) {
-            size_t wanted = (family == SG_IPV4 || dual
-                             ? b->policy.groups[g].n_members : 0);
-            struct kernel_set set;
-            int error = find_set(b, g, family, &set);
-
-            if (error == ENOENT || (!error && set.n_elements != wanted)) {
-                return false;
-            } else if (error) {
-                ovs_fatal(error, "cannot list the kernel's sets");
-            }
-            ovs_strlcpy(b->sets[g][family], set.name,
-                        sizeof b->sets[g][family]);
-        }
-    }
-    return true;
 }
 
 /* Answers. */
@@ -267,50 +177,12 @@ print_samples(const struct sample *samples, size_t n)
     free(values);
 }
 
-/* A measurement of the agent: between begin and end everything it does
- * counts. */
-struct measurement {
-    struct cpu_account before, after;
-    struct controller_counts counts;
-};
-
-static void
-measure_begin(struct bench *b, struct measurement *m)
-{
-    int error;
-
-    serve_until(b, cpu_now_ns() + SETTLE_NS);
-    m->counts = controller_counts(b->controller);
-    error = cpu_account_read(b->agent, &m->before);
-    if (error) {
-        ovs_fatal(error, "cannot read the agent's CPU time");
-    }
-}
-
-static void
-measure_end(struct bench *b, struct measurement *m)
-{
-    struct controller_counts now;
-    int error;
-
-    serve_until(b, cpu_now_ns() + SETTLE_NS);
-    error = cpu_account_read(b->agent, &m->after);
-    if (error) {
-        ovs_fatal(error, "cannot read the agent's CPU time");
-    }
-    now = controller_counts(b->controller);
-    printf(", \"syncs\": %"PRIu64", \"beacons\": %"PRIu64", "
-           "\"reports\": %"PRIu64", ", now.syncs - m->counts.syncs,
-           now.beacons - m->counts.beacons, now.reports - m->counts.reports);
-    cpu_account_print(&m->before, &m->after, stdout);
-}
-
 /* Where the measured set stands, and that it holds what it should. */
 static void
 print_set(struct bench *b, size_t g)
 {
     struct kernel_set set;
-    int error = find_set(b, g, SG_IPV4, &set);
+    int error = bench_find_set(b, g, SG_IPV4, &set);
 
     if (error || set.n_elements != b->policy.groups[g].n_members) {
         ovs_fatal(error, "the set of group %"PRIuSIZE" does not hold what "
@@ -333,7 +205,7 @@ wait_ready(struct bench *b, bool (*condition)(struct bench *))
         if (cpu_now_ns() - start > READY_TIMEOUT_NS) {
             ovs_fatal(0, "the agent has not filled the sets after 60 s");
         }
-        serve_until(b, cpu_now_ns() + READY_POLL_NS);
+        bench_serve_until(b, cpu_now_ns() + READY_POLL_NS);
     }
 }
 
@@ -370,13 +242,13 @@ do_ready(struct bench *b)
     int64_t end;
     uint64_t syncs;
 
-    wait_ready(b, sets_are_filled);
+    wait_ready(b, bench_sets_are_filled);
     end = cpu_now_ns();
     do {
         syncs = controller_counts(b->controller).syncs;
-        serve_until(b, cpu_now_ns() + QUIET_NS);
+        bench_serve_until(b, cpu_now_ns() + QUIET_NS);
     } while (syncs != controller_counts(b->controller).syncs);
-    wait_ready(b, sets_are_filled);     /* The slots may have changed. */
+    wait_ready(b, bench_sets_are_filled);     /* The slots may have changed. */
     printf("{\"measure\": \"ready\", \"wall_ns\": %"PRId64", "
            "\"all_syncs\": %"PRIu64, end - start, syncs);
     print_set(b, 0);
@@ -388,10 +260,10 @@ do_idle(struct bench *b, int64_t ms)
 {
     struct measurement m;
 
-    measure_begin(b, &m);
-    serve_until(b, cpu_now_ns() + ms * NS_PER_MS);
+    measurement_begin(b, &m);
+    bench_serve_until(b, cpu_now_ns() + ms * NS_PER_MS);
     printf("{\"measure\": \"idle\"");
-    measure_end(b, &m);
+    measurement_end(b, &m);
     printf("}\n");
 }
 
@@ -402,7 +274,7 @@ do_isolated(struct bench *b, enum synthetic_change change, size_t g, size_t n)
     bool add = change == SYNTHETIC_ADD;
     struct measurement m;
 
-    measure_begin(b, &m);
+    measurement_begin(b, &m);
     for (size_t i = 0; i < n; i++) {
         size_t member = b->policy.groups[g].n_members - !add;
         int64_t start = cpu_now_ns();
@@ -412,7 +284,7 @@ do_isolated(struct bench *b, enum synthetic_change change, size_t g, size_t n)
     }
     printf("{\"measure\": \"isolated\", \"op\": \"%s\", \"n\": %"PRIuSIZE,
            add ? "add" : "delete", n);
-    measure_end(b, &m);
+    measurement_end(b, &m);
     print_samples(samples, n);
     print_set(b, g);
     printf("}\n");
@@ -440,11 +312,11 @@ do_paced(struct bench *b, enum synthetic_change change, size_t g, size_t n,
     }
     member = b->policy.groups[g].n_members - add;
 
-    measure_begin(b, &m);
+    measurement_begin(b, &m);
     start = cpu_now_ns();
     for (size_t i = 0; i < n; i++) {
         if (interval_us) {
-            serve_until(b, start + i * interval_us * NS_PER_US);
+            bench_serve_until(b, start + i * interval_us * NS_PER_US);
         }
         controller_publish(b->controller, SG_KIND_MEMBERS, g, bodies[i],
                            lens[i]);
@@ -455,7 +327,7 @@ do_paced(struct bench *b, enum synthetic_change change, size_t g, size_t n,
            "\"interval_us\": %"PRId64", \"publish_ns\": %"PRId64", "
            "\"to_kernel_ns\": %"PRId64, add ? "add" : "delete", n,
            interval_us, last - start, last - start + sample.by_ns);
-    measure_end(b, &m);
+    measurement_end(b, &m);
     print_set(b, g);
     printf("}\n");
     free(bodies);
@@ -516,6 +388,7 @@ static void
 run_command(struct bench *b, const char *line)
 {
     enum synthetic_change change;
+    char word[3][MAX_LINE];
     char op[8];
     size_t g, n;
     int64_t us;
@@ -536,6 +409,15 @@ run_command(struct bench *b, const char *line)
         do_paced(b, change, g, n, us);
     } else if (sscanf(line, "floor %zu", &n) == 1 && n && n <= MAX_CHANGES) {
         do_floor(b, n);
+    } else if (sscanf(line, "start %s %s %s", word[0], word[1],
+                      word[2]) == 3) {
+        structure_start(b, word[0], word[1], word[2]);
+    } else if (!strcmp(line, "stop\n")) {
+        structure_stop(b);
+    } else if (sscanf(line, "rule %7s", op) == 1
+               && (!strcmp(op, "add") || !strcmp(op, "delete"))) {
+        structure_rule(b, !strcmp(op, "add") ? SYNTHETIC_ADD
+                       : SYNTHETIC_DELETE);
     } else {
         ovs_fatal(0, "command not understood: %s", line);
     }
@@ -557,7 +439,7 @@ next_command(struct bench *b)
 {
     char line[MAX_LINE];
 
-    service(b);
+    bench_service(b);
     if (input_waits(b)) {
         if (!fgets(line, sizeof line, stdin)) {
             return false;
@@ -697,11 +579,16 @@ main(int argc, char *argv[])
     if (error) {
         ovs_fatal(error, "cannot open a netlink socket");
     }
+    error = table_view_open(&b->tables);
+    if (error) {
+        ovs_fatal(error, "cannot ask for the tables");
+    }
     b->controller = controller_create(&options.broker, &b->policy);
     while (next_command(b)) {
         /* Until the end of the input. */
     }
     controller_destroy(b->controller);
+    table_view_close(b->tables);
     kernel_view_close(b->kernel);
     free(b);
     return 0;

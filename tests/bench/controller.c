@@ -208,6 +208,12 @@ controller_run(struct controller *c)
 }
 
 void
+controller_delay_beacon(struct controller *c)
+{
+    c->next_beacon = time_msec() + BEACON_MS;
+}
+
+void
 controller_wait(struct controller *c)
 {
     amqp_client_wait(c->client);

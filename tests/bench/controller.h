@@ -27,6 +27,8 @@ void controller_destroy(struct controller *);
 
 /* Answers what was asked and sends the beacon if it is due. */
 void controller_run(struct controller *);
+/* The next beacon is due a whole interval from now. */
+void controller_delay_beacon(struct controller *);
 /* Makes poll_block() return when there is something to do. */
 void controller_wait(struct controller *);
 struct controller_counts controller_counts(const struct controller *);

@@ -2,6 +2,7 @@
 #include <config.h>
 #include "tests/bench/synthetic.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #define PORT_WORD 0x10000000u
 #define GROUP_WORD 0x50000000u
 #define OTHER_WORD 0x60000000u
+
+#define FIRST_TCP_PORT 1000
 
 /* Rules of each remote group: one per family. */
 #define RULES_PER_REMOTE SG_N_FAMILIES
@@ -52,6 +55,12 @@ synthetic_init(struct synthetic *s, const struct synthetic_config *config,
     }
 }
 
+struct uuid
+synthetic_port_id(size_t i)
+{
+    return make_id(PORT_WORD, i);
+}
+
 void
 synthetic_address(size_t g, size_t i, enum sg_family family,
                   struct sg_prefix *p)
@@ -84,12 +93,13 @@ add_addresses(const struct synthetic *s, size_t g, size_t first, size_t n,
               struct sg_prefix_list *list)
 {
     for (size_t i = first; i < first + n; i++) {
+        size_t place = s->config.gaps ? 2 * i : i;
         struct sg_prefix p;
 
-        synthetic_address(g, i, SG_IPV4, &p);
+        synthetic_address(g, place, SG_IPV4, &p);
         sg_prefix_list_add(list, &p);
         if (s->config.dual) {
-            synthetic_address(g, i, SG_IPV6, &p);
+            synthetic_address(g, place, SG_IPV6, &p);
             sg_prefix_list_add(list, &p);
         }
     }
@@ -117,7 +127,7 @@ static void
 answer_port(const struct synthetic *s, const struct sg_sync_request *request,
             size_t i, struct sg_update *answer)
 {
-    struct uuid id = make_id(PORT_WORD, i);
+    struct uuid id = synthetic_port_id(i);
     struct sg_port_spec *port;
 
     if (request_has(s, request, SG_KIND_PORT, &id, 1)) {
@@ -178,8 +188,8 @@ put_rules(const struct synthetic *s, struct sg_update *update)
     spec->group = s->groups[0].id;
     spec->revision = s->rules_revision;
     spec->stateful = true;
-    spec->rules = xcalloc(SG_N_FAMILIES + n_remotes * RULES_PER_REMOTE,
-                          sizeof *spec->rules);
+    spec->rules = xcalloc(SG_N_FAMILIES + n_remotes * RULES_PER_REMOTE
+                          + s->n_more_rules, sizeof *spec->rules);
     for (int family = 0; family < SG_N_FAMILIES; family++) {
         add_rule(spec, SG_EGRESS, family);
     }
@@ -188,6 +198,13 @@ put_rules(const struct synthetic *s, struct sg_update *update)
     }
     for (size_t g = 0; s->measured_in_rules && g < s->config.n_groups; g++) {
         add_remote(spec, s->groups[g].id);
+    }
+    for (size_t i = 0; i < s->n_more_rules; i++) {
+        struct sg_rule *rule = add_rule(spec, SG_INGRESS, SG_IPV4);
+
+        rule->protocol = IPPROTO_TCP;
+        rule->has_ports = true;
+        rule->port_min = rule->port_max = FIRST_TCP_PORT + i;
     }
     update->rules = spec;
     update->n_rules = 1;
@@ -369,6 +386,29 @@ synthetic_change_members(struct synthetic *s, size_t g,
         group->n_members -= n;
         add_addresses(s, g, group->n_members, n, &spec->removed);
     }
+}
+
+void
+synthetic_update_port(const struct synthetic *s, size_t i,
+                      struct sg_update *update)
+{
+    static const struct sg_sync_request nothing_known;
+
+    sg_update_init(update, SG_METHOD_PORTS_UPDATED);
+    update->epoch = s->epoch;
+    answer_port(s, &nothing_known, i, update);
+}
+
+void
+synthetic_change_rule(struct synthetic *s, enum synthetic_change change,
+                      struct sg_update *update)
+{
+    ovs_assert(change == SYNTHETIC_ADD || s->n_more_rules);
+    s->n_more_rules += change == SYNTHETIC_ADD ? 1 : -1;
+    s->rules_revision++;
+    sg_update_init(update, SG_METHOD_RULES_UPDATED);
+    update->epoch = s->epoch;
+    put_rules(s, update);
 }
 
 void

@@ -30,6 +30,8 @@ struct synthetic_config {
     size_t n_others;
     bool dual;                  /* Members have an IPv6 address as well. */
     bool late;
+    bool gaps;                  /* Only every other address is a member, so
+                                 * that no two make a range. */
 };
 
 struct synthetic_group {
@@ -43,13 +45,15 @@ struct synthetic {
     struct sg_epoch epoch;
     int64_t rules_revision;
     bool measured_in_rules;
+    size_t n_more_rules;        /* By synthetic_change_rule(). */
     struct synthetic_group groups[SYNTHETIC_MAX_GROUPS];
 };
 
 void synthetic_init(struct synthetic *, const struct synthetic_config *,
                     const struct sg_epoch *);
 
-/* Member 'i' of measured group 'g'. */
+struct uuid synthetic_port_id(size_t i);
+/* Member 'i' of measured group 'g', without gaps. */
 void synthetic_address(size_t g, size_t i, enum sg_family,
                        struct sg_prefix *);
 
@@ -67,6 +71,12 @@ enum synthetic_change {
 void synthetic_change_members(struct synthetic *, size_t g,
                               enum synthetic_change, size_t n,
                               struct sg_update *);
+/* Port 'i' as it is. */
+void synthetic_update_port(const struct synthetic *, size_t i,
+                           struct sg_update *);
+/* Group 0 gets one more rule, for a TCP port over IPv4, or loses the last. */
+void synthetic_change_rule(struct synthetic *, enum synthetic_change,
+                           struct sg_update *);
 /* With 'late': the rules name the measured groups from now on. */
 void synthetic_join(struct synthetic *, struct sg_update *);
 
