@@ -3,51 +3,10 @@
 
 import statistics
 
-# CPU of the agent, idle share subtracted.  "Aim" is what the design can
-# reach, "budget" what it must not pass.
-BUDGETS = {
-    "isolated": {"budget": 110, "aim": 75, "unit": "us per change"},
-    "paced": {"budget": 55, "aim": 38, "unit": "ms for 500"},
-    "stream": {"budget": 25, "aim": 12, "unit": "us per change"},
-}
-WALL_P50_US = 1000
-WALL_P99_US = 5000
-
-# Measured on the same kind of machine with neutron 21.0.0 (iptables_hybrid,
-# ipset on) and OVN 23.03.1 (host daemons), 20 ports, by members of the group.
-PEER_ONE = {500: ("34.4 ms / 453 ms", "1.60 ms / 1.45 ms"),
-            5000: ("60.1 ms / 527 ms", "2.74 ms / 2.21 ms"),
-            50000: ("392 ms / 1.44 s", "17.0 ms / 17.6 ms")}
-PEER_LARGE = "790 ms / 5.24 s"          # Neutron, 200 ports, 10,000 members.
-PEER_GROW = ("14.9 s", "0.75 s")
-
-BEGIN = "<!-- begin: bench-agent -->"
-END = "<!-- end: bench-agent -->"
-
-
-def spread(values, form="%.1f"):
-    """"median [least..most]"."""
-    return ("%s [%s..%s]" % (form, form, form)) % (
-        statistics.median(values), min(values), max(values))
-
-
-def pressure(runs):
-    found = [x["pressure"] for x in runs if "pressure" in x]
-    return "%.0f" % (100 * statistics.median(found)) if found else "-"
-
-
-def verdict(value, budget, aim=None):
-    if value > budget:
-        return "OVER"
-    return "aim met" if aim is not None and value <= aim else "ok"
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |",
-             "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |"
-                              for row in rows])
-
+import benchstructurereport
+from benchfigures import (BUDGETS, PEER_GROW, PEER_LARGE, PEER_ONE,
+                          WALL_P50_US, WALL_P99_US)
+from benchtable import pressure, spread, table, verdict
 
 class Scenario:
     """The lines of one scenario."""
@@ -94,7 +53,7 @@ class Scenario:
 def by_scenario(lines):
     groups = {}
     for line in lines:
-        if "scenario" in line and line["kind"] != "profile":
+        if line.get("kind") in ("isolated", "growth"):
             groups.setdefault(line["scenario"], []).append(line)
     return [Scenario(group) for group in groups.values()]
 
@@ -153,7 +112,8 @@ def isolated_tables(found):
         "last look that did not see the change and the first that did; a "
         "time is never shown shorter than it was.  \"Busy\" is the share of "
         "the time in which some task of the machine had to wait for a CPU "
-        "(/proc/pressure/cpu).  Budget p50 %s us, p99 %s us." % (format(WALL_P50_US, ","), format(WALL_P99_US, ",")),
+        "(/proc/pressure/cpu).  Budget p50 %s us, p99 %s us." % (
+            format(WALL_P50_US, ","), format(WALL_P99_US, ",")),
         table(["P", "M", "set", "change", "p50", "p99", "max", "resolution",
                "busy %", "p50 budget", "p99 budget"], wall)]
 
@@ -273,17 +233,7 @@ def machine_text(lines):
 def render(lines):
     found = by_scenario(lines)
     parts = ([machine_text(lines)] + isolated_tables(found)
-             + growth_table(found) + idle_table(found)
+             + growth_table(found)
+             + benchstructurereport.tables(lines) + idle_table(found)
              + profile_tables(lines))
     return "\n\n".join(parts)
-
-
-def write_between_marks(path, text):
-    with open(path) as f:
-        old = f.read()
-    before, mark, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise SystemExit("%s: no %s ... %s" % (path, BEGIN, END))
-    with open(path, "w") as f:
-        f.write(before + BEGIN + "\n" + text + "\n" + END + after)
