@@ -54,6 +54,7 @@ CORE_SRCS += agent/policy_store.c
 CORE_SRCS += agent/port_status.c
 CORE_SRCS += agent/report.c
 CORE_SRCS += agent/report_kernel.c
+CORE_SRCS += agent/start.c
 CORE_SRCS += agent/store_apply.c
 CORE_SRCS += agent/store_objects.c
 CORE_SRCS += agent/sync.c
@@ -104,6 +105,7 @@ CORE_SRCS += rpc/sequence.c
 CORE_SRCS += rpc/topology.c
 
 # io files: thin, they touch the world.  libsgio.a.
+IO_SRCS += agent/adopt.c
 IO_SRCS += agent/agent.c
 IO_SRCS += agent/broker.c
 IO_SRCS += agent/config_file.c
@@ -214,6 +216,7 @@ UNIT_TESTS += tests/unit/test-ruleset.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
 UNIT_TESTS += tests/unit/test-sequence.c
+UNIT_TESTS += tests/unit/test-start.c
 UNIT_TESTS += tests/unit/test-store.c
 UNIT_TESTS += tests/unit/test-sync.c
 UNIT_TESTS += tests/unit/test-topology.c

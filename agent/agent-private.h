@@ -2,8 +2,8 @@
 #ifndef AGENT_AGENT_PRIVATE_H
 #define AGENT_AGENT_PRIVATE_H 1
 
-/* The inside of struct agent: for agent.c, which changes it, and inspect.c,
- * which shows it.  Nobody else includes this. */
+/* The inside of struct agent: for agent.c and adopt.c, which change it, and
+ * inspect.c, which shows it.  Nobody else includes this. */
 
 #include "agent/agent.h"
 #include "agent/broker.h"
@@ -13,6 +13,7 @@
 #include "agent/plugs.h"
 #include "agent/policy_store.h"
 #include "agent/port_status.h"
+#include "agent/start.h"
 #include "agent/sync.h"
 #include "agent/zone_alloc.h"
 #include "firewall/firewall.h"
@@ -52,8 +53,13 @@ struct agent {
     struct plugs *plugs;
     bool simulated;             /* The kernel is a model: agent_world. */
     struct zone_alloc *zones;
-    bool recovered;             /* Zones and slots were read back. */
+    struct start *start;
+    bool recovered;             /* The kernel was read. */
+    bool fresh;                 /* It had no rules of ours. */
+    bool known_host;            /* A saved policy of this host is in force.
+                                 * To be set before the first turn. */
     bool found_ports;           /* An earlier run left protected ports. */
+    bool zones_applied;         /* An apply in scope ZONES succeeded. */
     bool plugs_known;           /* The list of local ports is complete. */
 
     struct policy_store *store;
@@ -76,6 +82,10 @@ struct agent {
     long long int next_report;
 };
 
+/* Reads the kernel, until that succeeded once. */
+void agent_recover(struct agent *);
+/* Looks whether more may be written than so far. */
+void agent_run_start(struct agent *, long long int now);
 /* Brings port_status up to date. */
 void agent_update_status(struct agent *, long long int now);
 void agent_metrics_init(struct agent *);

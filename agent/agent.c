@@ -64,6 +64,7 @@ create(const struct config *config, const struct agent_world *world,
     a = xzalloc(sizeof *a);
     a->config = config;
     a->started = time_msec();
+    a->start = start_create(a->started);
     a->last_apply = LLONG_MIN;
     a->lag_ms = -1;
     uuid_generate(&boot);
@@ -130,6 +131,7 @@ agent_destroy(struct agent *a)
     broker_destroy(a->broker);
     plugs_destroy(a->plugs);
     zone_alloc_destroy(a->zones);
+    start_destroy(a->start);
     port_status_destroy(a->status);
     sync_destroy(a->sync);
     firewall_destroy(a->firewall);
@@ -140,40 +142,6 @@ agent_destroy(struct agent *a)
     free(a->resync.error);
     free(a->kernel_problem);
     free(a);
-}
-
-/* 1. Recover. */
-
-static void
-recover_zone(const char *bridge, uint16_t zone, void *a_)
-{
-    struct agent *a = a_;
-
-    if (!zone_alloc_restore(a->zones, bridge, zone)) {
-        VLOG_WARN("bridge %s: zone %"PRIu16" of an earlier run cannot be "
-                  "kept", bridge, zone);
-    }
-}
-
-static void
-recover(struct agent *a)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
-    int error;
-
-    if (a->recovered) {
-        return;
-    }
-    error = firewall_recover(a->firewall, recover_zone, a);
-    if (!error) {
-        a->recovered = true;
-        a->found_ports = zone_alloc_n_used(a->zones) > 0;
-        VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use",
-                  zone_alloc_n_used(a->zones));
-    } else {
-        VLOG_WARN_RL(&rl, "cannot read the kernel's tables (%s), trying "
-                     "again", ovs_strerror(error));
-    }
 }
 
 /* 3. Plugs. */
@@ -295,9 +263,10 @@ apply_structure(struct agent *a, long long int now)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 3);
     const struct fw_result *result;
     long long int before;
+    bool zones_only = !start_is_enforcing(a->start);
     int error;
 
-    if (!firewall_is_complete(a->firewall)) {
+    if (!start_may_write(a->start)) {
         return;
     }
     if (firewall_is_urgent(a->firewall)) {
@@ -321,59 +290,26 @@ apply_structure(struct agent *a, long long int now)
                     "stays, trying again: %s", result->generation,
                     result->error_text ? result->error_text
                                        : ovs_strerror(error));
-    } else {
+    } else if (!zones_only) {
         note_lag(a, a->metrics.structure_lag, a->structure_sent);
         a->structure_sent = 0;
     }
     if (!error && result->n_steps) {
-        VLOG_INFO_RL(&rl, "generation %"PRIu64" is in the kernel: "
+        VLOG_INFO_RL(&rl, "%sgeneration %"PRIu64" is in the kernel: "
                      "%"PRIuSIZE" edits in %"PRIuSIZE" commits",
+                     zones_only ? "zones of " : "",
                      result->generation, result->n_edits,
                      result->n_commits);
+    }
+    if (!error && zones_only) {
+        a->zones_applied = true;
+        agent_run_start(a, time_msec());
     }
     /* What is left over (a set that is still being listed) is tried again
      * with back-off, like a failure. */
     pacer_result(a->pacer, !error && !firewall_needs_apply(a->firewall),
                  time_msec());
     agent_update_status(a, now);
-}
-
-static bool
-no_port_is_known(const struct agent *a)
-{
-    const struct sg_port *port;
-
-    HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
-        if (port->state != SG_ABSENT) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The first complete answer opens the door to the kernel.  An answer that
- * knows nothing of a host that is full of protected ports comes from a
- * controller that has lost its memory: it must not close what an earlier run
- * enforced.  `sync` goes on asking. */
-static void
-watch_completeness(struct agent *a, long long int now)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
-    struct sync_status status;
-
-    if (firewall_is_complete(a->firewall) || !a->recovered) {
-        return;
-    }
-    sync_get_status(a->sync, now, &status);
-    if (status.complete && a->found_ports && no_port_is_known(a)) {
-        VLOG_WARN_RL(&rl, "the controller knows none of the ports that an "
-                     "earlier run protected; the kernel stays as it was "
-                     "found");
-    } else if (status.complete) {
-        VLOG_INFO("first complete answer of the controller; enforcing");
-        firewall_set_complete(a->firewall);
-        pacer_now(a->pacer, now);
-    }
 }
 
 /* An operator's resync, step by step. */
@@ -432,7 +368,7 @@ run_resync(struct agent *a, long long int now)
     sync_get_status(a->sync, now, &status);
     if (r->state == RESYNC_ASKED && status.full_answers > r->full_answers
         && (status.state == SYNC_CONFIRMING || status.state == SYNC_SYNCED)
-        && firewall_is_complete(a->firewall)) {
+        && start_is_enforcing(a->start)) {
         error = firewall_verify(a->firewall, policy, &r->text,
                                 &r->n_differences);
         if (error == EAGAIN) {
@@ -533,7 +469,7 @@ agent_run(struct agent *a)
     long long int now = time_msec();
     bool look;
 
-    recover(a);
+    agent_recover(a);
     look = !broker_run(a->broker, now) || now >= a->next_look;
     if (look) {
         watch_plugs(a, now);
@@ -541,7 +477,7 @@ agent_run(struct agent *a)
     }
     hold(a, now);
     apply_members(a);
-    watch_completeness(a, now);
+    agent_run_start(a, now);
     apply_structure(a, now);
     if (!pacer_is_dirty(a->pacer)) {
         firewall_note_applied(a->firewall, policy_store_policy(a->store));
@@ -562,7 +498,8 @@ agent_wait(struct agent *a)
     if (!a->recovered) {
         poll_timer_wait(RECOVER_RETRY_MS);
     }
-    if (firewall_is_complete(a->firewall)) {
+    poll_timer_wait_until(start_next(a->start));
+    if (start_may_write(a->start)) {
         long long int next = pacer_next(a->pacer);
 
         if (next != LLONG_MAX) {

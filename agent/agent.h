@@ -11,7 +11,8 @@
  *   3. plugs     OVSDB and links: which ports are here, on which bridge
  *   4. hold      sets whose users are about to change
  *   5. members   member lane: net member changes to the kernel, at once
- *   6. structure structure lane, when the pacer says so
+ *   6. structure structure lane, when the start is over and the pacer says
+ *                so
  *   7. ask       questions to the controller, bindings, reports
  *   8. control   answers that had to wait
  *
@@ -66,6 +67,10 @@ int agent_rules_document(struct agent *, char **document);
  * encoding of an answer to `sync`. */
 int agent_plan_document(struct agent *, const char *file, char **document,
                         char **error);
+
+/* An operator does not want to wait for ports that the controller does not
+ * know: they are closed.  NULL, or a static sentence why that cannot be. */
+const char *agent_enforce(struct agent *);
 
 /* Requests that take time; poll with the number they return. */
 void agent_request_resync(struct agent *);

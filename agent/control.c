@@ -218,6 +218,20 @@ cmd_resync(struct unixctl_conn *conn, int argc OVS_UNUSED,
     }
 }
 
+static void
+cmd_enforce(struct unixctl_conn *conn, int argc OVS_UNUSED,
+            const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct control *c = c_;
+    const char *error = agent_enforce(c->agent);
+
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+    } else {
+        reply_document(conn, agent_status_document(c->agent));
+    }
+}
+
 /* sg/wait [GENERATION [SECONDS]] */
 static void
 cmd_wait(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
@@ -267,6 +281,7 @@ control_create(const char *path, struct agent *agent, struct control **cp)
     unixctl_command_register("sg/rules", "", 0, 0, cmd_rules, c);
     unixctl_command_register("sg/plan", "[file]", 0, 1, cmd_plan, c);
     unixctl_command_register("sg/resync", "", 0, 0, cmd_resync, c);
+    unixctl_command_register("sg/enforce", "", 0, 0, cmd_enforce, c);
     unixctl_command_register("sg/wait", "[generation [seconds]]", 0, 2,
                              cmd_wait, c);
     *cp = c;

@@ -88,6 +88,7 @@ gather(struct agent *a, struct inputs *i)
         .fw = &i->fw,
         .applied = firewall_applied(a->firewall),
         .started = a->started,
+        .start = start_state_name(start_state(a->start)),
         .last_apply = a->last_apply,
         .lag_ms = a->lag_ms,
         .unknown_devices = i->unknown,
@@ -114,7 +115,8 @@ agent_update_status(struct agent *a, long long int now)
         .sync = a->sync,
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .applied = firewall_applied(a->firewall),
-        .complete = firewall_is_complete(a->firewall),
+        .starting = start_reason(a->start),
+        .starting_since = start_since(a->start),
         .ovsdb_ok = plugs.connected,
         .n_refused_rows = plugs.n_refused_rows,
         .n_duplicate_rows = plugs.n_duplicate_rows,
@@ -346,7 +348,7 @@ agent_is_settled(const struct agent *a, unsigned long long int generation,
 
     sync_get_status(a->sync, time_msec(), &status);
     done = status.in_sync && applied >= generation
-           && firewall_is_complete(a->firewall)
+           && start_is_enforcing(a->start)
            && !pacer_is_dirty(a->pacer)
            && !firewall_needs_apply(a->firewall);
     *document = report_wait(policy_store_policy(a->store)->generation,

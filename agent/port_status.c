@@ -312,7 +312,7 @@ judge_known(struct update *u, const struct sg_port *port,
 {
     const struct fw_result *result = u->in->result;
 
-    if (!u->in->complete || u->in->applied < info->known_at) {
+    if (u->in->starting || u->in->applied < info->known_at) {
         if (result && result->error
             && result->generation >= info->known_at) {
             worse(v, PORT_REASON_APPLY_FAILED, "%s",
@@ -504,7 +504,7 @@ note_pending(struct update *u)
     struct port_status *ps = u->ps;
     uint64_t newest = u->in->policy->generation;
 
-    if (u->in->applied >= newest || !u->in->complete) {
+    if (u->in->applied >= newest || u->in->starting) {
         ps->pending = 0;
     } else if (!ps->pending || u->in->applied >= ps->pending) {
         ps->pending = newest;
@@ -524,9 +524,9 @@ judge_host(struct update *u)
     sync_get_status(in->sync, u->now, &sync);
     host->in_sync = sync.in_sync && !in->broker_problem;
 
-    set_problem(u, HOST_REASON_STARTING, !in->complete, "%s",
-                "no complete answer of a controller since the start; the "
-                "kernel is as it was found");
+    set_problem(u, HOST_REASON_STARTING, in->starting != NULL, "%s",
+                in->starting ? in->starting : "");
+    host->problems[HOST_REASON_STARTING].since = in->starting_since;
     set_problem(u, HOST_REASON_OVSDB_DOWN, !in->ovsdb_ok, "%s",
                 "no connection to the Open vSwitch database");
     set_problem(u, HOST_REASON_ROWS,

@@ -89,7 +89,7 @@ struct port_info {
 
 /* What counts against the status of the host. */
 #define HOST_REASONS                                                         \
-    HOST_REASON(STARTING, "starting")       /* No complete answer yet. */    \
+    HOST_REASON(STARTING, "starting")       /* See agent/start.h. */         \
     HOST_REASON(OVSDB_DOWN, "ovsdb_down")                                    \
     HOST_REASON(ROWS, "rows")               /* OVSDB rows not understood. */ \
     HOST_REASON(BROKER_DOWN, "broker_down")                                  \
@@ -121,7 +121,9 @@ struct port_status_input {
     const struct sync *sync;            /* For seen, asked, unknown. */
     const struct fw_result *result;     /* NULL before the first apply. */
     uint64_t applied;                   /* Generation in the kernel. */
-    bool complete;                      /* firewall_is_complete(). */
+    const char *starting;               /* What is waited for before the
+                                         * policy is enforced, or NULL. */
+    long long int starting_since;
     bool ovsdb_ok;
     size_t n_refused_rows;              /* Without a port id we can use. */
     size_t n_duplicate_rows;            /* A port that is there twice. */

@@ -52,6 +52,7 @@ report_status(const struct report_input *in)
     json_object_set_new(j, "state", report_string(
         host->problems[HOST_REASON_STARTING].active ? "starting"
         : host->ok ? "enforcing" : "degraded"));
+    json_object_set_new(j, "start", report_string(in->start));
     json_object_set_new(j, "enforcing", json_boolean(host->enforcing));
     json_object_set_new(j, "in_sync", json_boolean(host->in_sync));
     json_object_set_new(j, "reasons", host_reasons(in));

@@ -38,6 +38,7 @@ struct report_input {
     const struct fw_stats *fw;
     uint64_t applied;
     long long int started;              /* Time of start. */
+    const char *start;                  /* start_state_name(). */
     long long int last_apply;           /* Time, LLONG_MIN: never. */
     int64_t lag_ms;                     /* Publish to kernel, -1: none yet. */
     const char *const *unknown_devices; /* Closed; on bridges of ours. */

@@ -49,7 +49,8 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
 
     fw->litter = fw->writer.litter = false;
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        if (!has_commit(plan, f)) {
+        /* In scope ZONES no rule names what is desired yet. */
+        if (fw->scope == FW_SCOPE_ALL && !has_commit(plan, f)) {
             install_sets(&run, f, 0);
         }
     }
@@ -71,7 +72,7 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
     fw_ruleset_destroy(fw->tables);
     fw->tables = p->actual;
     p->actual = NULL;
-    if (!error) {
+    if (!error && fw->scope == FW_SCOPE_ALL) {
         set_table_settled(&fw->sets);
     }
     fw->litter = fw->litter || fw->writer.litter;

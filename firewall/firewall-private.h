@@ -15,6 +15,7 @@ struct firewall {
     struct fw_backend *backend;
     struct fw_layout layout;
     bool complete;              /* Writing is allowed. */
+    enum fw_scope scope;        /* Of the applies to come. */
 
     /* What is in the kernel, as far as this object put it there or read it
      * in an apply.  'tables' is NULL before the first. */

@@ -19,7 +19,9 @@ static set_change_func add_to_set, delete_from_set;
 static int change_group(struct firewall *, const struct sg_policy *,
                         const struct fw_member_change *, set_change_func *);
 static int look_ahead(struct firewall *, const struct sg_policy *,
-                      bool trust_nothing, struct prospect *, char **text);
+                      enum fw_scope, bool trust_nothing, struct prospect *,
+                      char **text);
+static bool is_fresh(const struct fw_ruleset *);
 static void clear_result(struct fw_result *);
 static void set_origins(struct fw_ruleset *actual,
                         const struct fw_ruleset *desired);
@@ -60,7 +62,8 @@ firewall_destroy(struct firewall *fw)
 
 /* Slots are found by the first apply, which reads the sets anyway. */
 int
-firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux)
+firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux,
+                 bool *fresh)
 {
     struct fw_ruleset *rs;
     char *text = NULL;
@@ -92,14 +95,43 @@ firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux)
         }
     }
     sset_destroy(&seen);
+    *fresh = is_fresh(rs);
     fw_ruleset_destroy(rs);
     return 0;
+}
+
+static bool
+is_fresh(const struct fw_ruleset *rs)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node, &rs->tables[f][FW_SECURITY].chains) {
+            enum fw_name_kind kind = fw_chain_kind(chain->name);
+
+            if (kind != FW_NAME_FOREIGN && kind != FW_NAME_UNKNOWN) {
+                return false;
+            }
+            for (size_t i = 0; i < chain->n_rules; i++) {
+                if (chain->rules[i].match & FW_M_COMMENT) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
 }
 
 void
 firewall_set_complete(struct firewall *fw)
 {
     fw->complete = true;
+}
+
+void
+firewall_set_scope(struct firewall *fw, enum fw_scope scope)
+{
+    fw->scope = scope;
 }
 
 bool
@@ -295,7 +327,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         return EAGAIN;
     }
 
-    error = look_ahead(fw, policy, false, &p, &text);
+    error = look_ahead(fw, policy, fw->scope, false, &p, &text);
     if (!error) {
         error = firewall_execute(fw, policy, &p, &text);
         fw->backend->class->end(fw->backend);
@@ -309,7 +341,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
     fw->failed = error != 0;
     if (error) {
         firewall_delete_leaving(fw);
-    } else {
+    } else if (fw->scope == FW_SCOPE_ALL) {
         fw->applied = policy->generation;
     }
     result->error = error;
@@ -321,7 +353,8 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
  * uninitialized; on failure neither. */
 static int
 look_ahead(struct firewall *fw, const struct sg_policy *policy,
-           bool trust_nothing, struct prospect *p, char **text)
+           enum fw_scope scope, bool trust_nothing, struct prospect *p,
+           char **text)
 {
     const struct prospect_args args = {
         .backend = fw->backend,
@@ -329,6 +362,7 @@ look_ahead(struct firewall *fw, const struct sg_policy *policy,
         .layout = &fw->layout,
         .slots = fw->slots,
         .sets = &fw->sets,
+        .scope = scope,
         .trust_nothing = trust_nothing,
     };
     int error = fw->backend->class->begin(fw->backend);
@@ -373,7 +407,7 @@ firewall_verify(struct firewall *fw, const struct sg_policy *policy,
 {
     struct prospect p;
     char *text = NULL;
-    int error = look_ahead(fw, policy, true, &p, &text);
+    int error = look_ahead(fw, policy, FW_SCOPE_ALL, true, &p, &text);
 
     if (error) {
         free(text);
@@ -407,7 +441,7 @@ firewall_dry_run(struct firewall *fw, const struct sg_policy *policy,
 {
     struct prospect p;
     char *text = NULL;
-    int error = look_ahead(fw, policy, true, &p, &text);
+    int error = look_ahead(fw, policy, FW_SCOPE_ALL, true, &p, &text);
 
     free(text);
     if (!error) {

@@ -42,15 +42,21 @@ struct firewall *firewall_create(struct fw_backend *,
 void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
 
 /* Reads the kernel for what outlives the agent: conntrack zones that our raw
- * rules give to bridges, slots of sets.  Calls 'zone' for each.  Call before
- * the first apply; EAGAIN: lock held, call again. */
+ * rules give to bridges.  Calls 'zone' for each.  '*fresh' is true if no
+ * security table has a chain or a hook of ours: nothing on this host has been
+ * filtered by us so far.  (Leaves of ours in raw do not matter: an agent may
+ * have ended after it gave the zones.)  Call before the first apply; EAGAIN:
+ * lock held, call again. */
 typedef void firewall_zone_cb(const char *bridge, uint16_t zone, void *aux);
-int firewall_recover(struct firewall *, firewall_zone_cb *, void *)
-    SG_MUST_USE;
+int firewall_recover(struct firewall *, firewall_zone_cb *, void *,
+                     bool *fresh) SG_MUST_USE;
 
 /* From now on writing (and sweeping) is allowed. */
 void firewall_set_complete(struct firewall *);
 bool firewall_is_complete(const struct firewall *);
+/* How far applies go from now on; at first FW_SCOPE_ALL.  An apply in scope
+ * ZONES brings no generation into force and leaves the lanes alone. */
+void firewall_set_scope(struct firewall *, enum fw_scope);
 
 /* Net change of the members of one group in this turn. */
 struct fw_member_change {

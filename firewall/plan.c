@@ -30,6 +30,9 @@
  * (The zone of a bridge that stays does not change; if it did, its flows would
  * begin anew.)
  *
+ * In scope ZONES a plan is its raw commits before security, of both families,
+ * and nothing else: flows that run already get to be known in their zones.
+ *
  * Families are independent: no packet belongs to both. */
 
 #include <config.h>
@@ -89,6 +92,17 @@ fw_plan_create(const struct fw_plan_args *args)
 {
     struct fw_plan *plan = xzalloc(sizeof *plan);
     struct fw_set_users users;
+
+    if (args->scope == FW_SCOPE_ZONES) {
+        for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+            struct fw_table raw;
+
+            fw_table_clone(&raw, &args->actual->tables[f][FW_RAW]);
+            plan_raw_early(plan, args, f, &raw);
+            fw_table_uninit(&raw);
+        }
+        return plan;
+    }
 
     fw_set_users_init(&users);
     if (args->work && fw_set_work_any(args->work)) {

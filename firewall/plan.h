@@ -109,7 +109,16 @@ void fw_set_wanted(const struct sg_policy *, const struct uuid *group,
 size_t fw_set_count(const struct sg_policy *, const struct uuid *group,
                     enum sg_family);
 
+/* How far a plan goes. */
+enum fw_scope {
+    FW_SCOPE_ALL,
+    /* Only what the raw tables lack, so that frames get their zone before
+     * anything is filtered.  Nothing is taken away, no set is touched. */
+    FW_SCOPE_ZONES,
+};
+
 struct fw_plan_args {
+    enum fw_scope scope;
     const struct fw_ruleset *actual, *desired;
     const struct sg_policy *policy;     /* Members of sets to be created. */
     const struct hmap *work;            /* "struct fw_set_work", or NULL. */
@@ -123,7 +132,8 @@ void fw_plan_destroy(struct fw_plan *);
 /* Invariants: phases ascend, sets are created before a commit names them and
  * destroyed after, no member is added before a rule goes that it must not meet
  * or deleted after one came, no edit touches a foreign rule or chain, every
- * edit's chain exists by then, and the tables end up as desired.
+ * edit's chain exists by then, and the tables end up as desired (in scope
+ * ZONES: only raw tables change).
  * NULL or a malloc'd sentence. */
 char *fw_plan_check(const struct fw_plan *, const struct fw_plan_args *)
     SG_MUST_USE;

@@ -130,6 +130,10 @@ try_step(struct trial *trial, const struct fw_step *step)
     struct fw_table *table;
     const char *error = NULL;
 
+    if (trial->args->scope == FW_SCOPE_ZONES
+        && (step->kind != FW_STEP_TABLE_COMMIT || step->table != FW_RAW)) {
+        return xasprintf("%s: out of scope", step_name(step->kind));
+    }
     switch (step->kind) {
     case FW_STEP_SET_CREATE:
         error = try_create(trial, &step->set);
@@ -330,8 +334,10 @@ check_result(struct trial *trial)
             const struct fw_table *table = trial->tables[f][t];
             struct fw_edits edits = FW_EDITS_INITIALIZER;
 
-            fw_table_diff(table, &args->desired->tables[f][t], args->sweep,
-                          &edits);
+            if (args->scope == FW_SCOPE_ALL) {
+                fw_table_diff(table, &args->desired->tables[f][t],
+                              args->sweep, &edits);
+            }
             size_t left = edits.n;
             fw_edits_uninit(&edits);
 

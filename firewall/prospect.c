@@ -45,6 +45,11 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
     }
 
     render(&ctx);
+    if (args->scope == FW_SCOPE_ZONES) {
+        /* Sets and rules are another apply's. */
+        note_strangers(&ctx);
+        return make_plan(&ctx);
+    }
     error = choose_slots(&ctx, &changed);
     if (error) {
         return error;
@@ -350,6 +355,7 @@ make_plan(const struct context *ctx)
 {
     struct prospect *p = ctx->p;
     const struct fw_plan_args args = {
+        .scope = ctx->args->scope,
         .actual = p->actual,
         .desired = p->desired,
         .policy = ctx->args->policy,

@@ -26,6 +26,7 @@ struct prospect_args {
                                          * not what it should be becomes
                                          * doubtful. */
     bool trust_nothing;                 /* Read every set. */
+    enum fw_scope scope;
 };
 
 struct prospect {

@@ -21,7 +21,7 @@ typedef bool good_func(const json_t *document);
 
 static show_func show_status, show_ports, show_groups, show_sets, show_rules;
 static show_func show_plan, show_resync, show_wait, show_metrics;
-static show_func show_version;
+static show_func show_enforce, show_version;
 static good_func status_is_good, is_done;
 
 /* What there is to know of a kind of document. */
@@ -39,6 +39,7 @@ static const struct kind kinds[] = {
     [OUTPUT_RULES] = { show_rules, NULL, "rules", "rule of a port" },
     [OUTPUT_PLAN] = { show_plan, NULL, NULL, NULL },
     [OUTPUT_RESYNC] = { show_resync, is_done, NULL, NULL },
+    [OUTPUT_ENFORCE] = { show_enforce, NULL, NULL, NULL },
     [OUTPUT_WAIT] = { show_wait, is_done, NULL, NULL },
     [OUTPUT_METRICS] = { show_metrics, NULL, NULL, NULL },
     [OUTPUT_VERSION] = { show_version, NULL, NULL, NULL },
@@ -522,6 +523,14 @@ show_resync(const json_t *d, const struct output_query *query OVS_UNUSED,
                   num(d, "differences") ? ", repaired" : "",
                   num(d, "generation"), num(d, "generation_before"),
                   num(d, "duration_ms"));
+}
+
+static void
+show_enforce(const json_t *d, const struct output_query *query OVS_UNUSED,
+             struct ds *out)
+{
+    put_value(out, "start", "%s", str(d, "start"));
+    put_reasons(out, get(d, "reasons"), "reasons");
 }
 
 static void

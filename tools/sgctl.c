@@ -108,6 +108,8 @@ static const struct command commands[] = {
       false, BIT(OPT_AGAINST), "sg/plan", OUTPUT_PLAN, run_plan },
     { "resync", "", "ask the controller for everything, compare, repair",
       false, 0, "sg/resync", OUTPUT_RESYNC, run_resync },
+    { "enforce", "", "at a first start: wait for no port, close the unknown",
+      false, 0, "sg/enforce", OUTPUT_ENFORCE, run_show },
     { "wait", "[--generation N]", "until in sync and in the kernel",
       false, BIT(OPT_GENERATION), "sg/wait", OUTPUT_WAIT, run_wait },
     { "metrics", "", "counters, as OpenMetrics text",

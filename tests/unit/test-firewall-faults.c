@@ -547,6 +547,7 @@ note_zone(const char *bridge, uint16_t zone, void *zones_)
 TEST(zones_are_recovered)
 {
     struct zones zones = { 0, 0 };
+    bool fresh = true;
     struct fwf f;
 
     fwf_start(&f, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 "
@@ -555,10 +556,46 @@ TEST(zones_are_recovered)
                   "zone=4712 mac=52:54:00:00:00:02\n");
     fwf_restart(&f);
     fw_backend_memory_fail(f.backend, FW_FAULT_BEGIN, 1, EAGAIN, false);
-    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones), EAGAIN);
-    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones), 0);
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), EAGAIN);
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(!fresh);
     CHECK_UEQ(zones.n, 2);
     CHECK_UEQ(zones.of_qbr1, 4711);
+    fwf_uninit(&f);
+}
+
+/* A host is fresh until a security table has something of ours: zones in raw
+ * do not count, a chain that lost its hook does. */
+TEST(a_fresh_host_is_told)
+{
+    struct zones zones = { 0, 0 };
+    struct fw_chain *forward;
+    bool fresh = false;
+    struct fwf f;
+
+    fwf_init(&f, POLICY);
+    fw_chain_append(fwf_chain(&f, FW_SECURITY, "FORWARD"),
+                    &(struct fw_rule) { .verdict = FW_DROP });
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(fresh);
+
+    firewall_set_complete(f.fw);
+    firewall_set_scope(f.fw, FW_SCOPE_ZONES);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    fresh = false;
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(fresh);
+    CHECK_UEQ(zones.of_qbr1, 1);
+
+    firewall_set_scope(f.fw, FW_SCOPE_ALL);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(!fresh);
+    forward = fwf_chain(&f, FW_SECURITY, "FORWARD");
+    fw_chain_clear(forward);
+    fresh = true;
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(!fresh);
     fwf_uninit(&f);
 }
 

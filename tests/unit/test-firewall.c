@@ -33,6 +33,82 @@ TEST(nothing_is_written_before_the_first_complete_answer)
     fwf_uninit(&f);
 }
 
+/* In scope ZONES the raw tables of both families change, and nothing else is
+ * there: no set, no rule, no generation in force.  Then the rest comes. */
+TEST(zones_come_before_the_rules)
+{
+    struct fwf f;
+
+    fwf_init(&f, POLICY);
+    firewall_set_complete(f.fw);
+    firewall_set_scope(f.fw, FW_SCOPE_ZONES);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK_UEQ(firewall_result(f.fw)->n_commits, i ? 0 : 2);
+        CHECK_UEQ(firewall_applied(f.fw), 0);
+        CHECK(!firewall_needs_apply(f.fw));
+    }
+    for (size_t family = 0; family < SG_N_FAMILIES; family++) {
+        const struct fw_table *tables
+            = fw_backend_memory_state(f.backend)->tables[family];
+
+        CHECK(fw_table_find(&tables[FW_RAW], "sg1-z-qbr1")
+              || fw_table_find(&tables[FW_RAW], "sg1-z")->n_rules);
+        CHECK_UEQ(hmap_count(&tables[FW_SECURITY].chains), 3);
+        CHECK_UEQ(fw_table_find(&tables[FW_SECURITY], "FORWARD")->n_rules,
+                  0);
+        CHECK_UEQ(fw_table_find(&tables[FW_FILTER], "FORWARD")->n_rules, 0);
+    }
+    CHECK_MEMBERS(&f, SET_A, "none");
+
+    /* The member lane has no set to write to. */
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.3", "10.0.0.2"), 0);
+    fwf_hold_group(&f);
+    firewall_note_applied(f.fw, &f.pt->policy);
+    CHECK_UEQ(firewall_applied(f.fw), 0);
+    CHECK_MEMBERS(&f, SET_A, "none");
+
+    firewall_set_scope(f.fw, FW_SCOPE_ALL);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_UEQ(firewall_result(f.fw)->n_commits, 4);
+    CHECK_UEQ(firewall_applied(f.fw), f.pt->policy.generation);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3");
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.4", NULL), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3 10.0.0.4");
+    fwf_uninit(&f);
+}
+
+/* An agent ended between zones and rules, and meanwhile a port went and
+ * another came: scope ZONES gives and does not take away. */
+TEST(zones_alone_take_nothing_away)
+{
+    static const char other[] =
+        "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 "
+        "mac=52:54:00:00:00:02 ip=10.0.0.2 group=g1\n" RULES MEMBERS;
+    struct fwf f;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    fwf_init(&f, POLICY);
+    firewall_set_complete(f.fw);
+    firewall_set_scope(f.fw, FW_SCOPE_ZONES);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    fwf_set_policy(&f, other);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    fw_table_format(&fw_backend_memory_state(f.backend)->tables[SG_IPV4]
+                    [FW_RAW], SG_IPV4, FW_RAW, &ds);
+    CHECK_CONTAINS(ds_cstr(&ds), "-i qbr1 -j CT --zone 1");
+    CHECK_CONTAINS(ds_cstr(&ds), "-i qbr2 -j CT --zone 2");
+
+    firewall_set_scope(f.fw, FW_SCOPE_ALL);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    ds_clear(&ds);
+    fw_table_format(&fw_backend_memory_state(f.backend)->tables[SG_IPV4]
+                    [FW_RAW], SG_IPV4, FW_RAW, &ds);
+    CHECK(!strstr(ds_cstr(&ds), "qbr1 "));
+    ds_destroy(&ds);
+    fwf_uninit(&f);
+}
+
 TEST(a_member_costs_one_write)
 {
     struct fwf f;

@@ -278,6 +278,8 @@ TEST(plan_resync_wait_metrics)
     CHECK_SHOW(WAIT, NULL,
                "{\"done\": false, \"generation\": 5, \"applied\": 4}", false,
                "not yet: generation 5, in the kernel 4\n");
+    CHECK_SHOW(ENFORCE, NULL, "{\"start\": \"zones\", \"reasons\": []}",
+               true, "start         zones\n");
     CHECK_SHOW(METRICS, NULL, "{\"text\": \"# TYPE a\\na 1\\n\"}", true,
                "# TYPE a\na 1\n");
 }

@@ -74,6 +74,8 @@ init(struct fixture *f, char *const *exceptions, size_t n)
         .sync = f->sync,
         .ovsdb_ok = true,
         .broker_problem = "login: refused",
+        .starting = "nobody has answered",
+        .starting_since = 900,
     };
 }
 
@@ -130,7 +132,7 @@ static void
 apply(struct fixture *f)
 {
     f->in.result = &f->result;
-    f->in.complete = true;
+    f->in.starting = NULL;
     f->in.applied = f->result.generation = f->in.policy->generation;
 }
 
@@ -206,8 +208,7 @@ TEST(the_life_of_a_port)
     set_local(&f);
     check_port(&f, "p1", "seen no_device since 1000 gen 0 closed");
     check_host(&f, "not ok\n"
-               "starting since 1000: no complete answer of a controller "
-               "since the start; the kernel is as it was found\n"
+               "starting since 900: nobody has answered\n"
                "broker_down since 1000: login: refused");
 
     f.now = 1100;
@@ -227,8 +228,7 @@ TEST(the_life_of_a_port)
     f.now = 1400;
     check_port(&f, "p1", "known not_applied since 1300 gen 0 closed");
     check_host(&f, "not ok\n"
-               "starting since 1000: no complete answer of a controller "
-               "since the start; the kernel is as it was found\n"
+               "starting since 900: nobody has answered\n"
                "not_in_sync since 1200: confirming: of 3 objects 0 unknown "
                "to the controller, 2 unconfirmed, 2 unbound");
 

@@ -44,7 +44,8 @@ update_status(struct fixture *f, const char *broker_problem)
         .sync = f->sync,
         .result = f->in.result,
         .applied = f->in.applied,
-        .complete = f->in.result != NULL,
+        .starting = f->in.result ? NULL : "a controller is to answer",
+        .starting_since = 1000,
         .ovsdb_ok = true,
         .broker_problem = broker_problem,
     };
@@ -73,7 +74,7 @@ init(struct fixture *f, const char *text)
         .now = 5000, .host = "h1", .boot = "b1", .version = "9.9",
         .store = f->store, .sync = f->sync, .ports = f->ps,
         .broker = &f->broker, .fw = &f->fw, .started = 1000,
-        .last_apply = LLONG_MIN, .lag_ms = -1,
+        .last_apply = LLONG_MIN, .lag_ms = -1, .start = "asking",
     };
     memset(&local, 0, sizeof local);
     local.id = policy_text_id("p1");
@@ -164,7 +165,9 @@ TEST(status_at_the_start)
     PATH(j, "state", "\"starting\"");
     PATH(j, "enforcing", "false");
     PATH(j, "in_sync", "false");
-    PATH(j, "reasons.0.code", "\"starting\"");
+    PATH(j, "start", "\"asking\"");
+    PATH(j, "reasons.0", "{\"code\":\"starting\",\"text\":\"a controller "
+         "is to answer\",\"since_ms\":4000}");
     PATH(j, "reasons.1", "{\"code\":\"broker_down\",\"text\":\"resolve: no "
          "such host\",\"since_ms\":0}");
     PATH(j, "epoch", "null");

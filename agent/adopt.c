@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The beginning of an agent's life: what the kernel still has of an earlier
+ * run, and when the new one may write.  The decisions are agent/start's. */
+
+#include <config.h>
+#include "agent/agent-private.h"
+
+#include <inttypes.h>
+
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(adopt);
+
+static void
+recover_zone(const char *bridge, uint16_t zone, void *a_)
+{
+    struct agent *a = a_;
+
+    if (!zone_alloc_restore(a->zones, bridge, zone)) {
+        VLOG_WARN("bridge %s: zone %"PRIu16" of an earlier run cannot be "
+                  "kept", bridge, zone);
+    }
+}
+
+void
+agent_recover(struct agent *a)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    int error;
+
+    if (a->recovered) {
+        return;
+    }
+    error = firewall_recover(a->firewall, recover_zone, a, &a->fresh);
+    if (!error) {
+        a->recovered = true;
+        a->found_ports = zone_alloc_n_used(a->zones) > 0;
+        VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use%s",
+                  zone_alloc_n_used(a->zones),
+                  a->fresh ? ", no rules of ours" : "");
+    } else {
+        VLOG_WARN_RL(&rl, "cannot read the kernel's tables (%s), trying "
+                     "again", ovs_strerror(error));
+    }
+}
+
+static void
+gather(struct agent *a, struct start_input *in, long long int now)
+{
+    struct sync_status status;
+    const struct sg_port *port;
+
+    sync_get_status(a->sync, now, &status);
+    *in = (struct start_input) {
+        .recovered = a->recovered,
+        .fresh = a->fresh,
+        .known_host = a->known_host,
+        .found_ports = a->found_ports,
+        .complete = status.complete,
+        .zones_applied = a->zones_applied,
+    };
+    HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
+        in->n_ports++;
+        if (port->state == SG_ABSENT) {
+            if (in->n_uncovered < START_MAX_NAMED) {
+                in->uncovered[in->n_uncovered] = port->id;
+            }
+            in->n_uncovered++;
+        }
+    }
+}
+
+/* Costs a look at every port, so not in each turn of a steady life. */
+void
+agent_run_start(struct agent *a, long long int now)
+{
+    struct start_input in;
+
+    if (start_is_enforcing(a->start)) {
+        return;
+    }
+    gather(a, &in, now);
+    if (!start_run(a->start, &in, now)) {
+        return;
+    }
+    if (start_is_enforcing(a->start)) {
+        VLOG_INFO("a controller has answered; enforcing");
+    } else {
+        VLOG_INFO("%s: %s", start_state_name(start_state(a->start)),
+                  start_reason(a->start));
+    }
+    if (start_may_write(a->start)) {
+        firewall_set_scope(a->firewall, start_is_enforcing(a->start)
+                                        ? FW_SCOPE_ALL : FW_SCOPE_ZONES);
+        firewall_set_complete(a->firewall);
+        pacer_now(a->pacer, now);
+    }
+}
+
+const char *
+agent_enforce(struct agent *a)
+{
+    const char *error = start_enforce(a->start);
+
+    if (!error) {
+        agent_run_start(a, time_msec());
+    }
+    return error;
+}
