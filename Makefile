@@ -175,6 +175,9 @@ TESTLIB_SRCS += tests/lib/policy-text.c
 TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/random_rule.c
+TESTLIB_SRCS += tests/lib/semantics-read.c
+TESTLIB_SRCS += tests/lib/semantics-text.c
+TESTLIB_SRCS += tests/lib/semantics.c
 TESTLIB_SRCS += tests/lib/test.c
 TESTLIB_SRCS += tests/lib/update-text.c
 
@@ -215,6 +218,7 @@ UNIT_TESTS += tests/unit/test-report.c
 UNIT_TESTS += tests/unit/test-ruleset.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
+UNIT_TESTS += tests/unit/test-semantics.c
 UNIT_TESTS += tests/unit/test-sequence.c
 UNIT_TESTS += tests/unit/test-start.c
 UNIT_TESTS += tests/unit/test-store.c
