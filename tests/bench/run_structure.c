@@ -39,18 +39,18 @@ cpu_of(clockid_t clock)
  * it costs next to nothing, and may do little.  What it has used until then is
  * left in '*used'. */
 static _Noreturn void
-become(const char *const argv[], int in, int out, volatile int64_t *used)
+become(char *const argv[], int in, int out, volatile int64_t *used)
 {
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
     *used = cpu_of(CLOCK_PROCESS_CPUTIME_ID);
-    execv(argv[0], CONST_CAST(char *const *, argv));
+    execv(argv[0], argv);
     _exit(127);
 }
 
 static pid_t
-spawn(const char *const argv[], const char *log, int64_t *used_)
+spawn(char *const argv[], const char *log, int64_t *used_)
 {
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -139,10 +139,10 @@ serve_until_still(struct bench *b, struct measurement *m)
 }
 
 void
-structure_start(struct bench *b, const char *program, const char *config,
-                const char *log)
+structure_start(struct bench *b, char *program, char *config, const char *log)
 {
-    const char *const argv[] = { program, "--config", config, NULL };
+    static char option[] = "--config";
+    char *const argv[] = { program, option, config, NULL };
     struct measurement m;
 
     /* A beacon would be taken for work. */

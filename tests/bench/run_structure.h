@@ -9,7 +9,7 @@
 
 /* Starts 'program' with configuration 'config', its output into 'log', and
  * waits until it enforces and has nothing more to do. */
-void structure_start(struct bench *, const char *program, const char *config,
+void structure_start(struct bench *, char *program, char *config,
                      const char *log);
 /* Ends what structure_start() started. */
 void structure_stop(struct bench *);
