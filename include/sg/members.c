@@ -115,6 +115,24 @@ sg_prefix_list_add(struct sg_prefix_list *list, const struct sg_prefix *p)
     list->p[list->n++] = *p;
 }
 
+/* Copies the entries of 'src' to the end of 'dst'. */
+void
+sg_prefix_list_append(struct sg_prefix_list *dst,
+                      const struct sg_prefix_list *src)
+{
+    size_t n = dst->n + src->n;
+
+    if (!src->n) {
+        return;
+    }
+    if (n > dst->allocated) {
+        dst->p = xrealloc(dst->p, n * sizeof *dst->p);
+        dst->allocated = n;
+    }
+    memcpy(&dst->p[dst->n], src->p, src->n * sizeof *src->p);
+    dst->n = n;
+}
+
 /* By sg_prefix_compare(); duplicates stay. */
 void
 sg_prefix_list_sort(struct sg_prefix_list *list)
@@ -123,6 +141,18 @@ sg_prefix_list_sort(struct sg_prefix_list *list)
     if (list->n > 1) {
         qsort(list->p, list->n, sizeof *list->p, compare_prefixes);
     }
+}
+
+/* By sg_prefix_compare(); duplicates may stand side by side. */
+bool
+sg_prefix_list_is_sorted(const struct sg_prefix_list *list)
+{
+    for (size_t i = 1; i < list->n; i++) {
+        if (sg_prefix_compare(&list->p[i - 1], &list->p[i]) > 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Appends to 'list'. */

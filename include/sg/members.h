@@ -46,7 +46,10 @@ struct sg_prefix_list {
 #define SG_PREFIX_LIST_INITIALIZER { NULL, 0, 0 }
 void sg_prefix_list_uninit(struct sg_prefix_list *);
 void sg_prefix_list_add(struct sg_prefix_list *, const struct sg_prefix *);
+void sg_prefix_list_append(struct sg_prefix_list *,
+                           const struct sg_prefix_list *);
 void sg_prefix_list_sort(struct sg_prefix_list *);
+bool sg_prefix_list_is_sorted(const struct sg_prefix_list *);
 /* All members of 'family' that are single addresses, in no order. */
 void sg_members_hosts(const struct sg_members *, enum sg_family,
                       struct sg_prefix_list *);

@@ -34,8 +34,6 @@ static void fill_members(const struct plan *, const struct change *,
                          struct sg_update *);
 static void fill_deleted(const struct change *, struct sg_update *);
 static struct publication *new_publication(struct plan *, enum sg_method);
-static void copy_list(struct sg_prefix_list *dst,
-                      const struct sg_prefix_list *src);
 
 /* The messages hold copies: they may have to wait while the state moves on,
  * and must say then what was true at their revision. */
@@ -215,8 +213,8 @@ fill_members(const struct plan *plan, const struct change *change,
     spec->group = change->id;
     spec->revision = change->revision;
     spec->prev = change->prev;
-    copy_list(&spec->added, &change->added);
-    copy_list(&spec->removed, &change->removed);
+    sg_prefix_list_append(&spec->added, &change->added);
+    sg_prefix_list_append(&spec->removed, &change->removed);
 }
 
 /* Room for a cast that is full; a group needs one entry. */
@@ -241,12 +239,4 @@ new_publication(struct plan *plan, enum sg_method method)
     ovs_list_push_back(plan->publications, &publication->node);
     plan->n++;
     return publication;
-}
-
-static void
-copy_list(struct sg_prefix_list *dst, const struct sg_prefix_list *src)
-{
-    for (size_t i = 0; i < src->n; i++) {
-        sg_prefix_list_add(dst, &src->p[i]);
-    }
 }

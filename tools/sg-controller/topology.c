@@ -38,7 +38,8 @@ static bool load_ports(struct load *, const struct reader_node *);
 static struct topology_group *new_group(struct load *,
                                         const struct reader_node *,
                                         const struct uuid *);
-static bool check_members(struct load *);
+static bool complete_members(struct load *);
+static void sort_members(struct topology_group *);
 
 /* Reads, checks and completes a topology.  See the header. */
 char *
@@ -97,6 +98,7 @@ topology_destroy(struct topology *topology)
     HMAP_FOR_EACH_POP (group, node, &topology->groups) {
         sg_rules_spec_uninit(&group->rules);
         sg_members_uninit(&group->members);
+        sg_prefix_list_uninit(&group->sorted);
         free(group);
     }
     hmap_destroy(&topology->groups);
@@ -134,16 +136,11 @@ void
 topology_group_members(const struct topology_group *group, int64_t revision,
                        struct sg_members_spec *spec)
 {
-    const struct sg_member *member;
-
     memset(spec, 0, sizeof *spec);
     spec->group = group->id;
     spec->revision = revision;
     spec->whole = true;
-    SG_MEMBERS_FOR_EACH (member, &group->members) {
-        sg_prefix_list_add(&spec->added, &member->prefix);
-    }
-    sg_prefix_list_sort(&spec->added);
+    sg_prefix_list_append(&spec->added, &group->sorted);
 }
 
 void
@@ -187,7 +184,7 @@ load_root(struct load *load)
              || load_address_groups(load, v[ADDRESS_GROUPS]))
             && load_groups(load, v[GROUPS])
             && load_ports(load, v[PORTS])
-            && check_members(load));
+            && complete_members(load));
 }
 
 static bool
@@ -369,11 +366,12 @@ new_group(struct load *load, const struct reader_node *node,
     return group;
 }
 
-/* Derives the members and holds them against the limit of the wire. */
+/* Derives the members, holds them against the limit of the wire and sorts
+ * them. */
 static bool
-check_members(struct load *load)
+complete_members(struct load *load)
 {
-    const struct topology_group *group;
+    struct topology_group *group;
 
     membership_derive(load->topology);
     HMAP_FOR_EACH (group, node, &load->topology->groups) {
@@ -386,6 +384,18 @@ check_members(struct load *load)
                                UUID_ARGS(&group->id), n,
                                load->limits->members);
         }
+        sort_members(group);
     }
     return true;
+}
+
+static void
+sort_members(struct topology_group *group)
+{
+    const struct sg_member *member;
+
+    SG_MEMBERS_FOR_EACH (member, &group->members) {
+        sg_prefix_list_add(&group->sorted, &member->prefix);
+    }
+    sg_prefix_list_sort(&group->sorted);
 }

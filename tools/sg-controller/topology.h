@@ -37,6 +37,7 @@ struct topology_group {
     bool is_address_group;
     struct sg_rules_spec rules; /* Empty for an address group; revision 0. */
     struct sg_members members;
+    struct sg_prefix_list sorted;       /* The members as they travel. */
 };
 
 struct topology {
@@ -58,8 +59,9 @@ const struct topology_port *topology_port(const struct topology *,
 const struct topology_group *topology_group(const struct topology *,
                                             const struct uuid *);
 
-/* The whole member list of a group as it travels, sorted.  Fills in 'spec',
- * which the caller uninitialises. */
+/* The whole member list of a group as it travels, sorted; that was done when
+ * the topology was read, so an answer costs a copy.  Fills in 'spec', which
+ * the caller uninitialises. */
 void topology_group_members(const struct topology_group *, int64_t revision,
                             struct sg_members_spec *spec);
 
