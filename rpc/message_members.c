@@ -9,12 +9,8 @@
 #include "rpc/message_json.h"
 
 #include <inttypes.h>
-#include <string.h>
-
+#include "rpc/address_range.h"
 #include "util.h"
-
-/* Longest text of an address, with the final NUL (INET6_ADDRSTRLEN). */
-#define ADDRESS_STRLEN 46
 
 enum {
     MEMBERS_GROUP, MEMBERS_REVISION, MEMBERS_PREV, MEMBERS_ADDED,
@@ -37,11 +33,6 @@ static char *read_member_array(const struct msg_object *, int field,
                                struct sg_prefix_list *);
 static char *read_whole_array(const struct msg_object *, int field,
                               struct sg_prefix_list *);
-static const char *parse_range(const char *text, struct sg_prefix *first,
-                               uint64_t *length);
-static uint64_t range_length(const struct sg_prefix *first,
-                             const struct sg_prefix *last);
-static void next_address(struct sg_prefix *);
 static bool lists_intersect(struct sg_prefix_list *, struct sg_prefix_list *);
 
 /* On success the caller owns what '*membersp' points to.  A whole list may
@@ -176,11 +167,14 @@ read_whole_array(const struct msg_object *object, int field,
         if (!text) {
             return msg_error(&at, "not a string");
         } else if (!sg_prefix_from_string(text, &p)) {
-            const char *reason = parse_range(text, &p, &length);
+            struct address_range range;
+            const char *reason = address_range_from_string(text, &range);
 
             if (reason) {
                 return msg_error_value(&at, text, reason);
             }
+            p = range.first;
+            length = address_range_length(&range);
         }
         if (length > limit - list->n) {
             return msg_error(&at, "more than %"PRIuSIZE" members", limit);
@@ -192,64 +186,10 @@ read_whole_array(const struct msg_object *object, int field,
             if (!--length) {
                 break;
             }
-            next_address(&p);
+            address_next(&p);
         }
     }
     return NULL;
-}
-
-/* "FIRST-LAST", two addresses of one family.  Returns NULL or a reason. */
-static const char *
-parse_range(const char *text, struct sg_prefix *first, uint64_t *length)
-{
-    const char *dash = strchr(text, '-');
-    char copy[ADDRESS_STRLEN];
-    struct sg_prefix a, b;
-
-    if (!dash || (size_t) (dash - text) >= sizeof copy) {
-        return "is not an address, a prefix or a range";
-    }
-    memcpy(copy, text, dash - text);
-    copy[dash - text] = '\0';
-    if (!sg_address_from_string(copy, &a)
-        || !sg_address_from_string(dash + 1, &b)) {
-        return "is not an address, a prefix or a range";
-    } else if (a.family != b.family || sg_prefix_compare(&a, &b) > 0) {
-        return "is not a range from a lower to a higher address";
-    }
-    *first = a;
-    *length = range_length(&a, &b);
-    return NULL;
-}
-
-/* How many addresses from 'first' to 'last', both included; UINT64_MAX stands
- * for all that is too much to count. */
-static uint64_t
-range_length(const struct sg_prefix *first, const struct sg_prefix *last)
-{
-    size_t n_bytes = sg_family_bits(first->family) / 8;
-    uint64_t difference = 0;
-
-    /* Subtracts from the high end: what the leading bytes differ by counts
-     * 256 times in the next place.  Never below zero, as last >= first. */
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (difference > UINT32_MAX) {
-            return UINT64_MAX;
-        }
-        difference = (difference << 8) + last->addr[i] - first->addr[i];
-    }
-    return difference + 1;
-}
-
-/* Adds one, in network byte order. */
-static void
-next_address(struct sg_prefix *p)
-{
-    for (size_t i = sg_family_bits(p->family) / 8; i-- > 0; ) {
-        if (++p->addr[i]) {
-            break;
-        }
-    }
 }
 
 /* Sorts both lists if it must look. */

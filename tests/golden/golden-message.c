@@ -169,6 +169,34 @@ put_update(struct ds *ds, const struct sg_update *update)
     }
 }
 
+/* Whole lists are encoded sorted. */
+static void
+sort_members(struct sg_update *update)
+{
+    for (size_t i = 0; i < update->n_members; i++) {
+        if (update->members[i].whole) {
+            sg_prefix_list_sort(&update->members[i].added);
+        }
+    }
+}
+
+/* How a whole list is written, escapes and all. */
+static void
+print_whole_lists(const char *body)
+{
+    static const char key[] = "\\\"members\\\":[";
+
+    while ((body = strstr(body, key)) != NULL) {
+        const char *end = strchr(body, ']');
+
+        if (!end) {
+            return;
+        }
+        printf("wire %.*s\n", (int) (end + 1 - body), body);
+        body = end;
+    }
+}
+
 /* What was left out is not encoded again. */
 static void
 forget_refused(struct sg_update *update)
@@ -218,10 +246,12 @@ print_round_trip(struct sg_update *update)
     char *body, *error;
 
     forget_refused(update);
+    sort_members(update);
     put_update(&before, update);
     body = (update->method == SG_METHOD_SYNC
             ? rpc_encode_sync_reply(update, ID, ID, &len)
             : rpc_encode_update(update, ID, &len));
+    print_whole_lists(body);
     error = decode(body, len, &again);
     if (error) {
         printf("round trip: refused: %s\n%s\n", error, body);

@@ -407,13 +407,13 @@ TEST(a_page_or_an_answer_too_large_is_refused)
     CHECK_SYNC(&f, &request, "ValueError: there is no other page");
 
     dispatcher_destroy(f.dispatcher);
-    f.limits.body = 1000;
+    f.limits.body = 900;
     f.dispatcher = dispatcher_create(&f.limits);
     rpc_limits_default(&f.limits);
     request = request_of(&epoch);
     add_port(&request, P1);
     char *text = sync_text(&f, &request);
-    CHECK_CONTAINS(text, "more than the limit of 1000");
+    CHECK_CONTAINS(text, "more than the limit of 900");
     CHECK_EQ(f.result, DISPATCH_REFUSED);
     CHECK_UEQ(interest_count(f.interest), 0);
     free(text);

@@ -168,9 +168,13 @@ random_members(uint64_t *seed, bool whole, struct sg_members_spec *members)
     members->group = random_id(seed);
     members->revision = 2 + test_random(seed) % 1000;
     members->whole = whole;
+    /* Different ones: a list is encoded as a set. */
     for (int n = test_random(seed) % 4; n > 0; n--) {
-        struct sg_prefix p = random_prefix(seed, false);
+        struct sg_prefix p;
 
+        do {
+            p = random_prefix(seed, false);
+        } while (!p.plen && n > 1);
         if (p.plen) {
             p.addr[0] = 40 + n;
         }

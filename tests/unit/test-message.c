@@ -695,22 +695,22 @@ TEST(looks_like_oslo)
     update.seq = 6;
     char *body = rpc_encode_update(&update, UNIQUE, &len);
     CHECK_STR(body,
-              "{\"oslo.version\": \"2.0\", \"oslo.message\": "
-              "\"{\\\"method\\\": \\\"beacon\\\", \\\"args\\\": "
-              "{\\\"epoch\\\": \\\""EPOCH"\\\", \\\"sent\\\": 5, "
-              "\\\"seq\\\": 6, \\\"changed\\\": {}, \\\"more\\\": false}, "
-              "\\\"version\\\": \\\"1.0\\\", "
-              "\\\"_unique_id\\\": \\\""UNIQUE"\\\"}\"}");
+              "{\"oslo.version\":\"2.0\",\"oslo.message\":"
+              "\"{\\\"method\\\":\\\"beacon\\\",\\\"args\\\":"
+              "{\\\"epoch\\\":\\\""EPOCH"\\\",\\\"sent\\\":5,"
+              "\\\"seq\\\":6,\\\"changed\\\":{},\\\"more\\\":false},"
+              "\\\"version\\\":\\\"1.0\\\","
+              "\\\"_unique_id\\\":\\\""UNIQUE"\\\"}\"}");
     free(body);
 
     body = rpc_encode_sync_reply(&update, MSG_ID, UNIQUE, &len);
     CHECK_STR(body,
-              "{\"oslo.version\": \"2.0\", \"oslo.message\": "
-              "\"{\\\"result\\\": {\\\"epoch\\\": \\\""EPOCH"\\\", "
-              "\\\"sent\\\": 5, \\\"objects\\\": [], \\\"next\\\": null}, "
-              "\\\"failure\\\": null, \\\"ending\\\": true, "
-              "\\\"_msg_id\\\": \\\""MSG_ID"\\\", "
-              "\\\"_unique_id\\\": \\\""UNIQUE"\\\"}\"}");
+              "{\"oslo.version\":\"2.0\",\"oslo.message\":"
+              "\"{\\\"result\\\":{\\\"epoch\\\":\\\""EPOCH"\\\","
+              "\\\"sent\\\":5,\\\"objects\\\":[],\\\"next\\\":null},"
+              "\\\"failure\\\":null,\\\"ending\\\":true,"
+              "\\\"_msg_id\\\":\\\""MSG_ID"\\\","
+              "\\\"_unique_id\\\":\\\""UNIQUE"\\\"}\"}");
     free(body);
 }
 
@@ -722,7 +722,7 @@ TEST(failure_reply)
                                     "oslo_messaging.rpc.dispatcher",
                                     "no \"such\" method: \xc3\xbc", &len);
 
-    CHECK_CONTAINS(body, "\\\\\\\"tb\\\\\\\": []");
+    CHECK_CONTAINS(body, "\\\\\\\"tb\\\\\\\":[]");
     for (const char *p = body; *p; p++) {
         CHECK(*p >= 0x20 && *p < 0x7f);
     }
