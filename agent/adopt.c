@@ -15,13 +15,15 @@
 VLOG_DEFINE_THIS_MODULE(adopt);
 
 static void
-recover_zone(const char *bridge, uint16_t zone, void *a_)
+recover_zone(const struct fw_zone_rule *rule, void *a_)
 {
     struct agent *a = a_;
 
-    if (!zone_alloc_restore(a->zones, bridge, zone)) {
+    if (!rule->ours) {
+        plugs_claim_zone(a->plugs, rule->device, rule->zone);
+    } else if (!zone_alloc_restore(a->zones, rule->device, rule->zone)) {
         VLOG_WARN("bridge %s: zone %"PRIu16" of an earlier run cannot be "
-                  "kept", bridge, zone);
+                  "kept", rule->device, rule->zone);
     }
 }
 

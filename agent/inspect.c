@@ -94,6 +94,9 @@ gather(struct agent *a, struct inputs *i)
         .unknown_devices = i->unknown,
         .n_unknown_devices = plugs.n_unknown_listed,
         .unknown_devices_total = plugs.n_unknown_devices,
+        .zone_problems = plugs.zone_problems,
+        .n_zone_problems = plugs.n_zone_problems_listed,
+        .zone_problems_total = plugs.n_zone_problems,
     };
     for (size_t n = 0; n < i->in.n_unknown_devices; n++) {
         i->unknown[n] = plugs.unknown_devices[n];

@@ -10,13 +10,18 @@
 #include "agent/plug.h"
 #include "agent/port_watch.h"
 #include "agent/zone_alloc.h"
+#include "agent/zone_claims.h"
+#include "openvswitch/vlog.h"
 #include "sset.h"
 #include "util.h"
 #include "uuid.h"
 
+VLOG_DEFINE_THIS_MODULE(plugs);
+
 struct plugs {
     const struct config *config;        /* NULL: the list is fixed. */
     struct zone_alloc *zones;
+    struct zone_claims *claims;
     struct port_watch *port_watch;
     struct link_watch *link_watch;
 
@@ -25,6 +30,8 @@ struct plugs {
     size_t n_duplicate_rows;
     char unknown_devices[PLUGS_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
     size_t n_unknown_devices;   /* All of them. */
+    char *zone_problems[PLUGS_MAX_ZONE_PROBLEMS];
+    size_t n_zone_problems;     /* All of them. */
 };
 
 struct plugs *
@@ -34,6 +41,7 @@ plugs_create(const struct config *config, struct zone_alloc *zones)
 
     p->config = config;
     p->zones = zones;
+    p->claims = zone_claims_create(zones);
     p->port_watch = port_watch_create(config->ovsdb,
                                       config->integration_bridge);
     p->link_watch = link_watch_create();
@@ -47,9 +55,20 @@ plugs_create_fixed(const struct local_port *ports, size_t n,
     struct plugs *p = xzalloc(sizeof *p);
 
     p->zones = zones;
+    p->claims = zone_claims_create(zones);
     p->local = xmemdup(ports, n * sizeof *ports);
     p->n_local = n;
     return p;
+}
+
+static void
+forget_zone_problems(struct plugs *p)
+{
+    for (size_t i = 0; i < MIN(p->n_zone_problems,
+                               PLUGS_MAX_ZONE_PROBLEMS); i++) {
+        free(p->zone_problems[i]);
+    }
+    p->n_zone_problems = 0;
 }
 
 void
@@ -58,9 +77,17 @@ plugs_destroy(struct plugs *p)
     if (p) {
         link_watch_destroy(p->link_watch);
         port_watch_destroy(p->port_watch);
+        zone_claims_destroy(p->claims);
+        forget_zone_problems(p);
         free(p->local);
         free(p);
     }
+}
+
+void
+plugs_claim_zone(struct plugs *p, const char *device, uint16_t zone)
+{
+    zone_claims_add(p->claims, device, zone);
 }
 
 bool
@@ -132,21 +159,56 @@ resolve_local(struct plugs *p, const struct plug_names *names)
     }
 }
 
+/* Takes ownership of 'text'. */
+static void
+add_zone_problem(struct plugs *p, char *text)
+{
+    if (p->n_zone_problems < PLUGS_MAX_ZONE_PROBLEMS) {
+        p->zone_problems[p->n_zone_problems] = text;
+    } else {
+        free(text);
+    }
+    p->n_zone_problems++;
+}
+
+/* First what is there stays and what is gone goes, then others' rules have
+ * their say, and the rest gets what is free. */
 static void
 give_zones(struct plugs *p)
 {
     struct sset bridges = SSET_INITIALIZER(&bridges);
+    size_t n_before = p->n_zone_problems;
 
     for (size_t i = 0; i < p->n_local; i++) {
-        struct sg_binding *b = &p->local[i].binding;
-
-        if (b->plug == SG_PLUG_HYBRID) {
-            sset_add(&bridges, b->bridge);
-            b->zone = zone_alloc_get(p->zones, b->bridge);
+        if (p->local[i].binding.plug == SG_PLUG_HYBRID) {
+            sset_add(&bridges, p->local[i].binding.bridge);
         }
     }
     zone_alloc_retain(p->zones, &bridges);
     sset_destroy(&bridges);
+
+    for (size_t i = 0; i < p->n_local; i++) {
+        if (p->local[i].binding.plug == SG_PLUG_HYBRID) {
+            zone_claims_take_over(p->claims, &p->local[i].binding);
+        }
+    }
+    forget_zone_problems(p);
+    for (size_t i = 0; i < p->n_local; i++) {
+        struct sg_binding *b = &p->local[i].binding;
+
+        if (b->plug == SG_PLUG_HYBRID) {
+            b->zone = zone_alloc_get(p->zones, b->bridge);
+            char *problem = zone_claims_check(p->claims, b);
+            if (problem) {
+                add_zone_problem(p, problem);
+            }
+        }
+    }
+    if (p->n_zone_problems > n_before) {
+        VLOG_WARN("zones of %"PRIuSIZE" bridges are disputed: %s%s",
+                  p->n_zone_problems, p->zone_problems[0],
+                  p->n_zone_problems > 1 ? "; ..." : "");
+    }
 }
 
 static void
@@ -197,6 +259,10 @@ plugs_get_status(const struct plugs *p, struct plugs_status *status)
         .n_unknown_listed = MIN(p->n_unknown_devices,
                                 PLUGS_MAX_UNKNOWN_DEVICES),
         .n_unknown_devices = p->n_unknown_devices,
+        .zone_problems = p->zone_problems,
+        .n_zone_problems_listed = MIN(p->n_zone_problems,
+                                      PLUGS_MAX_ZONE_PROBLEMS),
+        .n_zone_problems = p->n_zone_problems,
     };
     if (p->config) {
         status->connected = port_watch_connected(p->port_watch);

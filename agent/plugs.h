@@ -12,6 +12,8 @@
 
 /* Unknown devices that are listed by name. */
 #define PLUGS_MAX_UNKNOWN_DEVICES 32
+/* Contradictions about zones that are shown. */
+#define PLUGS_MAX_ZONE_PROBLEMS 8
 
 struct config;
 struct plugs;
@@ -23,6 +25,10 @@ struct plugs *plugs_create(const struct config *, struct zone_alloc *zones);
 struct plugs *plugs_create_fixed(const struct local_port *, size_t n,
                                  struct zone_alloc *zones);
 void plugs_destroy(struct plugs *);
+
+/* A rule of another program gives 'zone' to 'device' (see
+ * agent/zone_claims.h).  To be said before the first plugs_resolve(). */
+void plugs_claim_zone(struct plugs *, const char *device, uint16_t zone);
 
 /* Takes what is new.  Returns true if plugs_resolve() is to be called. */
 bool plugs_run(struct plugs *, long long int now);
@@ -43,6 +49,10 @@ struct plugs_status {
     size_t n_duplicate_rows;    /* Plugged rows that lost to another. */
     const char (*unknown_devices)[SG_DEVICE_LEN];       /* Borrowed. */
     size_t n_unknown_listed, n_unknown_devices;
+    /* Sentences; borrowed.  Bridges that have another zone than, or not the
+     * only zone that, other programs give to them. */
+    char *const *zone_problems;
+    size_t n_zone_problems_listed, n_zone_problems;
 };
 void plugs_get_status(const struct plugs *, struct plugs_status *);
 

@@ -325,6 +325,13 @@ host_warnings(const struct report_input *in)
                     ? " ..." : "");
         ds_destroy(&s);
     }
+    for (size_t i = 0; i < in->n_zone_problems; i++) {
+        add_warning(array, "zones", "%s", in->zone_problems[i]);
+    }
+    if (in->zone_problems_total > in->n_zone_problems) {
+        add_warning(array, "zones", "%"PRIuSIZE" more bridges have disputed "
+                    "zones", in->zone_problems_total - in->n_zone_problems);
+    }
     if (in->broker->blocked) {
         add_warning(array, "broker_blocked", "%s", "the broker takes no "
                     "messages at present (connection.blocked)");

@@ -44,6 +44,9 @@ struct report_input {
     const char *const *unknown_devices; /* Closed; on bridges of ours. */
     size_t n_unknown_devices;           /* Listed. */
     size_t unknown_devices_total;
+    char *const *zone_problems;         /* Sentences. */
+    size_t n_zone_problems;             /* Listed. */
+    size_t zone_problems_total;
 };
 
 char *report_status(const struct report_input *);

@@ -15,10 +15,11 @@
 /* A zone and the bridge that has it or had it last. */
 struct zone {
     struct hmap_node node;      /* In 'by_bridge', if 'bridge' is set. */
-    struct ovs_list free_node;  /* In 'free', if !used and in the range. */
+    struct ovs_list free_node;  /* In 'free', if is_free(). */
     char *bridge;               /* NULL: never given to a bridge. */
     uint16_t number;
     bool used;
+    bool reserved;              /* In the range only. */
 };
 
 struct zone_alloc {
@@ -34,6 +35,7 @@ struct zone_alloc {
 static struct zone *find(const struct zone_alloc *, const char *bridge);
 static struct zone *find_number(const struct zone_alloc *, uint16_t);
 static bool in_range(const struct zone_alloc *, uint16_t);
+static bool is_free(const struct zone_alloc *, const struct zone *);
 static void take(struct zone_alloc *, struct zone *, const char *bridge);
 static void give_back(struct zone_alloc *, struct zone *);
 static void forget_bridge(struct zone_alloc *, struct zone *);
@@ -98,6 +100,20 @@ zone_alloc_restore(struct zone_alloc *za, const char *bridge, uint16_t number)
     }
     take(za, z, bridge);
     return true;
+}
+
+void
+zone_alloc_reserve(struct zone_alloc *za, uint16_t number)
+{
+    struct zone *z = in_range(za, number) ? find_number(za, number) : NULL;
+
+    if (z && !z->reserved) {
+        if (is_free(za, z)) {
+            ovs_list_remove(&z->free_node);
+            za->n_free--;
+        }
+        z->reserved = true;
+    }
 }
 
 uint16_t
@@ -207,6 +223,13 @@ in_range(const struct zone_alloc *za, uint16_t number)
     return number >= za->min && number <= za->max;
 }
 
+/* May zone_alloc_get() hand it out? */
+static bool
+is_free(const struct zone_alloc *za, const struct zone *z)
+{
+    return in_range(za, z->number) && !z->used && !z->reserved;
+}
+
 static void
 take(struct zone_alloc *za, struct zone *z, const char *bridge)
 {
@@ -215,7 +238,7 @@ take(struct zone_alloc *za, struct zone *z, const char *bridge)
     if (old && old != z) {
         forget_bridge(za, old);
     }
-    if (in_range(za, z->number)) {
+    if (is_free(za, z)) {
         ovs_list_remove(&z->free_node);
         za->n_free--;
     }
@@ -233,10 +256,10 @@ give_back(struct zone_alloc *za, struct zone *z)
 {
     z->used = false;
     za->n_used--;
-    if (in_range(za, z->number)) {
+    if (is_free(za, z)) {
         ovs_list_push_back(&za->free, &z->free_node);
         za->n_free++;
-    } else {
+    } else if (!in_range(za, z->number)) {
         forget_bridge(za, z);
         free(z);
     }

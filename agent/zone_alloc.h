@@ -10,7 +10,9 @@
  * expire.  A bridge that comes back before that gets its old zone again.
  *
  * A zone outside of the range (another tool's rule gave it to the bridge) can
- * be restored and is kept while the bridge is there. */
+ * be restored and is kept while the bridge is there.  One that is reserved
+ * (another tool's rule gives it to something) is given to no bridge unless it
+ * is restored for it. */
 
 #include "sg/types.h"
 
@@ -25,6 +27,8 @@ void zone_alloc_destroy(struct zone_alloc *);
  * zone belongs to another bridge, or the bridge has another one. */
 bool zone_alloc_restore(struct zone_alloc *, const char *bridge,
                         uint16_t zone);
+/* From now on zone_alloc_get() does not hand out 'zone', if it is free. */
+void zone_alloc_reserve(struct zone_alloc *, uint16_t zone);
 /* The zone of 'bridge', allocated if need be; 0 if none is left. */
 uint16_t zone_alloc_get(struct zone_alloc *, const char *bridge);
 /* The zone of 'bridge', or 0. */

@@ -22,8 +22,10 @@
  * Tables.  begin() takes the table lock without waiting (EAGAIN); read() and
  * commit() only between begin() and end().  commit() works on what read()
  * read: read() must come first for that family and table, and a commit
- * consumes it.  end() releases everything.  Rules that an edit does not touch
- * keep their counters.
+ * consumes it.  zone_rules() looks at the raw table by itself, also between
+ * begin() and end(), and at all its chains, whoever made them and whether or
+ * not a packet can get there.  end() releases everything.  Rules that an edit
+ * does not touch keep their counters.
  *
  * Sets.  add/del take any number of members of one set and treat "already
  * there" / "not there" as success; '*n_done' (if not NULL) says how many
@@ -31,6 +33,19 @@
 
 #include "firewall/plan.h"
 #include "firewall/ruleset.h"
+
+/* A rule of a raw table that gives frames a conntrack zone.  Zones that are
+ * computed (of a mark) are not among them. */
+struct fw_zone_rule {
+    enum sg_family family;
+    bool ours;                  /* In a chain of ours. */
+    /* The device that is the only condition, whether the rule calls it the
+     * incoming one or the bridge's port; "" if the rule has none, another
+     * or one more. */
+    char device[SG_DEVICE_LEN];
+    uint16_t zone;              /* Not 0. */
+};
+typedef void fw_zone_cb(const struct fw_zone_rule *, void *aux);
 
 struct fw_backend {
     const struct fw_backend_class *class;
@@ -49,6 +64,8 @@ struct fw_backend_class {
                 struct fw_table *table);
     int (*commit)(struct fw_backend *, enum sg_family, enum fw_table_id,
                   const struct fw_edit *, size_t n);
+    int (*zone_rules)(struct fw_backend *, enum sg_family, fw_zone_cb *,
+                      void *aux);
     void (*end)(struct fw_backend *);
 
     /* Headers of all sets with our prefix into 'rs->sets'. */

@@ -287,6 +287,49 @@ memory_read(struct fw_backend *up, enum sg_family family,
     return 0;
 }
 
+static void
+report_zone(const struct fw_chain *chain, const struct fw_rule *r,
+            enum sg_family family, fw_zone_cb *cb, void *aux)
+{
+    enum fw_name_kind kind = fw_chain_kind(chain->name);
+    uint32_t conditions = r->match & ~(uint32_t) FW_M_COMMENT;
+    const char *device = (conditions == FW_M_IN ? r->in
+                          : conditions == FW_M_PHYSDEV_IN ? r->physdev_in
+                          : "");
+    struct fw_zone_rule found = {
+        .family = family,
+        .ours = kind != FW_NAME_FOREIGN && kind != FW_NAME_UNKNOWN,
+        .zone = r->zone,
+    };
+
+    if (r->verdict == FW_ZONE && r->zone) {
+        if (!strchr(device, '+')) {
+            ovs_strlcpy(found.device, device, sizeof found.device);
+        }
+        cb(&found, aux);
+    }
+}
+
+static int
+memory_zone_rules(struct fw_backend *up, enum sg_family family,
+                  fw_zone_cb *cb, void *aux)
+{
+    struct backend_memory *b = memory_cast(up);
+    int error = fault(b, FW_FAULT_READ, fw_table_name(FW_RAW));
+    const struct fw_chain *chain;
+
+    ovs_assert(b->locked);
+    if (error) {
+        return error;
+    }
+    HMAP_FOR_EACH (chain, node, &b->state->tables[family][FW_RAW].chains) {
+        for (size_t i = 0; i < chain->n_rules; i++) {
+            report_zone(chain, &chain->rules[i], family, cb, aux);
+        }
+    }
+    return 0;
+}
+
 /* Jumps from rules in built-in chains that are not our hooks. */
 static void
 count_foreign_jumps(struct fw_table *table)
@@ -723,6 +766,7 @@ static const struct fw_backend_class memory_class = {
     .begin = memory_begin,
     .read = memory_read,
     .commit = memory_commit,
+    .zone_rules = memory_zone_rules,
     .end = memory_end,
     .list_sets = memory_list_sets,
     .set_members = memory_set_members,

@@ -62,10 +62,10 @@ firewall_destroy(struct firewall *fw)
 
 /* Slots are found by the first apply, which reads the sets anyway. */
 int
-firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux,
+firewall_recover(struct firewall *fw, fw_zone_cb *zone, void *aux,
                  bool *fresh)
 {
-    struct fw_ruleset *rs;
+    struct fw_ruleset *rs = NULL;
     char *text = NULL;
     int error = fw->backend->class->begin(fw->backend);
 
@@ -74,30 +74,16 @@ firewall_recover(struct firewall *fw, firewall_zone_cb *zone, void *aux,
         return error;
     }
     error = fw_read_all(fw->backend, &rs, &text);
+    for (size_t f = 0; !error && f < SG_N_FAMILIES; f++) {
+        error = fw->backend->class->zone_rules(fw->backend, f, zone, aux);
+    }
     fw->backend->class->end(fw->backend);
     free(text);
-    if (error) {
-        return error;
+    if (!error) {
+        *fresh = is_fresh(rs);
     }
-
-    struct sset seen = SSET_INITIALIZER(&seen);
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        const struct fw_chain *chain;
-
-        HMAP_FOR_EACH (chain, node, &rs->tables[f][FW_RAW].chains) {
-            for (size_t i = 0; !chain->builtin && i < chain->n_rules; i++) {
-                const struct fw_rule *rule = &chain->rules[i];
-                if (rule->match == FW_M_IN && rule->verdict == FW_ZONE
-                    && sset_add(&seen, rule->in)) {
-                    zone(rule->in, rule->zone, aux);
-                }
-            }
-        }
-    }
-    sset_destroy(&seen);
-    *fresh = is_fresh(rs);
     fw_ruleset_destroy(rs);
-    return 0;
+    return error;
 }
 
 static bool

@@ -41,14 +41,14 @@ struct firewall *firewall_create(struct fw_backend *,
                                  const struct fw_layout *, uint32_t tag);
 void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
 
-/* Reads the kernel for what outlives the agent: conntrack zones that our raw
- * rules give to bridges.  Calls 'zone' for each.  '*fresh' is true if no
- * security table has a chain or a hook of ours: nothing on this host has been
- * filtered by us so far.  (Leaves of ours in raw do not matter: an agent may
- * have ended after it gave the zones.)  Call before the first apply; EAGAIN:
- * lock held, call again. */
-typedef void firewall_zone_cb(const char *bridge, uint16_t zone, void *aux);
-int firewall_recover(struct firewall *, firewall_zone_cb *, void *,
+/* Reads the kernel for what outlives the agent: conntrack zones that rules of
+ * the raw tables give, ours and others', in both families.  Calls 'zone' for
+ * each rule.  '*fresh' is true if no security table has a chain or a hook of
+ * ours: nothing on this host has been filtered by us so far.  (Leaves of ours
+ * in raw do not matter: an agent may have ended after it gave the zones.)
+ * Call before the first apply.  On an error (EAGAIN: lock held) call again;
+ * 'zone' may have been called, and is called again for the same rules. */
+int firewall_recover(struct firewall *, fw_zone_cb *zone, void *aux,
                      bool *fresh) SG_MUST_USE;
 
 /* From now on writing (and sweeping) is allowed. */

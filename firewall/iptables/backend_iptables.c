@@ -211,6 +211,26 @@ iptables_commit(struct fw_backend *up, enum sg_family family,
     return error;
 }
 
+static int
+iptables_zone_rules(struct fw_backend *up, enum sg_family family,
+                    fw_zone_cb *cb, void *aux)
+{
+    struct backend_iptables *b = backend_cast(up);
+    struct ipt_txn *txn;
+
+    ovs_assert(b->lock >= 0);
+    int error = ipt_txn_open(&b->codecs[family], FW_RAW, &txn);
+    if (error) {
+        ds_put_format(new_error(b), "%s %s: read: %s",
+                      sg_family_name(family), fw_table_name(FW_RAW),
+                      ovs_strerror(error));
+        return error;
+    }
+    ipt_txn_zones(txn, cb, aux);
+    ipt_txn_close(txn);
+    return 0;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Sets. */
 
@@ -284,6 +304,7 @@ static const struct fw_backend_class iptables_class = {
     .begin = iptables_begin,
     .read = iptables_read,
     .commit = iptables_commit,
+    .zone_rules = iptables_zone_rules,
     .end = iptables_end,
     .list_sets = iptables_list_sets,
     .set_members = iptables_set_members,

@@ -13,6 +13,7 @@
 #include <libiptc/libiptc.h>
 
 #include "firewall/iptables/ipt_rule.h"
+#include "firewall/iptables/ipt_zone.h"
 #include "util.h"
 
 /* libiptc and libip6tc are the same code compiled twice; the handle is of one
@@ -208,6 +209,27 @@ subtract_own_references(struct fw_table *table)
                 if (target && target->references) {
                     target->references--;
                 }
+            }
+        }
+    }
+}
+
+void
+ipt_txn_zones(struct ipt_txn *t, fw_zone_cb *cb, void *aux)
+{
+    for (const char *name = t->lib->first_chain(t->handle); name;
+         name = t->lib->next_chain(t->handle)) {
+        enum fw_name_kind kind = fw_chain_kind(name);
+
+        for (const void *e = t->lib->first_rule(name, t->handle); e;
+             e = t->lib->next_rule(e, t->handle)) {
+            struct fw_zone_rule rule;
+
+            if (ipt_decode_zone(t->codec.family, e, t->lib->entry_size(e),
+                                &rule)) {
+                rule.ours = (kind != FW_NAME_FOREIGN
+                             && kind != FW_NAME_UNKNOWN);
+                cb(&rule, aux);
             }
         }
     }

@@ -16,6 +16,7 @@
  * number of entries is not the one that was read (EAGAIN).  A writer without
  * the lock who leaves the number as it was is overwritten without a trace. */
 
+#include "firewall/backend.h"
 #include "firewall/iptables/ipt_codec.h"
 #include "firewall/plan.h"
 
@@ -26,6 +27,8 @@ int ipt_txn_open(const struct ipt_codec *, enum fw_table_id,
 void ipt_txn_close(struct ipt_txn *);
 
 void ipt_txn_read(struct ipt_txn *, struct fw_table *);
+/* Calls 'cb' for each rule of each chain that gives a zone. */
+void ipt_txn_zones(struct ipt_txn *, fw_zone_cb *cb, void *aux);
 int ipt_txn_commit(struct ipt_txn *, const struct fw_edit *, size_t n,
                    struct ds *error) SG_MUST_USE;
 

@@ -12,6 +12,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "tests/lib/netns.h"
+#include "svec.h"
 #include "util.h"
 
 void
@@ -251,6 +252,31 @@ commit_edits(struct fixture *f, enum sg_family family, enum fw_table_id id,
         fw_table_uninit(&table);
     }
     return error;
+}
+
+static void
+note_zone(const struct fw_zone_rule *rule, void *lines_)
+{
+    struct svec *lines = lines_;
+
+    svec_add_nocopy(lines, xasprintf("%s %d %s%s",
+                                     sg_family_name(rule->family),
+                                     rule->zone, rule->device,
+                                     rule->ours ? " ours" : ""));
+}
+
+char *
+get_zones(struct fixture *f, enum sg_family family)
+{
+    struct svec lines = SVEC_EMPTY_INITIALIZER;
+
+    REQUIRE(!f->c->begin(f->b));
+    CHECK_EQ(f->c->zone_rules(f->b, family, note_zone, &lines), 0);
+    f->c->end(f->b);
+    svec_sort(&lines);
+    char *text = svec_join(&lines, "\n", "");
+    svec_destroy(&lines);
+    return text;
 }
 
 size_t

@@ -67,6 +67,9 @@ int read_table(struct fixture *, enum sg_family, enum fw_table_id,
                struct fw_table *);
 int commit_edits(struct fixture *, enum sg_family, enum fw_table_id,
                  const struct fw_edit *, size_t n);
+/* What zone_rules() reports for 'family', one line each, sorted, malloc'd:
+ * "FAMILY ZONE DEVICE", with " ours". */
+char *get_zones(struct fixture *, enum sg_family);
 size_t count_members(struct fixture *, const char *set, enum sg_family);
 /* The header of a set as the backend lists it; name "" if there is none. */
 struct fw_set get_header(struct fixture *, const char *set);

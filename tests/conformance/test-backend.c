@@ -380,6 +380,60 @@ BACKEND_TEST(table_builtin_chains)
     }
 }
 
+/* Whoever made it and wherever it stands; with one device, or with none that
+ * stands for the rule. */
+BACKEND_TEST(table_zones)
+{
+    struct fw_rule ours = make_rule(FW_ZONE, NULL, "qbr1");
+    struct fw_rule theirs = make_rule(FW_ZONE, NULL, "qbr2");
+    struct fw_rule port = make_rule(FW_ZONE, NULL, NULL);
+    struct fw_rule pattern = make_rule(FW_ZONE, NULL, "qbr+");
+    struct fw_rule both = make_rule(FW_ZONE, NULL, "qbr3");
+    struct fw_rule some = make_rule(FW_ZONE, NULL, "qbr4");
+    struct fw_rule all = make_rule(FW_ZONE, NULL, NULL);
+    struct fw_rule none = make_rule(FW_NOTRACK, NULL, "qbr5");
+
+    ours.zone = 1;
+    theirs.zone = 2;
+    port.zone = 3;
+    port.match = FW_M_PHYSDEV_IN;
+    ovs_strlcpy(port.physdev_in, "tap3", sizeof port.physdev_in);
+    pattern.zone = 4;
+    both.zone = 5;
+    both.match |= FW_M_PHYSDEV_IN;
+    ovs_strlcpy(both.physdev_in, "tap5", sizeof both.physdev_in);
+    some.zone = 6;
+    some.match |= FW_M_PROTO;
+    some.proto = IPPROTO_TCP;
+    all.zone = 65535;
+    struct fw_edit edits[] = {
+        make_edit(FW_EDIT_CHAIN_CREATE, "sg1-z", 0, NULL),
+        make_edit(FW_EDIT_INSERT, "sg1-z", 0, &ours),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 0, &theirs),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 1, &port),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 2, &pattern),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 3, &both),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 4, &some),
+        make_edit(FW_EDIT_INSERT, "OUTPUT", 0, &all),
+        make_edit(FW_EDIT_INSERT, "PREROUTING", 5, &none),
+    };
+
+    for (int family = 0; family < SG_N_FAMILIES; family++) {
+        char *zones = get_zones(f, family);
+        CHECK_STR(zones, "");
+        free(zones);
+        CHECK_EQ(commit_edits(f, family, FW_RAW, edits, ARRAY_SIZE(edits)),
+                 0);
+        zones = get_zones(f, family);
+        CHECK_STR(zones, family == SG_IPV4
+                  ? "IPv4 1 qbr1 ours\nIPv4 2 qbr2\nIPv4 3 tap3\nIPv4 4 \n"
+                    "IPv4 5 \nIPv4 6 \nIPv4 65535 "
+                  : "IPv6 1 qbr1 ours\nIPv6 2 qbr2\nIPv6 3 tap3\nIPv6 4 \n"
+                    "IPv6 5 \nIPv6 6 \nIPv6 65535 ");
+        free(zones);
+    }
+}
+
 BACKEND_TEST(table_edits)
 {
     struct fw_rule a = make_rule(FW_ACCEPT, NULL, "a");

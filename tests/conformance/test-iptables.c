@@ -582,6 +582,67 @@ KERNEL_TEST(killed_half_way)
 }
 
 /* ------------------------------------------------------------------------ */
+/* Zones of others. */
+
+/* As Neutron's hybrid driver writes them, in a chain of its own; a chain that
+ * nobody jumps to; and what is not the zone of a device. */
+static const char others_zones[] =
+    "*raw\n"
+    ":neutron-openvswi-PREROUTING - [0:0]\n"
+    ":sg10-lost - [0:0]\n"
+    "-A PREROUTING -j neutron-openvswi-PREROUTING\n"
+    "-A PREROUTING -i qbrother ! -s %s -j CT --zone 9\n"
+    "-A PREROUTING ! -i qbrnot -j CT --zone 10\n"
+    "-A PREROUTING -m physdev ! --physdev-in tapnot -j CT --zone 11\n"
+    "-A PREROUTING -m physdev --physdev-in tapp+ -j CT --zone 12\n"
+    "-A PREROUTING -m physdev --physdev-in tapp --physdev-out tapq "
+        "-j CT --zone 13\n"
+    "-A PREROUTING -m physdev --physdev-is-bridged -j CT --zone 14\n"
+    "-A PREROUTING -i qbrdir -j CT --zone-orig 15\n"
+    "-A PREROUTING -i qbrdir -j CT --zone-reply 16\n"
+    "-A PREROUTING -i qbrmark -j CT --zone mark\n"
+    "-A PREROUTING -i qbrnone -j CT --notrack\n"
+    "-A PREROUTING -i qbrzero -j CT --ctevents new\n"
+    "-A PREROUTING -i qbrevents -j CT --zone 17 --ctevents new\n"
+    "-A PREROUTING -p udp -i qbrudp -j CT --zone 18\n"
+    "-A PREROUTING -i qbrfrag -m limit --limit 1/s -j CT --zone 19\n"
+    "-A PREROUTING -i fifteencharname -j CT --zone 20\n"
+    "-A neutron-openvswi-PREROUTING -m physdev --physdev-in qvb11111111-11 "
+        "-m comment --comment \"Set zone for 11111111-11\" "
+        "-j CT --zone 4097\n"
+    "-A neutron-openvswi-PREROUTING -i qvb11111111-11 "
+        "-m comment --comment \"Set zone for 11111111-11\" "
+        "-j CT --zone 4097\n"
+    "-A neutron-openvswi-PREROUTING -m physdev --physdev-in tap11111111-11 "
+        "-m comment --comment \"Set zone for 11111111-11\" "
+        "-j CT --zone 4097\n"
+    "-A sg10-lost -i qbr22222222-22 -j CT --zone 1\n"
+    "COMMIT\n";
+
+KERNEL_TEST(zones_of_others)
+{
+    static const char expected[] =
+        "%1$s 1 qbr22222222-22\n%1$s 10 \n%1$s 11 \n%1$s 12 \n%1$s 13 \n"
+        "%1$s 14 \n%1$s 15 \n%1$s 16 \n%1$s 17 qbrevents\n%1$s 18 \n"
+        "%1$s 19 \n%1$s 20 fifteencharname\n%1$s 4097 qvb11111111-11\n"
+        "%1$s 4097 qvb11111111-11\n%1$s 4097 tap11111111-11\n%1$s 9 ";
+
+    for (int family = 0; family < SG_N_FAMILIES; family++) {
+        char *text = xasprintf(others_zones, family == SG_IPV4
+                               ? "192.0.2.1" : "2001:db8::1");
+        char *want = xasprintf(expected, sg_family_name(family));
+
+        free(netns_run(text, family == SG_IPV4 ? "iptables-legacy-restore"
+                       : "ip6tables-legacy-restore"));
+        char *zones = get_zones(f, family);
+        CHECK_STR(zones, want);
+        free(zones);
+        free(want);
+        free(text);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
 /* The lock. */
 
 KERNEL_TEST(lock_held)

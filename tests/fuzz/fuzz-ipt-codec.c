@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "firewall/iptables/ipt_codec.h"
+#include "firewall/iptables/ipt_zone.h"
 #include "openvswitch/util.h"
 #include "util.h"
 
@@ -52,6 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *target = targets[data[1] % ARRAY_SIZE(targets)];
     size_t n = size - 2;
     struct ipt_entry_buf again;
+    struct fw_zone_rule zone;
     struct fw_rule rule;
     /* Aligned, and exactly as long as it is. */
     uint8_t *entry = xmalloc(n ? n : 1);
@@ -60,6 +62,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ipt_decode(&codec, entry, n, target, &rule);
     if (rule.match != FW_M_FOREIGN
         && (ipt_encode(&codec, &rule, &again) || again.size != n)) {
+        abort();
+    }
+    if (ipt_decode_zone(codec.family, entry, n, &zone)
+        ? !zone.zone || strnlen(zone.device, SG_DEVICE_LEN) >= SG_DEVICE_LEN
+        : rule.match != FW_M_FOREIGN && rule.verdict == FW_ZONE
+          && rule.zone) {
         abort();
     }
     free(entry);

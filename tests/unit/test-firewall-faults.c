@@ -534,13 +534,14 @@ struct zones {
 };
 
 static void
-note_zone(const char *bridge, uint16_t zone, void *zones_)
+note_zone(const struct fw_zone_rule *rule, void *zones_)
 {
     struct zones *zones = zones_;
 
     zones->n++;
-    if (!strcmp(bridge, "qbr1")) {
-        zones->of_qbr1 = zone;
+    CHECK(rule->ours);
+    if (!strcmp(rule->device, "qbr1")) {
+        zones->of_qbr1 = rule->zone;
     }
 }
 
@@ -559,7 +560,7 @@ TEST(zones_are_recovered)
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), EAGAIN);
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!fresh);
-    CHECK_UEQ(zones.n, 2);
+    CHECK_UEQ(zones.n, 4);      /* Of two families. */
     CHECK_UEQ(zones.of_qbr1, 4711);
     fwf_uninit(&f);
 }

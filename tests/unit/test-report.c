@@ -154,6 +154,27 @@ check_path(json_t *root, const char *path, const char *expected,
     "rules g1 rev=2 n=1 remote=g1 refused;" \
     "members g1 rev=7 +1 +2 +10.9.0.0/16 +2001:db8::1"
 
+TEST(disputed_zones_are_warnings)
+{
+    char one[] = "bridge a", two[] = "bridge b";
+    char *problems[] = { one, two };
+    struct fixture f;
+    json_t *j;
+
+    init(&f, NULL);
+    f.in.zone_problems = problems;
+    f.in.n_zone_problems = 2;
+    f.in.zone_problems_total = 9;
+    update_status(&f, NULL);
+    j = load(report_status(&f.in));
+    PATH(j, "warnings.1", "{\"code\":\"zones\",\"text\":\"bridge a\"}");
+    PATH(j, "warnings.2", "{\"code\":\"zones\",\"text\":\"bridge b\"}");
+    PATH(j, "warnings.3", "{\"code\":\"zones\",\"text\":\"7 more bridges "
+         "have disputed zones\"}");
+    json_decref(j);
+    uninit(&f);
+}
+
 TEST(status_at_the_start)
 {
     struct fixture f;
