@@ -175,6 +175,8 @@ TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/netns.c
 TESTLIB_SRCS += tests/lib/eval.c
 TESTLIB_SRCS += tests/lib/policy-text.c
+TESTLIB_SRCS += tests/lib/random-answer-packet.c
+TESTLIB_SRCS += tests/lib/random-answer.c
 TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/random_rule.c
@@ -187,6 +189,7 @@ TESTLIB_SRCS += tests/lib/update-text.c
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
+UNIT_TESTS += tests/property/test-agreement.c
 UNIT_TESTS += tests/property/test-firewall-prop.c
 UNIT_TESTS += tests/property/test-plan-prop.c
 UNIT_TESTS += tests/property/test-render-prop.c

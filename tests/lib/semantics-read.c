@@ -165,6 +165,14 @@ read_pair(struct semantics_port *port, const json_t *value)
     }
 }
 
+/* As the kernel takes them. */
+static bool
+is_interface_name(const char *text)
+{
+    return text && *text && strlen(text) < 16 && !strpbrk(text, " /:")
+           && strcmp(text, ".") && strcmp(text, "..");
+}
+
 static bool
 read_port(struct semantics_port *port, const json_t *json)
 {
@@ -185,7 +193,7 @@ read_port(struct semantics_port *port, const json_t *json)
         || !json_is_array(groups)
         || !read_bool(json, "port_security_enabled", &security)
         || !read_bool(json, "trusted", &trusted)
-        || (device && !json_is_string(device))
+        || (device && !is_interface_name(json_string_value(device)))
         || (network && !read_id(network, id))) {
         return false;
     }
@@ -243,16 +251,20 @@ read_protocol(struct semantics_rule *rule, const json_t *value)
     } else if (value) {
         return "protocol type";
     }
+    return NULL;
+}
 
+/* Well-formed, but no packet is like that. */
+static const char *
+matches_nothing(const struct semantics_rule *rule)
+{
     if (rule->protocol == (rule->family == SEMANTICS_IPV4
                            ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
         return "ICMP of the other family";
     }
-    if (rule->family == SEMANTICS_IPV6
-        && is_extension_header(rule->protocol)) {
-        return "extension header";
-    }
-    return NULL;
+    return (rule->family == SEMANTICS_IPV6
+            && is_extension_header(rule->protocol)
+            ? "extension header" : NULL);
 }
 
 /* The least and the greatest port, for ICMP the type and the code. */
@@ -409,12 +421,20 @@ read_rules(struct semantics_rules *rules, const json_t *json)
                                                &rules->n_rules,
                                                sizeof *rule);
 
+        /* Two rules that can be read and have one id: the first holds. */
         rule->left_out = read_rule(rule, value);
-        for (size_t j = 0; !rule->left_out && j + 1 < rules->n_rules; j++) {
+        for (size_t j = 0; !rule->left_out && j < i; j++) {
             if (!rules->rules[j].left_out
                 && !strcmp(rules->rules[j].id, rule->id)) {
                 rule->left_out = "id used twice";
             }
+        }
+    }
+    for (i = 0; i < rules->n_rules; i++) {
+        struct semantics_rule *rule = &rules->rules[i];
+
+        if (!rule->left_out) {
+            rule->left_out = matches_nothing(rule);
         }
     }
     return true;
