@@ -3,6 +3,7 @@
 
 import statistics
 
+import benchmachine
 import benchstructurereport
 from benchfigures import (BUDGETS, PEER_GROW, PEER_LARGE, PEER_ONE,
                           WALL_P50_US, WALL_P99_US)
@@ -220,19 +221,9 @@ def profile_tables(lines):
     return parts
 
 
-def machine_text(lines):
-    m = next(x for x in lines if x["measure"] == "machine")
-    return ("%s; commit %s.  %d x %s (%s), %.0f GB, Linux %s, load %.1f at "
-            "the start.  %s." % (
-                m["date"], m["commit"] or "?", m["cpus"], m["cpu"],
-                m["virtual"], m["memory_mb"] / 1024.0, m["kernel"],
-                m["load"], ", ".join("%s %s" % kv for kv in
-                                     sorted(m["versions"].items()) if kv[1])))
-
-
 def render(lines):
     found = by_scenario(lines)
-    parts = ([machine_text(lines)] + isolated_tables(found)
+    parts = ([benchmachine.text(lines)] + isolated_tables(found)
              + growth_table(found)
              + benchstructurereport.tables(lines) + idle_table(found)
              + profile_tables(lines))

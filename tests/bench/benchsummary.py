@@ -3,6 +3,7 @@
 
 import statistics
 
+import benchmachine
 import benchreport
 import benchstructurereport
 from benchfigures import (BUDGETS_BYTES, BUDGETS_MS, BUDGETS_RSS, PEER_GROW,
@@ -92,7 +93,7 @@ def render(lines):
     return "\n\n".join([
         "CPU of the agent on the compute host, median [least..most], where "
         "nothing else is said; \"M\" is the number of members of the one "
-        "group that all ports have.  " + benchreport.machine_text(lines),
+        "group that all ports have.  " + benchmachine.text(lines),
         table(["", "ports, M", "sg-agent", "Neutron 21.0.0", "OVN 23.03.1"],
               _member_rows(lines) + _structure_rows(hosts)
               + _size_rows(hosts, lines))])
