@@ -164,6 +164,8 @@ TESTLIB_SRCS += tests/bench/bench_run.c
 TESTLIB_SRCS += tests/bench/controller.c
 TESTLIB_SRCS += tests/bench/cpu_account.c
 TESTLIB_SRCS += tests/bench/kernel_view.c
+TESTLIB_SRCS += tests/bench/packet_path.c
+TESTLIB_SRCS += tests/bench/packet_rules.c
 TESTLIB_SRCS += tests/bench/run_structure.c
 TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/bench/table_view.c
@@ -264,6 +266,7 @@ BENCH_TESTS += tests/bench/bench-backend.c
 IO_TESTS += tests/bench/bench-controller.c
 IO_TESTS += tests/bench/bench-messages.c
 IO_TESTS += tests/bench/bench-amqp.c
+IO_TESTS += tests/bench/bench-frames.c
 IO_TESTS += tests/lib/lab-flow.c
 IO_TESTS += tests/lib/prober.c
 
@@ -520,6 +523,8 @@ BENCH_ARGS ?=
 bench: $(call test_programs,$(BENCH_TESTS)) all
 	$(if $(BENCH_TESTS),$(Q)tests/lib/run-tests --show \
 		--wrap tests/lib/in-netns $(call test_programs,$(BENCH_TESTS)))
+	$(if $(findstring --only,$(BENCH_ARGS)),,$(Q)tests/bench/bench-packet \
+		--build $(BUILD) $(filter --quick,$(BENCH_ARGS)))
 	$(Q)tests/bench/bench-agent --build $(BUILD) $(BENCH_ARGS)
 
 analyze: $(OVS_STAMP)

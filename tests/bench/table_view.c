@@ -22,6 +22,8 @@ struct table_view {
 BUILD_ASSERT_DECL(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo));
 BUILD_ASSERT_DECL(offsetof(struct ipt_getinfo, num_entries)
                   == offsetof(struct ip6t_getinfo, num_entries));
+BUILD_ASSERT_DECL(offsetof(struct ipt_getinfo, size)
+                  == offsetof(struct ip6t_getinfo, size));
 
 int
 table_view_open(struct table_view **tvp)
@@ -62,6 +64,15 @@ int
 table_view_entries(struct table_view *tv, enum sg_family family,
                    const char *table, uint32_t *n)
 {
+    uint32_t bytes;
+
+    return table_view_size(tv, family, table, n, &bytes);
+}
+
+int
+table_view_size(struct table_view *tv, enum sg_family family,
+                const char *table, uint32_t *n, uint32_t *bytes)
+{
     struct ipt_getinfo info = { .valid_hooks = 0 };
     socklen_t len = sizeof info;
 
@@ -73,5 +84,6 @@ table_view_entries(struct table_view *tv, enum sg_family family,
         return errno;
     }
     *n = info.num_entries;
+    *bytes = info.size;
     return 0;
 }

@@ -17,5 +17,8 @@ void table_view_close(struct table_view *);
  * other chain, and a last one.  The table is made if it does not exist. */
 int table_view_entries(struct table_view *, enum sg_family, const char *table,
                        uint32_t *n) SG_MUST_USE;
+/* The same, and the bytes of all of them. */
+int table_view_size(struct table_view *, enum sg_family, const char *table,
+                    uint32_t *n, uint32_t *bytes) SG_MUST_USE;
 
 #endif /* tests/bench/table_view.h */
