@@ -454,16 +454,28 @@ TEST(beacon_is_bounded)
     struct sg_update update;
     struct uuid uuid = { .parts = { 1, 2, 3, 0 } };
 
-    for (unsigned int i = 0; i <= BEACON_MAX_ENTRIES; i++) {
+    for (unsigned int i = 0; i < BEACON_MAX_ENTRIES; i++) {
         uuid.parts[3] = i + 1;
         beacon_changed(beacon, SG_KIND_PORT, &uuid, i + 1);
     }
-    for (int i = 0; i < BEACON_REPEATS; i++) {
+    beacon_next(beacon, &epoch, &update);
+    CHECK_UEQ(update.n_entries, BEACON_MAX_ENTRIES);
+    CHECK(!update.more);
+    sg_update_uninit(&update);
+
+    /* One more, and it names none. */
+    uuid.parts[3] = 0;
+    beacon_changed(beacon, SG_KIND_PORT, &uuid, 1);
+    for (int i = 1; i < BEACON_REPEATS; i++) {
         beacon_next(beacon, &epoch, &update);
-        CHECK_UEQ(update.n_entries, BEACON_MAX_ENTRIES);
+        CHECK(!update.n_entries);
         CHECK(update.more);
         sg_update_uninit(&update);
     }
+    beacon_next(beacon, &epoch, &update);
+    CHECK_UEQ(update.n_entries, 1);
+    CHECK(!update.more);
+    sg_update_uninit(&update);
     beacon_next(beacon, &epoch, &update);
     CHECK(!update.n_entries && !update.more);
     sg_update_uninit(&update);

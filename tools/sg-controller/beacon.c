@@ -68,25 +68,29 @@ void
 beacon_next(struct beacon *beacon, const struct sg_epoch *epoch,
             struct sg_update *update)
 {
-    size_t n = MIN(hmap_count(&beacon->entries), BEACON_MAX_ENTRIES);
+    size_t n = hmap_count(&beacon->entries);
     struct entry *entry;
 
     sg_update_init(update, SG_METHOD_BEACON);
     update->epoch = *epoch;
     update->seq = ++beacon->seq;
-    update->more = hmap_count(&beacon->entries) > BEACON_MAX_ENTRIES;
-    update->entries = xcalloc(n + 1, sizeof *update->entries);
+    /* Who compares everything needs no names. */
+    update->more = n > BEACON_MAX_ENTRIES;
+    update->entries = update->more || !n ? NULL
+                      : xcalloc(n, sizeof *update->entries);
     HMAP_FOR_EACH_SAFE (entry, node, &beacon->entries) {
-        if (update->n_entries < n) {
+        if (!update->more) {
             update->entries[update->n_entries++] = entry->public;
         }
-        /* Those that found no room are covered by `more`. */
         if (!--entry->left) {
             hmap_remove(&beacon->entries, &entry->node);
             free(entry);
         }
     }
-    qsort(update->entries, n, sizeof *update->entries, compare_entries);
+    if (update->n_entries > 1) {
+        qsort(update->entries, update->n_entries, sizeof *update->entries,
+              compare_entries);
+    }
 }
 
 int64_t

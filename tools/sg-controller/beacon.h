@@ -15,8 +15,8 @@ struct beacon;
 
 #define BEACON_INTERVAL_MS 2000
 #define BEACON_REPEATS 3
-/* Above this many entries a beacon says `more` instead, and agents compare
- * everything. */
+/* Above this many entries a beacon names none and says `more` instead, and
+ * agents compare everything. */
 #define BEACON_MAX_ENTRIES 256
 
 struct beacon *beacon_create(void);

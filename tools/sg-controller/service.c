@@ -184,8 +184,13 @@ service_reload(struct service *s, struct service_reload *reloadp)
     for (size_t i = 0; i < reload.changes.n; i++) {
         const struct change *change = &reload.changes.changes[i];
 
-        beacon_changed(s->beacon, change->kind, &change->id,
-                       change->revision);
+        /* What an epoch begins with is no change: who has anything of this
+         * epoch has all of it.  Thousands of names would make every host ask
+         * for everything again. */
+        if (s->counters.reloads) {
+            beacon_changed(s->beacon, change->kind, &change->id,
+                           change->revision);
+        }
         reload.n_kind[change->kind]++;
     }
     reload.n_messages = publish_changes(s->state, s->interest,
