@@ -78,8 +78,17 @@ void agent_request_resync(struct agent *);
 bool agent_resync_done(struct agent *, char **document);
 /* The generation that a `wait` for "what is known now" has to wait for. */
 unsigned long long int agent_generation(const struct agent *);
-/* In sync, and at least 'generation' is in the kernel. */
+/* In sync, and at least 'generation' is in the kernel.  'document' may be
+ * NULL. */
 bool agent_is_settled(const struct agent *, unsigned long long int generation,
                       char **document);
+
+/* For whoever plays many hosts and looks at all of them. */
+struct broker_status;
+struct sync_status;
+void agent_get_sync_status(const struct agent *, struct sync_status *);
+void agent_get_broker_status(const struct agent *, struct broker_status *);
+/* See broker_bind_unneeded(). */
+void agent_bind_unneeded(struct agent *, const char *exchange, bool bind);
 
 #endif /* agent/agent.h */

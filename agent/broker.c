@@ -36,6 +36,7 @@ struct broker {
     struct svec bound;          /* Exchanges we asked to be bound to. */
 
     uint64_t messages, malformed, unbindable;
+    struct broker_traffic in[SG_N_METHODS], out[SG_N_METHODS];
     char last_malformed[256];
     char last_unbindable[256];
 };
@@ -150,15 +151,25 @@ note_malformed(struct broker *b, const struct amqp_event *event,
     VLOG_WARN_RL(&rl, "message refused: %s", b->last_malformed);
 }
 
-/* Decodes one body and hands it on.  Returns NULL or a malloc'd reason. */
+static void
+count(struct broker_traffic traffic[SG_N_METHODS], enum sg_method method,
+      size_t len)
+{
+    traffic[method].messages++;
+    traffic[method].bytes += len;
+}
+
+/* Hands on a decoded body of 'len' bytes.  Returns NULL or a malloc'd
+ * reason. */
 static char *
-take_message(struct broker *b, const struct rpc_message *msg,
+take_message(struct broker *b, const struct rpc_message *msg, size_t len,
              long long int now)
 {
     struct sg_update update;
     char *error;
 
     if (msg->type == RPC_REPLY) {
+        count(b->in, SG_METHOD_SYNC, len);
         if (!msg->msg_id || strcmp(msg->msg_id, b->call)) {
             return NULL;        /* The call has been given up. */
         }
@@ -182,6 +193,7 @@ take_message(struct broker *b, const struct rpc_message *msg,
     } else {
         error = rpc_update_from_request(msg, &b->limits, &update);
         if (!error) {
+            count(b->in, update.method, len);
             sync_update(b->sync, &update, now);
         }
     }
@@ -201,7 +213,7 @@ take_body(struct broker *b, const struct amqp_event *event,
     b->messages++;
     error = rpc_message_decode(event->body, event->len, &b->limits, &msg);
     if (!error) {
-        error = take_message(b, &msg, now);
+        error = take_message(b, &msg, event->len, now);
         rpc_message_uninit(&msg);
     }
     if (error) {
@@ -358,6 +370,8 @@ send_request(struct broker *b, const char *msg_id,
             free(body);
         }
         fail_call(b, ovs_strerror(error), now);
+    } else {
+        count(b->out, SG_METHOD_SYNC, len);
     }
 }
 
@@ -402,6 +416,20 @@ broker_report(struct broker *b, const struct sg_report *report)
     error = amqp_client_publish(b->client, &publish, body, len);
     if (error) {
         VLOG_DBG("report not sent: %s", ovs_strerror(error));
+    } else {
+        count(b->out, SG_METHOD_REPORT, len);
+    }
+}
+
+void
+broker_bind_unneeded(struct broker *b, const char *exchange, bool bind)
+{
+    if (svec_contains(&b->bound, exchange)) {
+        return;
+    } else if (bind) {
+        amqp_client_bind(b->client, exchange);
+    } else {
+        amqp_client_unbind(b->client, exchange);
     }
 }
 
@@ -421,6 +449,8 @@ broker_get_status(struct broker *b, struct broker_status *status)
 {
     memset(status, 0, sizeof *status);
     amqp_client_get_status(b->client, &status->amqp);
+    memcpy(status->in, b->in, sizeof status->in);
+    memcpy(status->out, b->out, sizeof status->out);
     status->messages = b->messages;
     status->malformed = b->malformed;
     status->unbindable = b->unbindable;

@@ -32,11 +32,20 @@ bool broker_run(struct broker *, long long int now);
 void broker_send(struct broker *, long long int now);
 /* Says how the agent is; a report that cannot be sent is dropped. */
 void broker_report(struct broker *, const struct sg_report *);
+/* Binds the queue to a fanout exchange that `sync` does not ask for, or undoes
+ * that.  For measurements: what comes from there is not needed. */
+void broker_bind_unneeded(struct broker *, const char *exchange, bool bind);
 /* 'asks': broker_send() will be called, so its time counts. */
 void broker_wait(struct broker *, bool asks);
 
+/* Bodies of one method; an answer to `sync` counts as SG_METHOD_SYNC. */
+struct broker_traffic {
+    uint64_t messages, bytes;
+};
+
 struct broker_status {
     struct amqp_status amqp;
+    struct broker_traffic in[SG_N_METHODS], out[SG_N_METHODS];
     uint64_t messages, malformed, unbindable;
     char last_malformed[256];   /* Why, and the SHA-1 of the body. */
     char last_unbindable[256];  /* Exchange and the broker's text. */

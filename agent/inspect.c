@@ -354,9 +354,29 @@ agent_is_settled(const struct agent *a, unsigned long long int generation,
            && start_is_enforcing(a->start)
            && !pacer_is_dirty(a->pacer)
            && !firewall_needs_apply(a->firewall);
-    *document = report_wait(policy_store_policy(a->store)->generation,
-                            applied, done);
+    if (document) {
+        *document = report_wait(policy_store_policy(a->store)->generation,
+                                applied, done);
+    }
     return done;
+}
+
+void
+agent_get_sync_status(const struct agent *a, struct sync_status *status)
+{
+    sync_get_status(a->sync, time_msec(), status);
+}
+
+void
+agent_get_broker_status(const struct agent *a, struct broker_status *status)
+{
+    broker_get_status(a->broker, status);
+}
+
+void
+agent_bind_unneeded(struct agent *a, const char *exchange, bool bind)
+{
+    broker_bind_unneeded(a->broker, exchange, bind);
 }
 
 /* Metrics: counters that live elsewhere are read when they are asked for. */
@@ -455,6 +475,8 @@ collect_sync(struct metrics *m, const struct sync_status *s)
               s->timeouts);
     set_total(m, "sg_sync_gaps", "Updates that did not fit.", s->gaps);
     set_total(m, "sg_old_epoch", "Messages of an old epoch.", s->old_epoch);
+    set_total(m, "sg_messages_unneeded",
+              "Messages about groups that no port here needs.", s->unneeded);
 }
 
 char *

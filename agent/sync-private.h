@@ -67,7 +67,7 @@ struct sync {
     long long int covered_at;   /* When the last answered full question was
                                  * asked: what happened before is known. */
     uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
-    uint64_t full_answers;
+    uint64_t full_answers, unneeded;
     char last_error[160];
 };
 

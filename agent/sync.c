@@ -35,6 +35,7 @@ static void receive_resync(struct sync *, const struct sg_update *,
 static void receive_change(struct sync *, const struct sg_update *,
                            long long int now);
 static void hear(struct sync *, enum sg_kind, const struct uuid *);
+static bool is_unneeded(const struct sync *, const struct sg_update *);
 
 const char *
 sync_state_name(enum sync_state state)
@@ -162,6 +163,7 @@ sync_update(struct sync *s, const struct sg_update *update,
     if (!s->connected) {
         return;
     }
+    s->unneeded += is_unneeded(s, update);
     switch (rpc_order_epoch(&s->epoch, &update->epoch)) {
     case RPC_EPOCH_OLD:
         s->old_epoch++;
@@ -321,6 +323,7 @@ sync_get_status(const struct sync *s, long long int now,
         .old_epoch = s->old_epoch,
         .beacons_lost = s->beacons_lost,
         .full_answers = s->full_answers,
+        .unneeded = s->unneeded,
         .n_failures = s->n_failures,
         .n_needed = counts.n_needed,
         .n_unknown = counts.n_unknown,
@@ -546,4 +549,34 @@ hear(struct sync *s, enum sg_kind kind, const struct uuid *id)
         && object.state == SG_KNOWN && !object.problem) {
         sync_objects_heard(&s->objects, e);
     }
+}
+
+/* A message to a group's exchange, and nothing it names is held. */
+static bool
+is_unneeded(const struct sync *s, const struct sg_update *update)
+{
+    if (update->method != SG_METHOD_RULES_UPDATED
+        && update->method != SG_METHOD_MEMBERS_CHANGED
+        && update->method != SG_METHOD_GROUP_DELETED) {
+        return false;
+    }
+    for (size_t i = 0; i < update->n_rules; i++) {
+        if (sync_objects_find(&s->objects, SG_KIND_RULES,
+                              &update->rules[i].group)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < update->n_members; i++) {
+        if (sync_objects_find(&s->objects, SG_KIND_MEMBERS,
+                              &update->members[i].group)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        if (sync_objects_find(&s->objects, update->deleted[i].kind,
+                              &update->deleted[i].id)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -31,6 +31,9 @@ enum sg_method {
     SG_METHODS
 #undef SG_METHOD
 };
+#define SG_METHOD(ENUM, NAME) + 1
+enum { SG_N_METHODS = 0 SG_METHODS };
+#undef SG_METHOD
 const char *sg_method_name(enum sg_method);
 bool sg_method_from_string(const char *, enum sg_method *) SG_MUST_USE;
 

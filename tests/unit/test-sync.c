@@ -264,3 +264,47 @@ TEST(kept_updates_are_whole)
     sg_update_uninit(&update);
     kept_uninit(&kept);
 }
+
+static uint64_t
+unneeded_after(struct fixture *f, enum sg_method method, const char *text)
+{
+    struct sync_status status;
+    struct sg_update update;
+
+    update_text_parse(&update, method, text);
+    update.epoch.ms = 100;
+    sync_update(f->sync, &update, 2);
+    sg_update_uninit(&update);
+    sync_get_status(f->sync, 2, &status);
+    return status.unneeded;
+}
+
+/* A message about a group that no port here needs says that its exchange
+ * should not be bound. */
+TEST(unneeded_messages_are_counted)
+{
+    struct fixture f;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    answer(&f, "port p1 rev=1 groups=g1; rules g1 rev=1 remote=g2;"
+               "members g2 rev=1 +1", 1);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_MEMBERS_CHANGED,
+                             "members g2 rev=2 prev=1 +2"), 0);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_RULES_UPDATED,
+                             "rules g1 rev=2 remote=g2"), 0);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_BEACON, "seq=1"), 0);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_PORTS_UPDATED,
+                             "port p9 rev=1"), 0);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_MEMBERS_CHANGED,
+                             "members g1 rev=2 prev=1 +2"), 1);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_RULES_UPDATED,
+                             "rules g2 rev=2"), 2);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_GROUP_DELETED,
+                             "deleted rules g3 rev=2;"
+                             "deleted members g3 rev=2"), 3);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_GROUP_DELETED,
+                             "deleted rules g2 rev=3;"
+                             "deleted members g2 rev=3"), 3);
+    uninit(&f);
+}
