@@ -96,6 +96,7 @@ sync_objects_counts(const struct sync_objects *so)
 {
     struct sync_counts c = { .next_ask = LLONG_MAX };
     const struct sync_entry *e;
+    bool gathers = false;
 
     if (!so->dirty) {
         return so->counts;
@@ -107,7 +108,11 @@ sync_objects_counts(const struct sync_objects *so)
             c.n_unknown += e->unknown;
             c.n_unconfirmed += !e->confirmed && !e->unknown;
             c.n_unbound += !e->bound;
+            gathers |= e->gathers;
         }
+    }
+    if (gathers && !c.n_unbound) {
+        c.next_ask = MIN(c.next_ask, so->last_bound + SYNC_GATHER_MS);
     }
     return c;
 }
@@ -145,7 +150,7 @@ sync_objects_disconnected(struct sync_objects *so)
 
     HMAP_FOR_EACH (e, node, &so->entries) {
         e->bound = e->kind == SG_KIND_PORT;
-        e->confirmed = false;
+        e->confirmed = e->gathers = false;
         e->asked = e->said_unknown = false;
     }
     so->dirty = true;
@@ -156,12 +161,15 @@ sync_objects_bound(struct sync_objects *so, struct sync_entry *e,
                    const struct policy_store *store, long long int now)
 {
     if (!e->bound) {
-        long long int when = (is_absent(e, store)
-                              ? now : now + SYNC_GATHER_MS);
-
         e->bound = true;
         e->want = 0;
-        e->ask_at = MIN(e->ask_at, when);
+        if (is_absent(e, store)) {
+            e->ask_at = MIN(e->ask_at, now);
+        } else if (e->ask_at > now + SYNC_GATHER_MAX_MS) {
+            e->ask_at = now + SYNC_GATHER_MAX_MS;
+            e->gathers = true;
+        }
+        so->last_bound = now;
         so->dirty = true;
     }
 }
@@ -171,7 +179,7 @@ sync_objects_unbound(struct sync_objects *so, struct sync_entry *e,
                      long long int now)
 {
     if (e->bound) {
-        e->bound = e->confirmed = false;
+        e->bound = e->confirmed = e->gathers = false;
         e->want = 0;
         e->ask_at = MIN(e->ask_at, now + SYNC_BIND_WAIT_MS);
         so->dirty = true;
@@ -221,11 +229,12 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         struct store_object object;
 
         if (!e->needed
-            || (!all && e->ask_at > now)
+            || (!all && e->ask_at > now && !e->gathers)
             || !policy_store_object(store, e->kind, &e->id, &object)) {
             continue;
         }
         e->ask_at = LLONG_MAX;
+        e->gathers = false;
         if (!all && e->want && object.revision >= e->want) {
             /* What the beacon announced has arrived in the meantime. */
             e->want = 0;
@@ -314,7 +323,7 @@ refresh_one(struct sync_objects *so, const struct sg_ref *ref, bool needed,
         e->want = 0;
         e->ask_at = e->bound ? now : now + SYNC_BIND_WAIT_MS;
     } else if (!needed && e->needed) {
-        e->confirmed = e->unknown = false;
+        e->confirmed = e->unknown = e->gathers = false;
         e->unknown_ms = 0;
         e->ask_at = LLONG_MAX;
     }

@@ -19,8 +19,11 @@
 
 #include "agent/policy_store.h"
 
-/* Confirming questions wait that long for more bindings to stand. */
+/* A confirming question waits that long after the last missing binding came,
+ * and while some are still missing that long after the first: on a busy broker
+ * bindings come one by one, and each would be a question. */
 #define SYNC_GATHER_MS 20
+#define SYNC_GATHER_MAX_MS 1000
 /* An object whose binding does not come is asked for all the same. */
 #define SYNC_BIND_WAIT_MS 5000
 /* Of objects that the controller does not know. */
@@ -33,6 +36,9 @@ struct sync_entry {
     struct uuid id;
     bool needed;                /* False: lingers. */
     bool bound;
+    bool gathers;               /* 'ask_at' is only for the binding that
+                                 * came: any earlier question takes it
+                                 * along. */
     bool was_asked;             /* At least once. */
     bool answered;              /* At least once in this epoch. */
     bool confirmed;             /* Nothing can have been missed. */
@@ -57,6 +63,7 @@ struct sync_counts {
 
 struct sync_objects {
     struct hmap entries;
+    long long int last_bound;   /* When a binding came last. */
     uint64_t mark;
     uint64_t needs_seqno;       /* Of the store, at the last refresh. */
     bool bindings_changed;      /* Since the last take. */
