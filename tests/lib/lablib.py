@@ -476,6 +476,17 @@ class Prober:
                      there.net_path(), b.address(family), port,
                      rate or self.rate)
 
+    def reply(self, name, flow, src, dst, family=4, rate=None):
+        """Makes the flow that replies to `flow', which goes from `src' to
+        `dst'."""
+        a = self.lab.instances()[src]
+        there = self.lab.space(dst)
+        neighbour = "%s dev eth0" % a.address(family)
+        there.ip(["neigh replace %s lladdr %s nud permanent"
+                  % (neighbour, a.mac)])
+        self.neighbours.append((there, neighbour))
+        self.command("reply", name, flow, rate or self.rate)
+
     def start(self, *flows):
         return self.command("start", *(flows or ("all",)))
 

@@ -16,8 +16,8 @@
  * before an expectation ends, which may still be on their way when the
  * filter changes.  Nothing is forgiven after an expectation begins.
  *
- * Flows are one-way UDP, so no flow is ever ESTABLISHED; "phase" gives flows
- * a fresh source port.
+ * Flows are one-way UDP, so no flow is ever ESTABLISHED, unless there is one
+ * that replies to it; "phase" gives flows a fresh source port.
  *
  * A packet must not be called lost because of the prober itself: receive
  * buffers are large, and what they dropped all the same is counted
@@ -28,8 +28,10 @@
  * CLOCK_MONOTONIC or "error: text":
  *
  *   flow ID SRC-NETNS FROM DST-NETNS TO PORT RATE    make it, do not start
+ *   reply ID FLOW RATE            make the one that goes the other way, from
+ *                                 where FLOW arrives to where it comes from
  *   start FLOWS                   begin to send
- *   phase FLOWS                   fresh source ports
+ *   phase FLOWS                   fresh source ports (not with replies)
  *   expect allowed|denied|any FLOWS
  *   stop FLOWS                    send no more
  *   end FLOWS                     stop, and close the sockets
@@ -94,6 +96,8 @@ struct flow {
     union lab_addr from, to;
     struct receiver *rx;
     int fd;                     /* -1: not open. */
+    bool replies;               /* 'fd' is not connected. */
+    bool replied;               /* Another flow sends to where 'fd' is. */
     int rate;                   /* Packets a second. */
     bool sending;
     int64_t begin_us;           /* Pace: due = (now - begin) * rate. */
@@ -247,6 +251,10 @@ send_batch(struct flow *f, int n)
         iov[i] = (struct iovec) { &packets[i], sizeof packets[i] };
         msgs[i] = (struct mmsghdr) {
             .msg_hdr = { .msg_iov = &iov[i], .msg_iovlen = 1 } };
+        if (f->replies) {
+            msgs[i].msg_hdr.msg_name = &f->to;
+            msgs[i].msg_hdr.msg_namelen = lab_addr_len(&f->to);
+        }
     }
     /* The time is taken before the packet leaves, so that a packet is never
      * thought to be younger than it is. */
@@ -344,58 +352,125 @@ tick(void)
 
 /* --- Commands --- */
 
+static struct flow *
+find_flow(const char *id)
+{
+    for (size_t i = 0; i < prober.n_flows; i++) {
+        if (!strcmp(prober.flows[i].id, id)) {
+            return &prober.flows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Begins a new flow, which the caller counts when it is whole. */
+static char *
+begin_flow(struct flow *f, const char *id, const char *rate)
+{
+    if (prober.n_flows == MAX_FLOWS) {
+        return xasprintf("flow: the limit is %d", MAX_FLOWS);
+    }
+    memset(f, 0, sizeof *f);
+    f->fd = -1;
+    for (const char *p = id; *p; p++) {
+        if (!isalnum((unsigned char) *p) && !strchr("._:>/-", *p)) {
+            return xasprintf("flow: %s: letters, digits and ._:>/-", id);
+        }
+    }
+    if (find_flow(id)) {
+        return xasprintf("flow: %s exists", id);
+    }
+    f->rate = atoi(rate);
+    if (strlen(id) >= sizeof f->id || f->rate < 1 || f->rate > 100000) {
+        return xasprintf("flow: the name is too long, or a bad rate");
+    }
+    strcpy(f->id, id);
+    account_init(&f->account);
+    return NULL;
+}
+
 static char *
 cmd_flow(int argc, char *argv[])
 {
     if (argc != 8) {
         return xasprintf("flow: 7 arguments");
     }
-    if (prober.n_flows == MAX_FLOWS) {
-        return xasprintf("flow: the limit is %d", MAX_FLOWS);
-    }
     struct flow *f = &prober.flows[prober.n_flows];
-    memset(f, 0, sizeof *f);
-    f->fd = -1;
-    for (const char *p = argv[1]; *p; p++) {
-        if (!isalnum((unsigned char) *p) && !strchr("._:>/-", *p)) {
-            return xasprintf("flow: %s: letters, digits and ._:>/-", argv[1]);
-        }
+    char *error = begin_flow(f, argv[1], argv[7]);
+    if (error) {
+        return error;
     }
-    for (size_t i = 0; i < prober.n_flows; i++) {
-        if (!strcmp(prober.flows[i].id, argv[1])) {
-            return xasprintf("flow: %s exists", argv[1]);
-        }
-    }
-    if (strlen(argv[1]) >= sizeof f->id || strlen(argv[2]) >= sizeof f->src
+    if (strlen(argv[2]) >= sizeof f->src
         || strlen(argv[4]) >= sizeof prober.receivers[0].netns) {
         return xasprintf("flow: an argument is too long");
     }
-    strcpy(f->id, argv[1]);
     strcpy(f->src, argv[2]);
     int port = atoi(argv[6]);
-    f->rate = atoi(argv[7]);
     if (!lab_addr_parse(argv[3], 0, &f->from)
         || !lab_addr_parse(argv[5], port, &f->to)
         || f->from.sa.sa_family != f->to.sa.sa_family) {
         return xasprintf("flow: %s: FROM and TO must be addresses of one "
                          "family", f->id);
     }
-    if (port < 1 || port > 65535 || f->rate < 1 || f->rate > 100000) {
-        return xasprintf("flow: %s: bad port or rate", f->id);
+    if (port < 1 || port > 65535) {
+        return xasprintf("flow: %s: bad port", f->id);
     }
-    char *error = open_receiver(f, argv[4]);
+    error = open_receiver(f, argv[4]);
     if (!error) {
         error = open_sender(f);
         if (error) {
             close_receiver(f->rx);
         }
     }
-    if (error) {
-        return error;
+    prober.n_flows += !error;
+    return error;
+}
+
+/* What two flows share is one socket with two descriptors. */
+static char *
+open_reply(struct flow *f, struct flow *asked)
+{
+    struct receiver *r = &prober.receivers[prober.n_receivers];
+    socklen_t len = sizeof f->to;
+    int size = RCVBUF;
+
+    if (prober.n_receivers == MAX_FLOWS) {
+        return xasprintf("too many receivers");
     }
-    account_init(&f->account);
-    prober.n_flows++;
+    if (asked->fd < 0 || asked->replies || asked->replied
+        || getsockname(asked->fd, &f->to.sa, &len)
+        || setsockopt(asked->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+                      sizeof size)) {
+        return xasprintf("%s: cannot be replied to", asked->id);
+    }
+    f->fd = fcntl(asked->rx->fd, F_DUPFD_CLOEXEC, 0);
+    *r = (struct receiver) {
+        .fd = fcntl(asked->fd, F_DUPFD_CLOEXEC, 0), .addr = f->to,
+        .users = 1 };
+    if (f->fd < 0 || r->fd < 0) {
+        abort();
+    }
+    prober.n_receivers++;
+    f->rx = r;
+    f->replies = asked->replied = true;
     return NULL;
+}
+
+static char *
+cmd_reply(int argc, char *argv[])
+{
+    if (argc != 4) {
+        return xasprintf("reply: 3 arguments");
+    }
+    struct flow *f = &prober.flows[prober.n_flows];
+    struct flow *asked = find_flow(argv[2]);
+    char *error = (asked ? begin_flow(f, argv[1], argv[3])
+                   : xasprintf("reply: %s: no such flow", argv[2]));
+    if (!error) {
+        error = open_reply(f, asked);
+    }
+    prober.n_flows += !error;
+    return error;
 }
 
 static void
@@ -423,6 +498,9 @@ flow_phase(struct flow *f)
 {
     if (f->fd < 0) {
         return xasprintf("%s was ended", f->id);
+    }
+    if (f->replies || f->replied) {
+        return xasprintf("%s: has a reply, or is one", f->id);
     }
     f->phase++;
     return open_sender(f);
@@ -479,13 +557,9 @@ cmd_flows(int argc, char *argv[], int first, enum expectation expectation)
         return error;
     }
     for (int i = first; i < argc && !error; i++) {
-        struct flow *f = prober.flows;
-        while (f < prober.flows + prober.n_flows && strcmp(f->id, argv[i])) {
-            f++;
-        }
-        error = f == prober.flows + prober.n_flows
-            ? xasprintf("%s: no such flow", argv[i])
-            : flow_verb(f, argv[0], expectation, now);
+        struct flow *f = find_flow(argv[i]);
+        error = (f ? flow_verb(f, argv[0], expectation, now)
+                 : xasprintf("%s: no such flow", argv[i]));
     }
     return error;
 }
@@ -539,6 +613,8 @@ command(char *line)
         return true;
     } else if (!strcmp(verb, "flow")) {
         error = cmd_flow(argc, argv);
+    } else if (!strcmp(verb, "reply")) {
+        error = cmd_reply(argc, argv);
     } else if (!strcmp(verb, "expect")) {
         enum expectation e;
         error = argc > 1 && expectation_from_string(argv[1], &e)
