@@ -6,6 +6,7 @@ import statistics
 import benchmachine
 import benchreport
 import benchstructurereport
+import packetreport
 from benchfigures import (BUDGETS_BYTES, BUDGETS_MS, BUDGETS_RSS, PEER_GROW,
                           PEER_KERNEL, PEER_ONE, PEER_OVN_COLD, PEER_OVN_RSS)
 from benchtable import spread, table
@@ -88,7 +89,8 @@ def _size_rows(hosts, lines):
     return rows
 
 
-def render(lines):
+def render(lines, packets=()):
+    """`packets' are the lines of bench-packet."""
     hosts = benchstructurereport.hosts(lines)
     return "\n\n".join([
         "CPU of the agent on the compute host, median [least..most], where "
@@ -96,4 +98,5 @@ def render(lines):
         "group that all ports have.  " + benchmachine.text(lines),
         table(["", "ports, M", "sg-agent", "Neutron 21.0.0", "OVN 23.03.1"],
               _member_rows(lines) + _structure_rows(hosts)
-              + _size_rows(hosts, lines))])
+              + _size_rows(hosts, lines)
+              + packetreport.readme_rows(packets))])
