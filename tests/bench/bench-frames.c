@@ -379,7 +379,7 @@ measure(const struct bench *b, const struct subject *subject, size_t arm,
 
     make_stream(subject->port, (rules ? rules : b->rules)->config.n_members,
                 family, kind, &s);
-    if (arm >= ARM_ZONE) {
+    if (rules || arm == ARM_ZONE) {
         packet_space_forget(&b->spaces[arm]);
         usleep(FORGET_US);
     }

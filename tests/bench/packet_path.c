@@ -335,14 +335,16 @@ checksum(uint32_t sum)
 static void
 make_template(struct template *t, const struct packet_stream *s)
 {
-    struct ether_header *eth = (struct ether_header *) t->frame;
     bool v4 = s->dst.family == SG_IPV4;
     struct udphdr udp = { .dest = htons(s->dport) };
+    struct ether_header eth = {
+        .ether_type = htons(v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6),
+    };
 
     memset(t, 0, sizeof *t);
-    memcpy(eth->ether_shost, s->smac.ea, sizeof eth->ether_shost);
-    memcpy(eth->ether_dhost, s->dmac.ea, sizeof eth->ether_dhost);
-    eth->ether_type = htons(v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+    memcpy(eth.ether_shost, s->smac.ea, sizeof eth.ether_shost);
+    memcpy(eth.ether_dhost, s->dmac.ea, sizeof eth.ether_dhost);
+    memcpy(t->frame, &eth, sizeof eth);
     t->len = v4 ? FRAME_V4 : FRAME_V6;
     if (v4) {
         struct ip ip = {
