@@ -148,6 +148,7 @@ TOOLS_SRCS += tools/sg-controller/ref_set.c
 TOOLS_SRCS += tools/sg-controller/rule_reader.c
 TOOLS_SRCS += tools/sg-controller/state.c
 TOOLS_SRCS += tools/sg-controller/topology.c
+TOOLS_SRCS += tools/sg-swarm/placement.c
 
 # The programs' own files: main and what only that program has.
 AGENT_SRCS += agent/main.c
@@ -158,6 +159,12 @@ CONTROLLER_SRCS += tools/sg-controller/commands.c
 CONTROLLER_SRCS += tools/sg-controller/files.c
 CONTROLLER_SRCS += tools/sg-controller/main.c
 CONTROLLER_SRCS += tools/sg-controller/service.c
+
+# Many simulated hosts, for measurements; not installed.
+SWARM_SRCS += tools/sg-controller/files.c
+SWARM_SRCS += tools/sg-swarm/commands.c
+SWARM_SRCS += tools/sg-swarm/main.c
+SWARM_SRCS += tools/sg-swarm/swarm.c
 
 # Helpers for all kinds of tests.  libsgtest.a; it has a main().
 TESTLIB_SRCS += tests/bench/bench_run.c
@@ -214,6 +221,7 @@ UNIT_TESTS += tests/unit/test-message-size.c
 UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
+UNIT_TESTS += tests/unit/test-placement.c
 UNIT_TESTS += tests/unit/test-plan.c
 UNIT_TESTS += tests/unit/test-output.c
 UNIT_TESTS += tests/unit/test-pacer.c
@@ -293,7 +301,8 @@ INSTALL_DATA += etc/sg-agent.yaml:$(SYSCONFDIR)/sg-agent
 
 # A program exists as soon as its list has a file.
 PROGRAMS := $(if $(AGENT_SRCS),sg-agent) $(if $(SGCTL_SRCS),sgctl) \
-	$(if $(CONTROLLER_SRCS),sg-controller)
+	$(if $(CONTROLLER_SRCS),sg-controller) \
+	$(if $(SWARM_SRCS),sg-swarm)
 
 # ---------------------------------------------------------------------------
 # Flags
@@ -369,8 +378,8 @@ PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS) $(FUZZ_TARGETS))
 IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
 SHIMS := $(addsuffix .so,$(call test_programs,$(TEST_SHIMS)))
 
-SOURCES := $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) $(SGCTL_SRCS) \
-	$(CONTROLLER_SRCS)
+SOURCES := $(sort $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) \
+	$(SGCTL_SRCS) $(CONTROLLER_SRCS) $(SWARM_SRCS))
 TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_TARGETS) \
 	$(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
@@ -433,6 +442,10 @@ $(BUILD)/sg-controller: $(call objects,$(CONTROLLER_SRCS)) $(ALL_ARCHIVES) \
 		$(OVS_STAMP)
 	$(call link,$(IO_LIBS) $(PURE_LIBS))
 
+$(BUILD)/sg-swarm: $(call objects,$(SWARM_SRCS)) $(ALL_ARCHIVES) \
+		$(OVS_STAMP)
+	$(call link,$(IO_LIBS) $(PURE_LIBS))
+
 $(SHIMS): $(BUILD)/tests/%.so: tests/lib/%.c $(BUILD)/flags $(OVS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -464,7 +477,7 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 
 .PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
 	check-clang check-conformance check-system check-layers analyze \
-	analyze-gcc update-golden bench
+	analyze-gcc update-golden bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
@@ -527,6 +540,12 @@ bench: $(call test_programs,$(BENCH_TESTS)) all
 		--build $(BUILD) $(filter --quick,$(BENCH_ARGS)))
 	$(Q)tests/bench/bench-agent --build $(BUILD) $(BENCH_ARGS)
 
+# Broker, controller and 100 simulated hosts: six minutes; SWARM_ARGS=--quick
+# for a glance.
+SWARM_ARGS ?=
+swarm: programs
+	$(Q)tests/bench/bench-swarm --build $(BUILD) $(SWARM_ARGS)
+
 analyze: $(OVS_STAMP)
 	$(call say,CHECK,cppcheck)
 	@mkdir -p $(BUILD)/cppcheck
@@ -565,13 +584,13 @@ install: programs
 # Keeps build/ovs: it depends on nothing of ours.
 clean:
 	rm -rf $(addprefix $(BUILD)/,obj tests flags cppcheck check sg-agent \
-		sgctl sg-controller) $(BUILD)/lib*.a
+		sgctl sg-controller sg-swarm) $(BUILD)/lib*.a
 	rm -rf build/asan build/clang build/analyzer build/fuzz
 
 # For tools/check-layers: "LIST file", one per line.
 print-sources:
 	@$(foreach list,CORE_SRCS IO_SRCS TOOLS_SRCS AGENT_SRCS SGCTL_SRCS \
-		CONTROLLER_SRCS,$(foreach file,$($(list)),echo $(list) $(file);)):
+		CONTROLLER_SRCS SWARM_SRCS,$(foreach file,$($(list)),echo $(list) $(file);)):
 
 help:
 	@echo 'all                build everything into $$(BUILD) (build)'
@@ -587,6 +606,7 @@ help:
 	@echo 'analyze            cppcheck;  analyze-gcc: gcc -fanalyzer'
 	@echo 'update-golden      rewrite golden outputs; review them as a diff'
 	@echo 'bench              measurements against written budgets'
+	@echo 'swarm              broker and controller with 100 simulated hosts'
 	@echo 'install            DESTDIR, PREFIX honoured'
 	@echo 'clean              all but build/ovs'
 	@echo 'V=1 shows commands; tools/check runs everything'

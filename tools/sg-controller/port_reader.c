@@ -16,6 +16,8 @@
 static bool read_id(const struct port_context *,
                     const struct reader_node *port,
                     const struct reader_node *, struct uuid *);
+static bool read_host(const struct port_context *,
+                      const struct reader_node *, char **host);
 static bool read_device(const struct port_context *,
                         const struct reader_node *, struct sg_port_spec *);
 static bool read_fixed_ips(const struct port_context *,
@@ -36,7 +38,7 @@ static int compare_uuids(const void *, const void *);
 /* The MAC before the pairs, which may inherit it. */
 bool
 port_read(const struct port_context *context, const struct reader_node *node,
-          struct sg_port_spec *spec)
+          struct sg_port_spec *spec, char **host)
 {
     enum { ID, NAME, HOST, DEVICE, NETWORK, MAC, FIXED_IPS, PAIRS, GROUPS,
            PORT_SECURITY, TRUSTED, N_KEYS };
@@ -51,7 +53,8 @@ port_read(const struct port_context *context, const struct reader_node *node,
     spec->port_security_enabled = true;
     return (reader_mapping(reader, node, "port", keys, v)
             && read_id(context, node, v[ID], &spec->id)
-            && field_labels(reader, &v[NAME], &keys[NAME], 2)
+            && field_labels(reader, &v[NAME], &keys[NAME], 1)
+            && read_host(context, v[HOST], host)
             && (!v[NETWORK] || field_id(reader, node, v[NETWORK],
                                         "network_id", &spec->network_id))
             && read_device(context, v[DEVICE], spec)
@@ -62,6 +65,21 @@ port_read(const struct port_context *context, const struct reader_node *node,
             && read_flag(context, v[PORT_SECURITY], "port_security_enabled",
                          &spec->port_security_enabled)
             && read_flag(context, v[TRUSTED], "trusted", &spec->trusted));
+}
+
+static bool
+read_host(const struct port_context *context, const struct reader_node *node,
+          char **host)
+{
+    const char *text;
+
+    if (node) {
+        if (!reader_text(context->reader, node, "host", &text)) {
+            return false;
+        }
+        *host = xstrdup(text);
+    }
+    return true;
 }
 
 static bool

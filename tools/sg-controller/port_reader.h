@@ -18,8 +18,9 @@ struct port_context {
 };
 
 /* Reads the port at 'node' into 'spec', all zero before, which owns what was
- * read even on failure.  Refuses a port whose id the topology has. */
+ * read even on failure; '*host', NULL before, becomes a malloc'd name if there
+ * is one.  Refuses a port whose id the topology has. */
 bool port_read(const struct port_context *, const struct reader_node *,
-               struct sg_port_spec *) SG_MUST_USE;
+               struct sg_port_spec *, char **host) SG_MUST_USE;
 
 #endif /* tools/sg-controller/port_reader.h */

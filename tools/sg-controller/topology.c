@@ -92,6 +92,7 @@ topology_destroy(struct topology *topology)
     }
     HMAP_FOR_EACH_POP (port, node, &topology->ports) {
         sg_port_spec_uninit(&port->spec);
+        free(port->host);
         free(port);
     }
     hmap_destroy(&topology->ports);
@@ -334,8 +335,9 @@ load_ports(struct load *load, const struct reader_node *node)
         struct topology_port *port = xzalloc(sizeof *port);
 
         if (!port_read(&context, reader_item(load->reader, node, i),
-                       &port->spec)) {
+                       &port->spec, &port->host)) {
             sg_port_spec_uninit(&port->spec);
+            free(port->host);
             free(port);
             return false;
         }

@@ -28,6 +28,7 @@ struct rpc_limits;
 struct topology_port {
     struct hmap_node node;      /* In topology 'ports', by id. */
     struct sg_port_spec spec;   /* Revision 0. */
+    char *host;                 /* Where it is, for people; or NULL. */
 };
 
 /* A security group or an address group; both travel as groups. */
