@@ -46,6 +46,7 @@ all:
 CORE_SRCS += agent/config.c
 CORE_SRCS += agent/config_keys.c
 CORE_SRCS += agent/kept.c
+CORE_SRCS += agent/last_good.c
 CORE_SRCS += agent/member_changes.c
 CORE_SRCS += agent/metrics.c
 CORE_SRCS += agent/pacer.c
@@ -214,6 +215,7 @@ UNIT_TESTS += tests/unit/test-diff.c
 UNIT_TESTS += tests/unit/test-dispatch.c
 UNIT_TESTS += tests/unit/test-growth.c
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-last-good.c
 UNIT_TESTS += tests/unit/test-members.c
 UNIT_TESTS += tests/unit/test-membership.c
 UNIT_TESTS += tests/unit/test-message-codec.c
@@ -253,6 +255,7 @@ GOLDEN_TESTS += tests/golden/golden-message.c
 # once found something are tests/fuzz/corpus/X/* for fuzz-X.c; check replays
 # them, "make fuzz FUZZ=fuzz-X" looks for new ones with clang's libFuzzer.
 FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
+FUZZ_TARGETS += tests/fuzz/fuzz-last-good.c
 #FUZZ_TARGETS += tests/fuzz/fuzz-message.c
 
 GOLDEN_TESTS += tests/golden/golden-render.c
