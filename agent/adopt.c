@@ -43,6 +43,10 @@ agent_recover(struct agent *a)
         VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use%s",
                   zone_alloc_n_used(a->zones),
                   a->fresh ? ", no rules of ours" : "");
+        if (a->fresh && a->keeper) {
+            policy_keeper_booted(a->keeper, time_msec());
+            a->known_host = policy_keeper_knows_host(a->keeper);
+        }
     } else {
         VLOG_WARN_RL(&rl, "cannot read the kernel's tables (%s), trying "
                      "again", ovs_strerror(error));
@@ -61,7 +65,8 @@ gather(struct agent *a, struct start_input *in, long long int now)
         .fresh = a->fresh,
         .known_host = a->known_host,
         .found_ports = a->found_ports,
-        .complete = status.complete,
+        .complete = (status.complete
+                     || (a->keeper && policy_keeper_in_force(a->keeper))),
         .zones_applied = a->zones_applied,
     };
     HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
@@ -89,7 +94,10 @@ agent_run_start(struct agent *a, long long int now)
         return;
     }
     if (start_is_enforcing(a->start)) {
-        VLOG_INFO("a controller has answered; enforcing");
+        VLOG_INFO("%s; enforcing",
+                  a->keeper && policy_keeper_in_force(a->keeper)
+                  ? "the saved policy is in force"
+                  : "a controller has answered");
     } else {
         VLOG_INFO("%s: %s", start_state_name(start_state(a->start)),
                   start_reason(a->start));

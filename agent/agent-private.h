@@ -11,6 +11,7 @@
 #include "agent/metrics.h"
 #include "agent/pacer.h"
 #include "agent/plugs.h"
+#include "agent/policy_keeper.h"
 #include "agent/policy_store.h"
 #include "agent/port_status.h"
 #include "agent/start.h"
@@ -63,6 +64,7 @@ struct agent {
     bool plugs_known;           /* The list of local ports is complete. */
 
     struct policy_store *store;
+    struct policy_keeper *keeper;       /* NULL if simulated. */
     struct sync *sync;
     struct broker *broker;
     struct firewall *firewall;

@@ -96,6 +96,7 @@ create(const struct config *config, const struct agent_world *world,
                 ? plugs_create_fixed(world->ports, world->n_ports, a->zones)
                 : plugs_create(config, a->zones));
     a->simulated = world->backend != NULL;
+    a->keeper = a->simulated ? NULL : policy_keeper_create(config, a->store);
     agent_metrics_init(a);
 
     if (broker_start(a->broker)) {
@@ -135,6 +136,7 @@ agent_destroy(struct agent *a)
     port_status_destroy(a->status);
     sync_destroy(a->sync);
     firewall_destroy(a->firewall);
+    policy_keeper_destroy(a->keeper);
     policy_store_destroy(a->store);
     pacer_destroy(a->pacer);
     metrics_destroy(a->metrics.registry);
@@ -164,6 +166,26 @@ watch_plugs(struct agent *a, long long int now)
             sync_needs_changed(a->sync, now);
         }
         a->plugs_known = true;
+    }
+}
+
+/* A policy of an earlier run.  In a steady life once a second is enough. */
+static void
+keep_policy(struct agent *a, long long int now)
+{
+    struct sync_status status;
+    const struct policy_keeper_input in = {
+        .sync = &status,
+        .ready = a->plugs_known,
+        .enforcing = start_is_enforcing(a->start),
+    };
+
+    if (a->keeper
+        && (!policy_keeper_is_calm(a->keeper) || now >= a->next_second)) {
+        sync_get_status(a->sync, now, &status);
+        if (policy_keeper_run(a->keeper, &in, now)) {
+            sync_needs_changed(a->sync, now);
+        }
     }
 }
 
@@ -475,6 +497,7 @@ agent_run(struct agent *a)
         watch_plugs(a, now);
         a->next_look = now + AGENT_LOOK_MS;
     }
+    keep_policy(a, now);
     hold(a, now);
     apply_members(a);
     agent_run_start(a, now);
@@ -499,6 +522,9 @@ agent_wait(struct agent *a)
         poll_timer_wait(RECOVER_RETRY_MS);
     }
     poll_timer_wait_until(start_next(a->start));
+    if (a->keeper) {
+        poll_timer_wait_until(policy_keeper_next(a->keeper));
+    }
     if (start_may_write(a->start)) {
         long long int next = pacer_next(a->pacer);
 

@@ -70,6 +70,7 @@ struct config {
     struct config_limits limits;
     int64_t gather_ms, backoff_max_ms, refresh_s;
     int64_t linger_s;
+    int64_t state_grace_s;
     int64_t report_interval_s;
     struct config_list unenforceable_ok; /* Port ids, device names, and
                                           * beginnings of names with '*'. */

@@ -55,7 +55,13 @@ const struct config_key config_keys[] = {
     KEY("run_dir", PATH, run_dir, 1, 80, "/run/sg-agent", NULL,
         "For the control socket and the process id."),
     KEY("state_dir", PATH, state_dir, 1, PATH_MAX_BYTES, "/var/lib/sg-agent",
-        NULL, "For what is to outlive a reboot; nothing is stored there yet."),
+        NULL,
+        "For the last policy of a controller, which is to outlive a "
+        "reboot.  Made with mode 0700; not used while others may write to "
+        "it."),
+    KEY("state_grace_s", INTEGER, state_grace_s, 0, 3600, "3", NULL,
+        "Seconds that a controller has to answer after a boot before the "
+        "last policy is put in force."),
     KEY("control_socket", PATH, control_socket, 1, SOCKET_MAX, NULL, NULL,
         "Where sgctl finds the agent.  Default: sg-agent.ctl in run_dir."),
     KEY("xtables_lock", PATH, xtables_lock, 1, PATH_MAX_BYTES,

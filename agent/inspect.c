@@ -26,6 +26,7 @@ struct inputs {
     struct report_input in;
     struct broker_status broker;
     struct report_broker report_broker;
+    struct report_saved saved;
     struct fw_stats fw;
     const char *unknown[PLUGS_MAX_UNKNOWN_DEVICES];
 };
@@ -67,6 +68,16 @@ gather_broker(struct agent *a, struct inputs *i)
 }
 
 static void
+gather_saved(struct agent *a, struct report_saved *saved)
+{
+    if (a->keeper) {
+        policy_keeper_get_status(a->keeper, saved);
+    } else {
+        *saved = (struct report_saved) { .age_ms = -1, .saved = LLONG_MIN };
+    }
+}
+
+static void
 gather(struct agent *a, struct inputs *i)
 {
     struct plugs_status plugs;
@@ -75,6 +86,7 @@ gather(struct agent *a, struct inputs *i)
     gather_broker(a, i);
     plugs_get_status(a->plugs, &plugs);
     firewall_get_stats(a->firewall, &i->fw);
+    gather_saved(a, &i->saved);
     i->in = (struct report_input) {
         .now = time_msec(),
         .host = a->config->host,
@@ -84,6 +96,7 @@ gather(struct agent *a, struct inputs *i)
         .sync = a->sync,
         .ports = a->status,
         .broker = &i->report_broker,
+        .saved = &i->saved,
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .fw = &i->fw,
         .applied = firewall_applied(a->firewall),
@@ -109,9 +122,11 @@ agent_update_status(struct agent *a, long long int now)
     struct broker_status broker;
     struct port_status_input in;
     struct plugs_status plugs;
+    struct report_saved saved;
 
     broker_get_status(a->broker, &broker);
     plugs_get_status(a->plugs, &plugs);
+    gather_saved(a, &saved);
     in = (struct port_status_input) {
         .policy = policy_store_policy(a->store),
         .store = a->store,
@@ -125,6 +140,8 @@ agent_update_status(struct agent *a, long long int now)
         .n_duplicate_rows = plugs.n_duplicate_rows,
         .broker_problem = broker_problem(&broker.amqp),
         .kernel_problem = a->kernel_problem,
+        .from_file = saved.in_force,
+        .from_file_age_ms = saved.age_ms,
     };
     port_status_update(a->status, &in, now);
 }

@@ -116,10 +116,20 @@ set_up_log(const struct config *config)
 }
 
 static void
-make_dir(const char *name)
+make_run_dir(const char *name)
 {
     if (mkdir(name, 0750) && errno != EEXIST) {
         ovs_fatal(errno, "%s: cannot create the directory", name);
+    }
+}
+
+/* Without it the agent works as well: status tells. */
+static void
+make_state_dir(const char *name)
+{
+    if (mkdir(name, 0700) && errno != EEXIST) {
+        VLOG_WARN("%s: cannot create the directory (%s)", name,
+                  ovs_strerror(errno));
     }
 }
 
@@ -189,8 +199,8 @@ main(int argc, char *argv[])
     }
 
     set_up_log(config);
-    make_dir(config->run_dir);
-    make_dir(config->state_dir);
+    make_run_dir(config->run_dir);
+    make_state_dir(config->state_dir);
     signal(SIGPIPE, SIG_IGN);
     daemonize_start(false);
     stop_fd = open_stop_signals();

@@ -336,6 +336,9 @@ judge_known(struct update *u, const struct sg_port *port,
         worse(v, PORT_REASON_KERNEL, "%s", "");
     }
     judge_policy(u, port, v);
+    if (u->in->from_file) {
+        worse(v, PORT_REASON_FROM_FILE, "%s", "");
+    }
     info->counts = v->reason != PORT_REASON_NONE;
     return info->counts ? PORT_DEGRADED : PORT_PROTECTED;
 }
@@ -527,6 +530,9 @@ judge_host(struct update *u)
     set_problem(u, HOST_REASON_STARTING, in->starting != NULL, "%s",
                 in->starting ? in->starting : "");
     host->problems[HOST_REASON_STARTING].since = in->starting_since;
+    set_problem(u, HOST_REASON_FROM_FILE, in->from_file,
+                "no controller has answered since the boot: the policy is "
+                "from file, age %"PRId64" s", in->from_file_age_ms / 1000);
     set_problem(u, HOST_REASON_OVSDB_DOWN, !in->ovsdb_ok, "%s",
                 "no connection to the Open vSwitch database");
     set_problem(u, HOST_REASON_ROWS,
@@ -615,7 +621,8 @@ describe_ports(struct update *u)
         host->n_excepted += unenforceable && info->excepted;
         if (info->counts && unenforceable) {
             name_port(&open, n_open++, info);
-        } else if (info->counts && info->reason != PORT_REASON_NONE) {
+        } else if (info->counts && info->reason != PORT_REASON_NONE
+                   && info->reason != PORT_REASON_FROM_FILE) {
             name_port(&bad, n_bad++, info);
         }
     }

@@ -61,7 +61,9 @@ const char *port_state_name(enum port_state);
                 "the rules or a remote of a group are not here yet")         \
     PORT_REASON(GROUP_ORPHANED, "group_orphaned",                            \
                 "the controller forgot a group of it; last good stays")      \
-    PORT_REASON(REFUSED, "refused", "a rule or address pair was left out")
+    PORT_REASON(REFUSED, "refused", "a rule or address pair was left out")   \
+    PORT_REASON(FROM_FILE, "from_file",                                      \
+                "its policy is the one that was saved before the boot")
 enum port_reason {
 #define PORT_REASON(ENUM, NAME, TEXT) PORT_REASON_##ENUM,
     PORT_REASONS
@@ -90,6 +92,7 @@ struct port_info {
 /* What counts against the status of the host. */
 #define HOST_REASONS                                                         \
     HOST_REASON(STARTING, "starting")       /* See agent/start.h. */         \
+    HOST_REASON(FROM_FILE, "from_file")     /* A saved policy. */            \
     HOST_REASON(OVSDB_DOWN, "ovsdb_down")                                    \
     HOST_REASON(ROWS, "rows")               /* OVSDB rows not understood. */ \
     HOST_REASON(BROKER_DOWN, "broker_down")                                  \
@@ -129,6 +132,9 @@ struct port_status_input {
     size_t n_duplicate_rows;            /* A port that is there twice. */
     const char *broker_problem;         /* NULL: session is up. */
     const char *kernel_problem;         /* NULL: none (links, bridge-nf). */
+    bool from_file;                     /* No controller has answered: the
+                                         * policy is one that was saved. */
+    int64_t from_file_age_ms;
 };
 
 struct host_problem {

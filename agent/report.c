@@ -23,6 +23,7 @@ static json_t *host_warnings(const struct report_input *);
 static json_t *sync_json(const struct report_input *,
                          const struct sync_status *);
 static json_t *broker_json(const struct report_broker *);
+static json_t *saved_json(const struct report_input *);
 static json_t *counts_json(const struct host_info *);
 static json_t *last_apply_json(const struct report_input *);
 static json_t *port_json(const struct report_input *, const struct sg_port *);
@@ -70,6 +71,7 @@ report_status(const struct report_input *in)
     json_object_set_new(j, "uptime_ms", report_age(in->now, in->started));
     json_object_set_new(j, "sync", sync_json(in, &sync));
     json_object_set_new(j, "broker", broker_json(in->broker));
+    json_object_set_new(j, "saved_policy", saved_json(in));
     json_object_set_new(j, "ports", counts_json(host));
     json_object_set_new(j, "last_apply", last_apply_json(in));
     return report_text(j);
@@ -332,6 +334,14 @@ host_warnings(const struct report_input *in)
         add_warning(array, "zones", "%"PRIuSIZE" more bridges have disputed "
                     "zones", in->zone_problems_total - in->n_zone_problems);
     }
+    if (in->saved->ignored) {
+        add_warning(array, "saved_policy_ignored", "the saved policy of an "
+                    "earlier run is not used: %s", in->saved->ignored);
+    }
+    if (in->saved->error) {
+        add_warning(array, "saved_policy_failed", "the policy cannot be "
+                    "saved for a reboot: %s", in->saved->error);
+    }
     if (in->broker->blocked) {
         add_warning(array, "broker_blocked", "%s", "the broker takes no "
                     "messages at present (connection.blocked)");
@@ -393,6 +403,21 @@ broker_json(const struct report_broker *b)
                         report_string(b->last_malformed));
     json_object_set_new(j, "last_unbindable",
                         report_string(b->last_unbindable));
+    return j;
+}
+
+static json_t *
+saved_json(const struct report_input *in)
+{
+    const struct report_saved *s = in->saved;
+    json_t *j = json_object();
+
+    json_object_set_new(j, "in_force", json_boolean(s->in_force));
+    json_object_set_new(j, "age_ms", s->in_force ? json_integer(s->age_ms)
+                                                 : json_null());
+    json_object_set_new(j, "saved_ms", report_age(in->now, s->saved));
+    json_object_set_new(j, "ignored", report_nullable(s->ignored));
+    json_object_set_new(j, "error", report_nullable(s->error));
     return j;
 }
 

@@ -27,6 +27,15 @@ struct report_broker {
     size_t n_bindings, n_bound;
 };
 
+/* The policy that outlives a reboot. */
+struct report_saved {
+    bool in_force;              /* No controller has answered since start. */
+    int64_t age_ms;             /* Of what is in force; else -1. */
+    const char *ignored;        /* Why what was found is not used, or NULL. */
+    const char *error;          /* Why it could not be saved, or NULL. */
+    long long int saved;        /* When it was, time; LLONG_MIN: never. */
+};
+
 struct report_input {
     long long int now;          /* The clock of all other times here. */
     const char *host, *boot, *version;
@@ -34,6 +43,7 @@ struct report_input {
     const struct sync *sync;
     const struct port_status *ports;
     const struct report_broker *broker;
+    const struct report_saved *saved;
     const struct fw_result *result;     /* NULL before the first apply. */
     const struct fw_stats *fw;
     uint64_t applied;

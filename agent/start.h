@@ -51,12 +51,13 @@ struct start_input {
     bool recovered;             /* The kernel was read; else nothing below
                                  * is looked at. */
     bool fresh;                 /* firewall_recover() says so. */
-    bool known_host;            /* A policy of this host that an earlier run
-                                 * saved is in force: not a first start,
+    bool known_host;            /* There is a policy of this host that an
+                                 * earlier run saved: not a first start,
                                  * although the kernel is empty (the host
                                  * was booted). */
     bool found_ports;           /* The raw tables have zones of ours. */
-    bool complete;              /* A controller has answered in full. */
+    bool complete;              /* A controller has answered in full, or the
+                                 * saved policy is in force. */
     size_t n_ports;             /* Local ports. */
     size_t n_uncovered;         /* Of them: nothing is known of them. */
     struct uuid uncovered[START_MAX_NAMED];     /* The first ones. */

@@ -244,6 +244,12 @@ show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
     put_value(out, "broker", "%s %s%s%s", str(broker, "broker"),
               str(broker, "stage"), *str(broker, "last_error") ? ", " : "",
               str(broker, "last_error"));
+    if (is(get(d, "saved_policy"), "in_force")) {
+        char *saved = age(get(d, "saved_policy"), "age_ms");
+
+        put_value(out, "policy", "from file, saved %s", saved);
+        free(saved);
+    }
     if (num(broker, "malformed")) {
         put_value(out, "refused", "%lld messages; the last: %s",
                   num(broker, "malformed"), str(broker, "last_malformed"));

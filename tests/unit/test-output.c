@@ -98,6 +98,17 @@ TEST(status_shows_what_the_broker_brought_in_vain)
     free(text);
 }
 
+TEST(status_shows_a_policy_from_a_file)
+{
+    bool good;
+    char *text = show(OUTPUT_STATUS, NULL, NULL,
+                      "{\"saved_policy\": {\"in_force\": true,"
+                      " \"age_ms\": 42100}}", &good);
+
+    CHECK_CONTAINS(text, "policy        from file, saved 42.1 s ago\n");
+    free(text);
+}
+
 TEST(an_empty_status_is_a_bad_one)
 {
     bool good = true;

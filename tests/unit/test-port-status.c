@@ -468,6 +468,35 @@ TEST(plugs)
     uninit(&f);
 }
 
+/* It is enforced, and yet no controller stands behind it. */
+TEST(a_policy_from_a_file)
+{
+    struct fixture f;
+
+    init_protected(&f);
+    f.now = 2000;
+    f.in.from_file = true;
+    f.in.from_file_age_ms = 42100;
+    check_host(&f, "not ok enforcing in_sync\n"
+               "from_file since 2000: no controller has answered since the "
+               "boot: the policy is from file, age 42 s");
+    check_port(&f, "p1", "degraded from_file since 2000 gen 2 counts");
+
+    /* What is worse stands before it, and counts. */
+    f.in.kernel_problem = "bridge-nf-call-iptables is not 1";
+    check_host(&f, "not ok in_sync\n"
+               "from_file since 2000: no controller has answered since the "
+               "boot: the policy is from file, age 42 s\n"
+               "kernel since 2000: bridge-nf-call-iptables is not 1\n"
+               "ports since 2000: 1 of 1 ports not as their policy says: "
+               "tap-p1 (kernel)");
+    f.in.kernel_problem = NULL;
+    f.in.from_file = false;
+    f.now = 3000;
+    check_host(&f, "ok enforcing in_sync");
+    uninit(&f);
+}
+
 TEST(the_host)
 {
     struct fixture f;

@@ -22,6 +22,7 @@ struct fixture {
     struct sync *sync;
     struct port_status *ps;
     struct report_broker broker;
+    struct report_saved saved;
     struct fw_stats fw;
     struct fw_result result;
     struct report_input in;
@@ -70,10 +71,12 @@ init(struct fixture *f, const char *text)
         .stage = "up", .broker = "b:5672", .queue = "sg-agent.h1.00000001",
         .last_error = "", .sessions = 2, .n_bindings = 3, .n_bound = 3,
     };
+    f->saved = (struct report_saved) { .age_ms = -1, .saved = LLONG_MIN };
     f->in = (struct report_input) {
         .now = 5000, .host = "h1", .boot = "b1", .version = "9.9",
         .store = f->store, .sync = f->sync, .ports = f->ps,
         .broker = &f->broker, .fw = &f->fw, .started = 1000,
+        .saved = &f->saved,
         .last_apply = LLONG_MIN, .lag_ms = -1, .start = "asking",
     };
     memset(&local, 0, sizeof local);
@@ -236,6 +239,36 @@ TEST(status_when_all_is_well)
     PATH(j, "last_apply.ok", "true");
     PATH(j, "last_apply.age_ms", "500");
     PATH(j, "last_apply.problems", "[]");
+    json_decref(j);
+    uninit(&f);
+}
+
+TEST(status_of_a_saved_policy)
+{
+    struct fixture f;
+    json_t *j;
+
+    init(&f, ANSWER);
+    update_status(&f, NULL);
+    f.saved.saved = 4000;
+    j = load(report_status(&f.in));
+    PATH(j, "saved_policy", "{\"in_force\":false,\"age_ms\":null,"
+         "\"saved_ms\":1000,\"ignored\":null,\"error\":null}");
+    PATH(j, "warnings.1.code", "\"prefix_members\"");
+    json_decref(j);
+
+    f.saved = (struct report_saved) {
+        .in_force = true, .age_ms = 77, .saved = LLONG_MIN,
+        .ignored = "damaged", .error = "no space",
+    };
+    j = load(report_status(&f.in));
+    PATH(j, "saved_policy", "{\"in_force\":true,\"age_ms\":77,"
+         "\"saved_ms\":null,\"ignored\":\"damaged\","
+         "\"error\":\"no space\"}");
+    PATH(j, "warnings.2", "{\"code\":\"saved_policy_ignored\",\"text\":"
+         "\"the saved policy of an earlier run is not used: damaged\"}");
+    PATH(j, "warnings.3", "{\"code\":\"saved_policy_failed\",\"text\":"
+         "\"the policy cannot be saved for a reboot: no space\"}");
     json_decref(j);
     uninit(&f);
 }
