@@ -232,6 +232,7 @@ UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-policy.c
 UNIT_TESTS += tests/unit/test-port-status.c
+UNIT_TESTS += tests/unit/test-prefixes.c
 UNIT_TESTS += tests/unit/test-prober-account.c
 UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-publish-window.c

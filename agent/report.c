@@ -33,7 +33,6 @@ static json_t *group_json(const struct report_input *,
 static json_t *half_json(const struct report_input *, enum sg_kind,
                          const struct uuid *, enum sg_knowledge);
 static json_t *refusals_json(const struct sg_refusal *, size_t n);
-static size_t count_prefix_groups(const struct sg_policy *);
 static int compare_ports(const void *, const void *);
 static int compare_groups(const void *, const void *);
 static void add_sample(const char *name, double value, void *array);
@@ -297,15 +296,9 @@ add_warning(json_t *array, const char *code, const char *format, ...)
 static json_t *
 host_warnings(const struct report_input *in)
 {
-    size_t n_prefixes = count_prefix_groups(policy_store_policy(in->store));
     json_t *array = json_array();
 
     add_warning(array, "l2_guard", "%s", L2_GUARD);
-    if (n_prefixes) {
-        add_warning(array, "prefix_members", "%"PRIuSIZE" groups have "
-                    "members that are prefixes, which match nothing yet",
-                    n_prefixes);
-    }
     /* Problems of no port and no group: names of ours that others use. */
     for (size_t i = 0; in->result && i < in->result->problems.n; i++) {
         const struct fw_problem *p = &in->result->problems.p[i];
@@ -580,7 +573,6 @@ group_json(const struct report_input *in, const struct sg_group *group)
     json_object_set_new(members, "ipv6", report_count(m->n_hosts[SG_IPV6]));
     json_object_set_new(members, "prefix_members", report_count(
         m->n_prefixes[SG_IPV4] + m->n_prefixes[SG_IPV6]));
-    json_object_set_new(members, "prefixes_enforced", json_false());
 
     json_object_set_new(j, "id", report_id(&group->id));
     json_object_set_new(j, "rules", rules);
@@ -623,19 +615,6 @@ refusals_json(const struct sg_refusal *refusals, size_t n)
         json_array_append_new(array, j);
     }
     return array;
-}
-
-static size_t
-count_prefix_groups(const struct sg_policy *policy)
-{
-    const struct sg_group *group;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (group, node, &policy->groups) {
-        n += (group->members.n_prefixes[SG_IPV4]
-              || group->members.n_prefixes[SG_IPV6]);
-    }
-    return n;
 }
 
 static int

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/report_json.h"
+#include "firewall/member_delta.h"
 #include "openvswitch/shash.h"
 #include "util.h"
 #include "uuid.h"
@@ -124,10 +125,12 @@ find_owners(const struct sg_policy *policy, struct shash *owners)
         add_owner(owners, chain, NULL, group);
         fw_name_group_chain(chain, SG_EGRESS, &group->id);
         add_owner(owners, chain, NULL, group);
-        for (int f = 0; f < SG_N_FAMILIES; f++) {
-            fw_name_set(set, (enum sg_family) f, FW_SLOT_A, &group->id);
-            add_owner(owners, set, NULL, group);
-            fw_name_set(set, (enum sg_family) f, FW_SLOT_B, &group->id);
+        for (unsigned int i = 0; i < 8; i++) {
+            fw_name_set(set, &(struct fw_set_form) {
+                .family = i & 1 ? SG_IPV6 : SG_IPV4,
+                .content = i & 2 ? FW_NETS : FW_HOSTS,
+                .slot = i & 4 ? FW_SLOT_B : FW_SLOT_A,
+            }, &group->id);
             add_owner(owners, set, NULL, group);
         }
     }
@@ -165,10 +168,13 @@ set_json(const struct fw_set *set, const struct owner *owner)
                                           : json_null());
     json_object_set_new(j, "family",
                         report_string(sg_family_name(set->family)));
+    json_object_set_new(j, "type", report_string(
+        fw_content_type(set->content)));
     json_object_set_new(j, "slot", report_string(slot));
     json_object_set_new(j, "members", report_count(set->elements));
     json_object_set_new(j, "policy_members", group
-                        ? report_count(group->members.n_hosts[set->family])
+                        ? report_count(fw_set_n_elements(set,
+                                                         &group->members))
                         : json_null());
     json_object_set_new(j, "maxelem", report_count(set->maxelem));
     json_object_set_new(j, "hashsize", report_count(set->hashsize));

@@ -74,6 +74,7 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
     p->actual = NULL;
     if (!error && fw->scope == FW_SCOPE_ALL) {
         set_table_settled(&fw->sets);
+        fw->lacks_set = false;
     }
     fw->litter = fw->litter || fw->writer.litter;
     return error;
@@ -151,8 +152,7 @@ run_set_step(const struct run *run, size_t index)
         fw->result.n_added += error ? 0 : step->members.n;
         break;
     case FW_STEP_SET_DEL:
-        error = set_writer_del(&fw->writer, step->set.name, step->family,
-                               &step->members);
+        error = set_writer_del(&fw->writer, &step->set, &step->members);
         fw->result.n_removed += error ? 0 : step->members.n;
         if (!error) {
             note_deleted(fw, step);
@@ -172,10 +172,9 @@ run_set_step(const struct run *run, size_t index)
 static void
 note_deleted(struct firewall *fw, const struct fw_step *step)
 {
-    struct installed_set *set = set_table_find(&fw->sets, step->family,
-                                               &step->set.group);
+    struct installed_set *set = set_table_find(&fw->sets, &step->set);
 
-    if (set && !strcmp(set->name, step->set.name)) {
+    if (set && !strcmp(set->set.name, step->set.name)) {
         for (size_t i = 0; i < step->members.n; i++) {
             set_table_stay(&fw->sets, set, &step->members.p[i]);
         }
@@ -208,9 +207,7 @@ run_add(const struct run *run, size_t index)
     const struct fw_step *step = &run->p->plan->steps[index];
     struct firewall *fw = run->fw;
     const struct live_addition addition = {
-        .name = step->set.name,
-        .family = step->family,
-        .group = &step->set.group,
+        .set = &step->set,
         .members = &step->members,
         .later = later_deletions(run, index),
     };
@@ -221,14 +218,13 @@ run_add(const struct run *run, size_t index)
     int error;
 
     if (!actual) {
-        return set_writer_add(&fw->writer, step->set.name, step->family,
-                              &step->members);
+        return set_writer_add(&fw->writer, &step->set, &step->members);
     }
     set_room_init(&room, actual->maxelem);
     error = firewall_add_live(fw, run->policy, &addition, &room);
     actual->maxelem = room.maxelem;
-    set = set_table_find(&fw->sets, step->family, &step->set.group);
-    if (set && !strcmp(set->name, step->set.name)) {
+    set = set_table_find(&fw->sets, &step->set);
+    if (set && !strcmp(set->set.name, step->set.name)) {
         set->room = room;
         if (!error) {
             set_table_doubt(&fw->sets, set, false);
@@ -350,7 +346,7 @@ install_sets(const struct run *run, enum sg_family family, size_t next)
     set_table_retain(&fw->sets, family, run->p->desired);
     HMAP_FOR_EACH (desired, node, &run->p->desired->sets) {
         if (desired->family == family) {
-            fw_slots_set(fw->slots, family, &desired->group, desired->slot);
+            fw_slots_set(fw->slots, desired, desired->slot);
             put_set(run, desired)->held = false;
         }
     }
@@ -387,7 +383,7 @@ install_named_sets(const struct run *run, enum sg_family family,
             && sset_contains(&names, desired->name)) {
             struct installed_set *set = put_set(run, desired);
 
-            fw_slots_set(fw->slots, family, &desired->group, desired->slot);
+            fw_slots_set(fw->slots, desired, desired->slot);
             set_table_doubt(&fw->sets, set, true);
             set->held = true;
         }
@@ -415,9 +411,8 @@ doubt(const struct run *run, const struct fw_step *step)
 {
     if (step->kind != FW_STEP_TABLE_COMMIT) {
         struct installed_set *set = set_table_find(&run->fw->sets,
-                                                   step->family,
-                                                   &step->set.group);
-        if (set && !strcmp(set->name, step->set.name)) {
+                                                   &step->set);
+        if (set && !strcmp(set->set.name, step->set.name)) {
             set_table_doubt(&run->fw->sets, set, true);
         }
     }

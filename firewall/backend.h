@@ -14,7 +14,7 @@
  *   ENOSPC   the set is full (maxelem); what came before stays added
  *   ENOENT   no such set, chain, table, match
  *   EEXIST   create of something that exists
- *   EINVAL   the kernel does not take this (also: /0, other family)
+ *   EINVAL   the kernel does not take this (also: /0, other family or type)
  *   EPERM    a capability is missing
  *
  * backend->error() has the sentence that belongs to the last failure.
@@ -27,9 +27,10 @@
  * not a packet can get there.  end() releases everything.  Rules that an edit
  * does not touch keep their counters.
  *
- * Sets.  add/del take any number of members of one set and treat "already
- * there" / "not there" as success; '*n_done' (if not NULL) says how many
- * members from the front certainly took effect. */
+ * Sets.  Of a set that is named to members(), add() and del() name, family and
+ * content count.  add/del take any number of members of one set and treat
+ * "already there" / "not there" as success; '*n_done' (if not NULL) says how
+ * many members from the front certainly took effect. */
 
 #include "firewall/plan.h"
 #include "firewall/ruleset.h"
@@ -71,12 +72,12 @@ struct fw_backend_class {
     /* Headers of all sets with our prefix into 'rs->sets'. */
     int (*list_sets)(struct fw_backend *, struct fw_ruleset *rs);
     /* Appends the members of a set. */
-    int (*set_members)(struct fw_backend *, const char *name,
-                       enum sg_family, struct sg_prefix_list *);
+    int (*set_members)(struct fw_backend *, const struct fw_set *,
+                       struct sg_prefix_list *);
     int (*set_create)(struct fw_backend *, const struct fw_set *);
-    int (*set_add)(struct fw_backend *, const char *name, enum sg_family,
+    int (*set_add)(struct fw_backend *, const struct fw_set *,
                    const struct sg_prefix *, size_t n, size_t *n_done);
-    int (*set_del)(struct fw_backend *, const char *name, enum sg_family,
+    int (*set_del)(struct fw_backend *, const struct fw_set *,
                    const struct sg_prefix *, size_t n, size_t *n_done);
     int (*set_swap)(struct fw_backend *, const char *a, const char *b);
     int (*set_destroy)(struct fw_backend *, const char *name);

@@ -13,7 +13,8 @@
  * - A rule with a set of the other family is refused, because the kernel,
  *   which would accept it, is never asked.
  * - Members are added one by one; a full set stops a batch half-way.
- * - A hash:ip set takes neither prefixes nor the unspecified address. */
+ * - A hash:ip set takes neither prefixes nor the unspecified address, a
+ *   hash:net set no prefix of length 0. */
 
 #include <config.h>
 #include "firewall/backend.h"
@@ -515,7 +516,7 @@ close_table(struct open_table *open)
 static bool
 is_set_name_ok(const char *name)
 {
-    return name[0] && strlen(name) < FW_SET_LEN;
+    return terminated(name, FW_SET_LEN);
 }
 
 static struct content *
@@ -543,10 +544,9 @@ memory_list_sets(struct fw_backend *up, struct fw_ruleset *rs)
         return error;
     }
     HMAP_FOR_EACH (set, node, &b->state->sets) {
-        enum sg_family family;
-        enum fw_slot slot;
+        struct fw_set_form form;
 
-        if (fw_set_kind(set->name, &family, &slot) != FW_NAME_FOREIGN) {
+        if (fw_set_kind(set->name, &form) != FW_NAME_FOREIGN) {
             struct fw_set *copy = fw_ruleset_add_set(rs, set);
             memset(&copy->group, 0, sizeof copy->group);
         }
@@ -554,24 +554,39 @@ memory_list_sets(struct fw_backend *up, struct fw_ruleset *rs)
     return 0;
 }
 
+/* Is 'there' what the caller takes it for? */
+static bool
+is_meant(const struct fw_set *there, const struct fw_set *set)
+{
+    return there->family == set->family && there->content == set->content;
+}
+
 static int
-memory_set_members(struct fw_backend *up, const char *name,
-                   enum sg_family family, struct sg_prefix_list *list)
+memory_set_members(struct fw_backend *up, const struct fw_set *set,
+                   struct sg_prefix_list *list)
 {
     struct backend_memory *b = memory_cast(up);
+    const char *name = set->name;
+
+    if (!is_set_name_ok(name)) {
+        return fail(b, EINVAL, "list", "set");
+    }
+
     const struct content *content = find_content(b, name);
     int error = fault(b, FW_FAULT_MEMBERS, name);
-
+    const struct sg_member *m;
     if (error) {
         return error;
     }
     if (!content) {
-        return fail(b, is_set_name_ok(name) ? ENOENT : EINVAL, "list", name);
+        return fail(b, ENOENT, "list", name);
     }
-    if (fw_ruleset_find_set(b->state, name)->family != family) {
+    if (!is_meant(fw_ruleset_find_set(b->state, name), set)) {
         return fail(b, EINVAL, "list", name);
     }
-    sg_members_hosts(&content->members, family, list);
+    SG_MEMBERS_FOR_EACH (m, &content->members) {
+        sg_prefix_list_add(list, &m->prefix);
+    }
     return 0;
 }
 
@@ -603,12 +618,16 @@ memory_set_create(struct fw_backend *up, const struct fw_set *set)
     return 0;
 }
 
-/* Adds one member, or deletes it. */
+/* Adds one member, or deletes it.  The kernel takes single addresses for
+ * prefixes as well. */
 static int
 change_member(struct fw_set *set, struct content *content,
               const struct sg_prefix *p, bool add)
 {
-    if (!fw_set_can_hold(p, set->family) || set->foreign_type) {
+    bool host_in_net = (set->content == FW_NETS && p->family == set->family
+                        && sg_prefix_is_host(p));
+
+    if (!(fw_set_can_hold(set, p) || host_in_net) || set->foreign_type) {
         return EINVAL;
     }
     if (!add) {
@@ -624,25 +643,33 @@ change_member(struct fw_set *set, struct content *content,
 }
 
 struct batch {
-    const char *name;
+    const struct fw_set *set;
     const struct sg_prefix *members;
     size_t n;
     bool add;
 };
 
 static int
-change_members(struct backend_memory *b, enum sg_family family,
-               const struct batch *batch, size_t *n_done)
+change_members(struct backend_memory *b, const struct batch *batch,
+               size_t *n_done)
 {
     const char *what = batch->add ? "add to" : "delete from";
-    struct fw_set *set = fw_ruleset_find_set(b->state, batch->name);
-    struct content *content = find_content(b, batch->name);
+    const char *name = batch->set->name;
     size_t done = 0;
     int error = 0;
 
+    if (!is_set_name_ok(name)) {
+        if (n_done) {
+            *n_done = 0;
+        }
+        return fail(b, EINVAL, what, "set");
+    }
+
+    struct fw_set *set = fw_ruleset_find_set(b->state, name);
+    struct content *content = find_content(b, name);
     if (!set || !content) {
-        error = is_set_name_ok(batch->name) ? ENOENT : EINVAL;
-    } else if (set->family != family) {
+        error = ENOENT;
+    } else if (!is_meant(set, batch->set)) {
         error = EINVAL;
     }
     while (!error && done < batch->n) {
@@ -656,42 +683,40 @@ change_members(struct backend_memory *b, enum sg_family family,
     if (n_done) {
         *n_done = done;
     }
-    return error ? fail(b, error, what, batch->name) : 0;
+    return error ? fail(b, error, what, name) : 0;
 }
 
 static int
-memory_set_add(struct fw_backend *up, const char *name,
-               enum sg_family family, const struct sg_prefix *members,
-               size_t n, size_t *n_done)
+memory_set_add(struct fw_backend *up, const struct fw_set *set,
+               const struct sg_prefix *members, size_t n, size_t *n_done)
 {
     struct backend_memory *b = memory_cast(up);
-    struct batch batch = { name, members, n, true };
-    int error = write_fault(b, FW_FAULT_ADD, name);
+    struct batch batch = { set, members, n, true };
+    int error = write_fault(b, FW_FAULT_ADD, "add");
 
     if (error) {
         /* The worst kind of failure: half of it happened. */
         batch.n = n / 2;
-        change_members(b, family, &batch, n_done);
+        change_members(b, &batch, n_done);
         return error;
     }
-    return change_members(b, family, &batch, n_done);
+    return change_members(b, &batch, n_done);
 }
 
 static int
-memory_set_del(struct fw_backend *up, const char *name,
-               enum sg_family family, const struct sg_prefix *members,
-               size_t n, size_t *n_done)
+memory_set_del(struct fw_backend *up, const struct fw_set *set,
+               const struct sg_prefix *members, size_t n, size_t *n_done)
 {
     struct backend_memory *b = memory_cast(up);
-    struct batch batch = { name, members, n, false };
-    int error = write_fault(b, FW_FAULT_DEL, name);
+    struct batch batch = { set, members, n, false };
+    int error = write_fault(b, FW_FAULT_DEL, "delete");
 
     if (error) {
         batch.n = n / 2;
-        change_members(b, family, &batch, n_done);
+        change_members(b, &batch, n_done);
         return error;
     }
-    return change_members(b, family, &batch, n_done);
+    return change_members(b, &batch, n_done);
 }
 
 static int
@@ -710,7 +735,7 @@ memory_set_swap(struct fw_backend *up, const char *a_name, const char *b_name)
 
         return fail(b, named ? ENOENT : EINVAL, "swap", a_name);
     }
-    if (set1->family != set2->family
+    if (!is_meant(set1, set2)
         || set1->foreign_type != set2->foreign_type) {
         return fail(b, EINVAL, "swap", a_name);
     }

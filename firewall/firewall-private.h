@@ -29,6 +29,8 @@ struct firewall {
     bool failed;                /* The last apply failed, or a verify found
                                  * something since. */
     bool litter;                /* A set could not be destroyed yet. */
+    bool lacks_set;             /* Rules are to name the set for prefixes of
+                                 * a group that had none so far. */
     uint64_t applied;           /* Generation. */
     struct fw_result result;
     struct fw_stats stats;
@@ -36,15 +38,13 @@ struct firewall {
 
 /* Members that come into a set that rules refer to. */
 struct live_addition {
-    const char *name;
-    enum sg_family family;
-    const struct uuid *group;
+    const struct fw_set *set;
     const struct sg_prefix_list *members;
     /* Who is to be deleted afterwards: the policy does not have them any
      * more, but they stay until then. */
     const struct sg_prefix_list *later;
     /* What else is known of the set, or NULL. */
-    const struct installed_set *set;
+    const struct installed_set *known;
 };
 
 /* Adds in place, or gives the set a new content that is what 'policy' says

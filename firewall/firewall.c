@@ -18,6 +18,7 @@ typedef int set_change_func(struct firewall *, const struct sg_policy *,
 static set_change_func add_to_set, delete_from_set;
 static int change_group(struct firewall *, const struct sg_policy *,
                         const struct fw_member_change *, set_change_func *);
+static bool lacks_set(const struct firewall *, const struct uuid *group);
 static int look_ahead(struct firewall *, const struct sg_policy *,
                       enum fw_scope, bool trust_nothing, struct prospect *,
                       char **text);
@@ -165,12 +166,15 @@ change_group(struct firewall *fw, const struct sg_policy *policy,
     int retval = 0;
 
     SET_TABLE_FOR_EACH_OF_GROUP (set, &c->group, &fw->sets) {
-        if (!uuid_equals(&set->group, &c->group)) {
+        if (!uuid_equals(&set->set.group, &c->group)) {
             continue;
         }
         if (!sorted) {
-            fw_member_ops_set(&fw->ops, c->added, c->n_added,
-                              c->removed, c->n_removed);
+            const struct sg_group *group = sg_policy_group(policy, &c->group);
+
+            fw_member_ops_set(&fw->ops, group ? &group->members : NULL,
+                              c->added, c->n_added, c->removed, c->n_removed);
+            fw->lacks_set = fw->lacks_set || lacks_set(fw, &c->group);
             sorted = true;
         }
 
@@ -184,20 +188,39 @@ change_group(struct firewall *fw, const struct sg_policy *policy,
     return retval;
 }
 
+/* Do prefixes come into the group, in fw->ops, that no set holds yet which
+ * rules name?  Then an apply has to make it. */
+static bool
+lacks_set(const struct firewall *fw, const struct uuid *group)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        if (fw->ops.add[f][FW_NETS].n) {
+            struct fw_set hosts = { .group = *group, .family = f };
+            struct fw_set nets = hosts;
+
+            nets.content = FW_NETS;
+            if (set_table_find(&fw->sets, &hosts)
+                && !set_table_find(&fw->sets, &nets)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A held set gets its additions with the next apply.  Who was about to leave
  * is still there, unless the set is doubtful; then the apply will see. */
 static int
 add_to_set(struct firewall *fw, const struct sg_policy *policy,
            struct installed_set *set)
 {
-    const struct sg_prefix_list *list = &fw->ops.add[set->family];
+    const struct sg_prefix_list *list
+        = &fw->ops.add[set->set.family][set->set.content];
     const struct live_addition addition = {
-        .name = set->name,
-        .family = set->family,
-        .group = &set->group,
+        .set = &set->set,
         .members = list,
-        .later = &fw->ops.del[set->family],
-        .set = set,
+        .later = &fw->ops.del[set->set.family][set->set.content],
+        .known = set,
     };
 
     for (size_t i = 0; i < list->n; i++) {
@@ -212,14 +235,15 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
 /* Deletions cannot open anything, so a set that is doubtful does not keep them
  * from being written.  But who leaves may be let in by what the next apply
  * does: change the rules that use this set, or add the member to another one
- * that is held.  Then it leaves with that.  After a failure the next apply may
- * fail as well, and is not waited for. */
+ * that is held or not there yet.  Then it leaves with that.  After a failure
+ * the next apply may fail as well, and is not waited for. */
 static int
 delete_from_set(struct firewall *fw,
                 const struct sg_policy *policy OVS_UNUSED,
                 struct installed_set *set)
 {
-    const struct sg_prefix_list *list = &fw->ops.del[set->family];
+    const struct sg_prefix_list *list
+        = &fw->ops.del[set->set.family][set->set.content];
     struct sg_prefix_list now = SG_PREFIX_LIST_INITIALIZER;
 
     for (size_t i = 0; i < list->n; i++) {
@@ -227,15 +251,15 @@ delete_from_set(struct firewall *fw,
         bool absent = (set_table_give_up(&fw->sets, set, p)
                        && !set->doubtful);
 
-        if (fw->failed
-            || !(set->held || set_table_is_coming(&fw->sets, p))) {
+        if (fw->failed || !(set->held || fw->lacks_set
+                            || set_table_is_coming(&fw->sets, p))) {
             sg_prefix_list_add(&now, p);
         } else if (!absent) {
             set_table_leave(&fw->sets, set, p);
         }
     }
 
-    int error = set_writer_del(&fw->writer, set->name, set->family, &now);
+    int error = set_writer_del(&fw->writer, &set->set, &now);
     sg_prefix_list_uninit(&now);
     return error;
 }
@@ -247,9 +271,12 @@ firewall_delete_leaving(struct firewall *fw)
 
     SET_TABLE_FOR_EACH (set, &fw->sets) {
         struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+        const struct sg_member *m;
 
-        sg_members_hosts(&set->leaving, set->family, &list);
-        if (set_writer_del(&fw->writer, set->name, set->family, &list)) {
+        SG_MEMBERS_FOR_EACH (m, &set->leaving) {
+            sg_prefix_list_add(&list, &m->prefix);
+        }
+        if (set_writer_del(&fw->writer, &set->set, &list)) {
             set_table_doubt(&fw->sets, set, true);
             fw->stats.members_failed++;
         }
@@ -275,7 +302,7 @@ firewall_hold(struct firewall *fw,
     fw_sets_of_devices(fw->tables, devices, n_devices, &names);
     fw_sets_of_groups(fw->tables, groups, n_groups, &names);
     SET_TABLE_FOR_EACH (set, &fw->sets) {
-        set->held = set->held || sset_contains(&names, set->name);
+        set->held = set->held || sset_contains(&names, set->set.name);
     }
     sset_destroy(&names);
 }
@@ -290,7 +317,8 @@ bool
 firewall_needs_apply(const struct firewall *fw)
 {
     return fw->complete && (fw->failed || fw->litter || fw->writer.litter
-                            || fw->sets.n_doubtful || fw->sets.n_leaving);
+                            || fw->lacks_set || fw->sets.n_doubtful
+                            || fw->sets.n_leaving);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -406,8 +434,7 @@ firewall_verify(struct firewall *fw, const struct sg_policy *policy,
     *n_differences = 0;
     for (size_t i = 0; i < p.plan->n_steps; i++) {
         const struct fw_step *step = &p.plan->steps[i];
-        struct installed_set *set = set_table_find(&fw->sets, step->family,
-                                                   &step->set.group);
+        struct installed_set *set = set_table_find(&fw->sets, &step->set);
 
         *n_differences += (step->kind == FW_STEP_TABLE_COMMIT
                            ? step->n_edits : 1);
@@ -458,7 +485,10 @@ firewall_snapshot(struct firewall *fw, const struct sg_policy *policy,
         return error;
     }
 
-    desired = fw_render(policy, &fw->layout, fw->slots, NULL);
+    struct fw_slots *slots = fw_slots_clone(fw->slots);
+    prospect_keep_sets(actual, slots);
+    desired = fw_render(policy, &fw->layout, slots, NULL);
+    fw_slots_destroy(slots);
     set_origins(actual, desired);
     fw_ruleset_destroy(desired);
     *rsp = actual;

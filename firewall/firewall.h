@@ -27,6 +27,10 @@
  * Before the first complete answer (firewall_set_complete) nothing is
  * written: neither lane touches the kernel.
  *
+ * The first prefix of a group needs a set of its own and rules that name it:
+ * firewall_needs_apply() asks for an apply, and who leaves meanwhile leaves
+ * with that.  Later ones take the member lane.
+ *
  * What a set holds is known while this object filled it or read it since; a
  * set of doubtful content (found at start, failed batch) is read back before
  * it is trusted. */
@@ -82,7 +86,7 @@ void firewall_hold(struct firewall *,
 bool firewall_is_urgent(const struct firewall *);
 
 /* Does something wait for an apply besides what the caller knows (doubtful
- * sets, failed steps, retired sets, urgent deletions)? */
+ * sets, failed steps, retired sets, first prefixes, urgent deletions)? */
 bool firewall_needs_apply(const struct firewall *);
 
 /* What an apply did, or why it did not.  Kept until the next one. */

@@ -18,20 +18,19 @@ int
 firewall_add_live(struct firewall *fw, const struct sg_policy *policy,
                   const struct live_addition *a, struct set_room *room)
 {
-    size_t n = (fw_set_count(policy, a->group, a->family) + a->later->n
-                + (a->set ? sg_members_count(&a->set->leaving) : 0));
+    size_t n = (fw_set_count(policy, a->set) + a->later->n
+                + (a->known ? sg_members_count(&a->known->leaving) : 0));
     bool grows = n > room->grow_above || n > room->maxelem;
     bool many = a->members->n > SET_WRITER_MAX_BATCH;
 
     if (!grows && !many) {
-        return set_writer_add(&fw->writer, a->name, a->family, a->members);
+        return set_writer_add(&fw->writer, a->set, a->members);
     }
 
     struct sg_prefix_list content = SG_PREFIX_LIST_INITIALIZER;
     new_content(policy, a, &content);
     uint32_t maxelem = MAX(room->maxelem, fw_set_capacity(content.n));
-    int error = set_writer_replace(&fw->writer, a->name, a->family, &content,
-                                   maxelem);
+    int error = set_writer_replace(&fw->writer, a->set, &content, maxelem);
     sg_prefix_list_uninit(&content);
     if (!error) {
         fw->stats.sets_grown += maxelem > room->maxelem;
@@ -45,7 +44,7 @@ firewall_add_live(struct firewall *fw, const struct sg_policy *policy,
     }
     /* There is room, so the members need not wait for more of it. */
     set_room_failed(room, n);
-    return set_writer_add(&fw->writer, a->name, a->family, a->members);
+    return set_writer_add(&fw->writer, a->set, a->members);
 }
 
 /* What the set is to hold until the deletions come that belong to this
@@ -59,18 +58,18 @@ new_content(const struct sg_policy *policy, const struct live_addition *a,
     const struct sg_member *m;
 
     sg_members_init(&members);
-    fw_set_wanted(policy, a->group, a->family, content);
+    fw_set_wanted(policy, a->set, content);
     for (size_t i = 0; i < content->n; i++) {
         sg_members_add(&members, &content->p[i]);
     }
     for (size_t i = 0; i < a->later->n; i++) {
         sg_members_add(&members, &a->later->p[i]);
     }
-    if (a->set) {
-        SG_MEMBERS_FOR_EACH (m, &a->set->leaving) {
+    if (a->known) {
+        SG_MEMBERS_FOR_EACH (m, &a->known->leaving) {
             sg_members_add(&members, &m->prefix);
         }
-        SG_MEMBERS_FOR_EACH (m, &a->set->waiting) {
+        SG_MEMBERS_FOR_EACH (m, &a->known->waiting) {
             sg_members_remove(&members, &m->prefix);
         }
     }

@@ -20,10 +20,10 @@
 /* Length of "sg1-eg-" and "sg1-in-". */
 #define GROUP_CHAIN_PREFIX_LEN 7
 
-#define SET_PREFIX FW_PREFIX "m"
 #define TMP_SET_PREFIX FW_PREFIX "tmp-"
 
-/* Where family and slot stand in "sg1-m4a-". */
+/* Where content, family and slot stand in "sg1-m4a-". */
+#define SET_CONTENT_AT 4
 #define SET_FAMILY_AT 5
 #define SET_SLOT_AT 6
 #define SET_GROUP_AT 8
@@ -88,15 +88,22 @@ fw_name_tree_chain(char name[FW_CHAIN_LEN], const char *root,
 }
 
 void
-fw_name_set(char name[FW_SET_LEN], enum sg_family family, enum fw_slot slot,
+fw_name_set(char name[FW_SET_LEN], const struct fw_set_form *form,
             const struct uuid *group)
 {
     char text[GROUP_TEXT_LEN + 1];
 
     group_text(text, group);
-    snprintf(name, FW_SET_LEN, SET_PREFIX "%c%c-%s",
-             family == SG_IPV4 ? '4' : '6', slot == FW_SLOT_A ? 'a' : 'b',
-             text);
+    snprintf(name, FW_SET_LEN, FW_PREFIX "%c%c%c-%s",
+             form->content == FW_HOSTS ? 'm' : 'n',
+             form->family == SG_IPV4 ? '4' : '6',
+             form->slot == FW_SLOT_A ? 'a' : 'b', text);
+}
+
+const char *
+fw_content_type(enum fw_content content)
+{
+    return content == FW_HOSTS ? "hash:ip" : "hash:net";
 }
 
 /* A set to be filled aside.  'tag' belongs to this run of the agent and 'n'
@@ -149,10 +156,10 @@ fw_direction_chain_device(const char *name)
             ? rest + 2 : NULL);
 }
 
-/* What the set 'name' stands for; '*family' and '*slot' are filled in for
- * FW_NAME_SET only. */
+/* What the set 'name' stands for; '*form' is filled in for FW_NAME_SET
+ * only. */
 enum fw_name_kind
-fw_set_kind(const char *name, enum sg_family *family, enum fw_slot *slot)
+fw_set_kind(const char *name, struct fw_set_form *form)
 {
     if (strncmp(name, FW_PREFIX, strlen(FW_PREFIX))) {
         return FW_NAME_FOREIGN;
@@ -161,13 +168,14 @@ fw_set_kind(const char *name, enum sg_family *family, enum fw_slot *slot)
         return FW_NAME_TMP_SET;
     }
     if (strlen(name) == SET_GROUP_AT + GROUP_TEXT_LEN
-        && !strncmp(name, SET_PREFIX, strlen(SET_PREFIX))
+        && (name[SET_CONTENT_AT] == 'm' || name[SET_CONTENT_AT] == 'n')
         && (name[SET_FAMILY_AT] == '4' || name[SET_FAMILY_AT] == '6')
         && (name[SET_SLOT_AT] == 'a' || name[SET_SLOT_AT] == 'b')
         && name[SET_GROUP_AT - 1] == '-'
         && is_group_text(name + SET_GROUP_AT)) {
-        *family = name[SET_FAMILY_AT] == '4' ? SG_IPV4 : SG_IPV6;
-        *slot = name[SET_SLOT_AT] == 'a' ? FW_SLOT_A : FW_SLOT_B;
+        form->content = name[SET_CONTENT_AT] == 'm' ? FW_HOSTS : FW_NETS;
+        form->family = name[SET_FAMILY_AT] == '4' ? SG_IPV4 : SG_IPV6;
+        form->slot = name[SET_SLOT_AT] == 'a' ? FW_SLOT_A : FW_SLOT_B;
         return FW_NAME_SET;
     }
     return FW_NAME_UNKNOWN;
@@ -179,6 +187,14 @@ fw_name_other_slot(char name[FW_SET_LEN], const char *set)
 {
     ovs_strlcpy(name, set, FW_SET_LEN);
     name[SET_SLOT_AT] = set[SET_SLOT_AT] == 'a' ? 'b' : 'a';
+}
+
+/* 'set' must be a FW_NAME_SET. */
+void
+fw_name_slot_a(char name[FW_SET_LEN], const char *set)
+{
+    ovs_strlcpy(name, set, FW_SET_LEN);
+    name[SET_SLOT_AT] = 'a';
 }
 
 bool

@@ -19,7 +19,8 @@
  *   sg1-p-DEV                            port: its address pairs, if many
  *   sg1-eg-XXXXXXXX-YYYYYYYYYYYY         group: egress rules
  *   sg1-in-XXXXXXXX-YYYYYYYYYYYY         group: ingress rules
- *   sg1-m4a-XXXXXXXX-YYYYYYYYYYYY        set: members, IPv4, slot a (or b)
+ *   sg1-m4a-XXXXXXXX-YYYYYYYYYYYY        set: addresses, IPv4, slot a (or b)
+ *   sg1-n4a-XXXXXXXX-YYYYYYYYYYYY        set: prefixes
  *   sg1-tmp-...                          set being filled, before a swap
  *
  * Limits of the kernel: a chain 28 bytes, a set 31, a device 15. */
@@ -47,6 +48,21 @@ enum fw_slot {
     FW_SLOT_B,
 };
 
+/* What members a set is for. */
+enum fw_content {
+    FW_HOSTS,                   /* Single addresses: a hash:ip. */
+    FW_NETS,                    /* Prefixes: a hash:net. */
+};
+#define FW_N_CONTENTS 2
+const char *fw_content_type(enum fw_content);   /* "hash:ip", "hash:net" */
+
+/* What the name of a set says besides the group. */
+struct fw_set_form {
+    enum sg_family family;
+    enum fw_content content;
+    enum fw_slot slot;
+};
+
 /* What a name of ours stands for. */
 enum fw_name_kind {
     FW_NAME_FOREIGN,            /* Not ours. */
@@ -67,7 +83,7 @@ void fw_name_group_chain(char name[FW_CHAIN_LEN], enum sg_direction,
                          const struct uuid *group);
 void fw_name_tree_chain(char name[FW_CHAIN_LEN], const char *root,
                         const char *prefix);
-void fw_name_set(char name[FW_SET_LEN], enum sg_family, enum fw_slot,
+void fw_name_set(char name[FW_SET_LEN], const struct fw_set_form *,
                  const struct uuid *group);
 void fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n);
 
@@ -75,11 +91,12 @@ enum fw_name_kind fw_chain_kind(const char *name);
 /* The device, if it is the chain of one direction of a port ("e", "t"), else
  * NULL. */
 const char *fw_direction_chain_device(const char *name);
-/* For FW_NAME_SET also says which family and slot. */
-enum fw_name_kind fw_set_kind(const char *name, enum sg_family *,
-                              enum fw_slot *);
+/* For FW_NAME_SET also fills in the form. */
+enum fw_name_kind fw_set_kind(const char *name, struct fw_set_form *);
 /* The same set in the other slot. */
 void fw_name_other_slot(char name[FW_SET_LEN], const char *set);
+/* The same set in slot a, whichever slot it is in. */
+void fw_name_slot_a(char name[FW_SET_LEN], const char *set);
 /* A device or bridge name we can use in a rule: no '/', blank, control
  * character, leading '-' or '!', no '+' at the end, 1 to 15 bytes. */
 bool fw_device_name_ok(const char *);

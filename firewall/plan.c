@@ -217,28 +217,22 @@ known_members(const struct sg_policy *policy, const struct uuid *id)
 }
 
 void
-fw_set_wanted(const struct sg_policy *policy, const struct uuid *id,
-              enum sg_family family, struct sg_prefix_list *list)
+fw_set_wanted(const struct sg_policy *policy, const struct fw_set *set,
+              struct sg_prefix_list *list)
 {
-    const struct sg_members *members = known_members(policy, id);
-    const struct sg_member *m;
+    const struct sg_members *members = known_members(policy, &set->group);
 
     if (members) {
-        SG_MEMBERS_FOR_EACH (m, members) {
-            if (fw_set_can_hold(&m->prefix, family)) {
-                sg_prefix_list_add(list, &m->prefix);
-            }
-        }
+        fw_set_elements(set, members, list);
     }
 }
 
 size_t
-fw_set_count(const struct sg_policy *policy, const struct uuid *id,
-             enum sg_family family)
+fw_set_count(const struct sg_policy *policy, const struct fw_set *set)
 {
-    const struct sg_members *members = known_members(policy, id);
+    const struct sg_members *members = known_members(policy, &set->group);
 
-    return members ? fw_members_count(members, family) : 0;
+    return members ? fw_set_n_elements(set, members) : 0;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -273,7 +267,7 @@ plan_prepare(struct fw_plan *plan, const struct fw_plan_args *args)
             struct sg_prefix_list wanted = SG_PREFIX_LIST_INITIALIZER;
 
             add_step(plan, FW_PHASE_PREPARE, FW_STEP_SET_CREATE, set);
-            fw_set_wanted(args->policy, &set->group, set->family, &wanted);
+            fw_set_wanted(args->policy, set, &wanted);
             add_members(plan, FW_PHASE_PREPARE, FW_STEP_SET_ADD, set,
                         &wanted);
             sg_prefix_list_uninit(&wanted);

@@ -101,13 +101,12 @@ void fw_set_work_destroy(struct hmap *);
 enum fw_phase fw_add_phase(const struct fw_set_users *, const char *set);
 enum fw_phase fw_del_phase(const struct fw_set_users *, const char *set);
 
-/* Members of the group that a set of 'family' can hold: single addresses, of
- * a group that is known.  Appends to the list. */
-void fw_set_wanted(const struct sg_policy *, const struct uuid *group,
-                   enum sg_family, struct sg_prefix_list *);
+/* What the set is to hold, of which group, family and content count: nothing
+ * while the group is not known.  Appends to the list. */
+void fw_set_wanted(const struct sg_policy *, const struct fw_set *,
+                   struct sg_prefix_list *);
 /* How many these are. */
-size_t fw_set_count(const struct sg_policy *, const struct uuid *group,
-                    enum sg_family);
+size_t fw_set_count(const struct sg_policy *, const struct fw_set *);
 
 /* How far a plan goes. */
 enum fw_scope {

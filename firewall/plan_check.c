@@ -165,11 +165,10 @@ try_step(struct trial *trial, const struct fw_step *step)
 static const char *
 try_create(struct trial *trial, const struct fw_set *set)
 {
-    enum sg_family family;
-    enum fw_slot slot;
+    struct fw_set_form form;
 
-    if (fw_set_kind(set->name, &family, &slot) != FW_NAME_SET
-        || family != set->family) {
+    if (fw_set_kind(set->name, &form) != FW_NAME_SET
+        || form.family != set->family || form.content != set->content) {
         return "not a name of ours";
     }
     if (fw_ruleset_find_set(trial->args->actual, set->name)
@@ -200,7 +199,7 @@ try_members(const struct trial *trial, const struct fw_step *step)
         return "does not exist or is of a foreign type";
     }
     for (size_t i = 0; i < step->members.n; i++) {
-        if (!fw_set_can_hold(&step->members.p[i], step->set.family)
+        if (!fw_set_can_hold(&step->set, &step->members.p[i])
             && step->kind == FW_STEP_SET_ADD) {
             return "cannot hold this member";
         }

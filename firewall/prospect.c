@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sset.h"
 #include "util.h"
 
 /* Sets and chains of others that begin like ours and are named as
@@ -20,6 +21,7 @@ struct context {
 };
 
 static int choose_slots(const struct context *, bool *changed);
+static bool drop_sets(const struct context *);
 static int find_work(const struct context *);
 static int find_set_work(const struct context *, const struct fw_set *);
 static bool flip_slots(const struct context *);
@@ -43,6 +45,7 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
     if (error) {
         return error;
     }
+    prospect_keep_sets(p->actual, p->slots);
 
     render(&ctx);
     if (args->scope == FW_SCOPE_ZONES) {
@@ -55,6 +58,9 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
         return error;
     }
     if (changed) {
+        render(&ctx);
+    }
+    if (drop_sets(&ctx)) {
         render(&ctx);
     }
 
@@ -118,7 +124,7 @@ render(const struct context *ctx)
 static void
 flip(struct prospect *p, const struct fw_set *set)
 {
-    fw_slots_set(p->slots, set->family, &set->group,
+    fw_slots_set(p->slots, set,
                  set->slot == FW_SLOT_A ? FW_SLOT_B : FW_SLOT_A);
 }
 
@@ -155,6 +161,79 @@ choose_slots(const struct context *ctx, bool *changed)
     return 0;
 }
 
+void
+prospect_keep_sets(const struct fw_ruleset *actual, struct fw_slots *slots)
+{
+    const struct fw_set *set;
+
+    HMAP_FOR_EACH (set, node, &actual->sets) {
+        struct fw_set_form form;
+
+        if (set->references && !set->foreign_type
+            && fw_set_kind(set->name, &form) == FW_NAME_SET
+            && form.content == FW_NETS) {
+            fw_slots_keep(slots, set->name);
+        }
+    }
+}
+
+/* Adds to 'stay' those of 'idle' that 'chain' names. */
+static void
+note_named(const struct fw_chain *chain, const struct sset *idle,
+           struct sset *stay)
+{
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        const struct fw_rule *rule = &chain->rules[i];
+
+        if (rule->match & (FW_M_SET_SRC | FW_M_SET_DST)
+            && sset_contains(idle, rule->set)) {
+            sset_add(stay, rule->set);
+        }
+    }
+}
+
+/* Lets go of the sets without prefixes that are named only by chains which
+ * are written anyway.  Returns true if there are such. */
+static bool
+drop_sets(const struct context *ctx)
+{
+    struct sset idle = SSET_INITIALIZER(&idle);
+    struct sset stay = SSET_INITIALIZER(&stay);
+    struct prospect *p = ctx->p;
+    const struct fw_set *set;
+    bool dropped;
+
+    HMAP_FOR_EACH (set, node, &p->desired->sets) {
+        if (set->content == FW_NETS && !fw_set_count(ctx->args->policy, set)) {
+            sset_add(&idle, set->name);
+        }
+    }
+    for (size_t f = 0; !sset_is_empty(&idle) && f < SG_N_FAMILIES; f++) {
+        const struct fw_chain *chain;
+
+        HMAP_FOR_EACH (chain, node,
+                       &p->desired->tables[f][FW_SECURITY].chains) {
+            const struct fw_chain *old
+                = fw_table_find(&p->actual->tables[f][FW_SECURITY],
+                                chain->name);
+            if (old && !fw_chain_changes(old, chain)) {
+                note_named(chain, &idle, &stay);
+            }
+        }
+    }
+
+    dropped = sset_count(&idle) > sset_count(&stay);
+    HMAP_FOR_EACH (set, node, &p->desired->sets) {
+        if (sset_contains(&idle, set->name)
+            && !sset_contains(&stay, set->name)) {
+            fw_slots_drop(p->slots, set->name);
+        }
+    }
+    sset_destroy(&idle);
+    sset_destroy(&stay);
+    return dropped;
+}
+
 /* For each desired set that exists: what it lacks, what it has too much. */
 static int
 find_work(const struct context *ctx)
@@ -180,7 +259,7 @@ wanted_members(const struct context *ctx, const struct fw_set *set,
 {
     struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
 
-    fw_set_wanted(ctx->args->policy, &set->group, set->family, &list);
+    fw_set_wanted(ctx->args->policy, set, &list);
     for (size_t i = 0; i < list.n; i++) {
         sg_members_add(members, &list.p[i]);
     }
@@ -191,18 +270,16 @@ wanted_members(const struct context *ctx, const struct fw_set *set,
 static bool
 is_trusted(const struct context *ctx, const struct fw_set *set)
 {
-    struct installed_set *installed = set_table_find(ctx->args->sets,
-                                                     set->family,
-                                                     &set->group);
+    struct installed_set *installed = set_table_find(ctx->args->sets, set);
     const struct fw_set *actual = fw_ruleset_find_set(ctx->p->actual,
                                                       set->name);
 
     if (ctx->args->trust_nothing || !installed || installed->doubtful
-        || strcmp(installed->name, set->name)) {
+        || strcmp(installed->set.name, set->name)) {
         return false;
     }
 
-    size_t n = fw_set_count(ctx->args->policy, &set->group, set->family);
+    size_t n = fw_set_count(ctx->args->policy, set);
     if (actual->elements + sg_members_count(&installed->waiting)
         != n + sg_members_count(&installed->leaving)) {
         set_table_doubt(ctx->args->sets, installed, true);
@@ -219,7 +296,7 @@ find_set_work(const struct context *ctx, const struct fw_set *set)
 
     if (is_trusted(ctx, set)) {
         const struct installed_set *installed
-            = set_table_find(ctx->args->sets, set->family, &set->group);
+            = set_table_find(ctx->args->sets, set);
         const struct sg_member *m;
 
         work = fw_set_work_add(&ctx->p->work, set->name);
@@ -233,8 +310,7 @@ find_set_work(const struct context *ctx, const struct fw_set *set)
     }
 
     struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
-    int error = backend->class->set_members(backend, set->name, set->family,
-                                            &list);
+    int error = backend->class->set_members(backend, set, &list);
     if (error) {
         *ctx->text = xasprintf("read set, %s: %s", set->name,
                                backend->class->error(backend));
@@ -319,10 +395,9 @@ note_strangers(const struct context *ctx)
     size_t n = 0;
 
     HMAP_FOR_EACH (set, node, &actual->sets) {
-        enum sg_family family;
-        enum fw_slot slot;
+        struct fw_set_form form;
 
-        if (fw_set_kind(set->name, &family, &slot) != FW_NAME_FOREIGN
+        if (fw_set_kind(set->name, &form) != FW_NAME_FOREIGN
             && !fw_set_is_ours(set)) {
             note_stranger(problems, &n, "", "set", set->name);
         }

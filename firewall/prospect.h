@@ -8,6 +8,10 @@
  * out what each existing set lacks, and plans.  It writes nothing; between
  * backend begin() and end().
  *
+ * A set for prefixes stays as long as its group has some, or some chain that
+ * names it does not change otherwise: so a table is not written for a prefix
+ * that comes and goes.
+ *
  * A set is given the other slot if a plain edit would open or blink: its
  * content changes together with a port that uses it.  Then the new
  * content is filled into a set nobody refers to, and the commit switches the
@@ -42,6 +46,9 @@ struct prospect {
 int prospect_init(struct prospect *, const struct prospect_args *,
                   char **text) SG_MUST_USE;
 void prospect_uninit(struct prospect *);
+
+/* Tells 'slots' which sets for prefixes rules name in 'actual'. */
+void prospect_keep_sets(const struct fw_ruleset *actual, struct fw_slots *);
 
 /* Reads tables and set headers.  Returns as prospect_init() does. */
 int fw_read_all(struct fw_backend *, struct fw_ruleset **, char **text)

@@ -29,8 +29,9 @@
  *     A port without groups has 7 to 9 only.
  * 11. A rule allows what matches all that it names: direction, ethertype,
  *     protocol, destination port range, ICMP type and code, remote.
- * 12. A remote group means the addresses its members have now, whichever port
- *     has them.  A group that is unknown or empty matches nothing.
+ * 12. A remote group means the addresses and prefixes its members have now,
+ *     whichever port has them.  A group that is unknown or empty matches
+ *     nothing.
  * 13. A remote prefix of length 0 is every address of its family.
  * 14. A rule that cannot be expressed exactly is left out and named; it is
  *     never widened.  Rules that say the same are one.
@@ -79,7 +80,13 @@ static void render_filtered_port(struct renderer *, const struct sg_port *,
 static void render_group(struct renderer *, const struct uuid *);
 static void append_rule(struct renderer *, const struct uuid *group,
                         const struct sg_rule *, struct hmap *seen);
-static void need_set(struct renderer *, enum sg_family, const struct uuid *);
+static void append_once(struct renderer *, const struct uuid *group,
+                        const struct sg_rule *, const struct fw_rule *,
+                        struct hmap *seen);
+static struct fw_set remote_set(const struct renderer *,
+                                const struct sg_rule *, enum fw_content);
+static bool has_nets(const struct renderer *, const struct fw_set *);
+static void need_set(struct renderer *, const struct fw_set *);
 static bool claim(struct renderer *, const char *name, const struct uuid *);
 static const struct sg_port **sort_ports(const struct sg_policy *, size_t *);
 static int compare_uuids(const void *, const void *);
@@ -542,21 +549,20 @@ append_rule(struct renderer *r, const struct uuid *group,
 {
     bool remote = (rule->remote == SG_REMOTE_GROUP
                    || rule->remote == SG_REMOTE_ADDRESS_GROUP);
-    char name[FW_CHAIN_LEN], set[FW_SET_LEN] = "";
+    struct fw_set hosts = remote_set(r, rule, FW_HOSTS);
     const char *reason = NULL;
     struct fw_rule out;
 
     if (remote) {
-        fw_name_set(set, rule->family, FW_SLOT_A, &rule->remote_id);
-        if (!claim(r, set, &rule->remote_id)) {
+        char name[FW_SET_LEN];
+
+        fw_name_slot_a(name, hosts.name);
+        if (!claim(r, name, &rule->remote_id)) {
             reason = "another group has the name of its remote group's set";
         }
-        fw_name_set(set, rule->family,
-                    fw_slots_get(r->slots, rule->family, &rule->remote_id),
-                    &rule->remote_id);
     }
     if (!reason) {
-        reason = fw_render_rule(rule, set, &out);
+        reason = fw_render_rule(rule, hosts.name, &out);
     }
     if (reason) {
         fw_problems_add(r->problems, NULL, group,
@@ -565,33 +571,71 @@ append_rule(struct renderer *r, const struct uuid *group,
         return;
     }
 
-    fw_name_group_chain(name, rule->direction, group);
-    struct fw_chain *chain = security_chain(r, rule->family, name);
-    if (first_of_its_kind(seen, chain, &out)) {
-        fw_chain_append(chain, &out);
-        if (remote) {
-            need_set(r, rule->family, &rule->remote_id);
+    append_once(r, group, rule, &out, seen);
+    if (remote) {
+        struct fw_set nets = remote_set(r, rule, FW_NETS);
+
+        need_set(r, &hosts);
+        if (has_nets(r, &nets)) {
+            ovs_strzcpy(out.set, nets.name, sizeof out.set);
+            append_once(r, group, rule, &out, seen);
+            need_set(r, &nets);
         }
     }
+}
+
+static void
+append_once(struct renderer *r, const struct uuid *group,
+            const struct sg_rule *rule, const struct fw_rule *out,
+            struct hmap *seen)
+{
+    char name[FW_CHAIN_LEN];
+
+    fw_name_group_chain(name, rule->direction, group);
+    struct fw_chain *chain = security_chain(r, rule->family, name);
+    if (first_of_its_kind(seen, chain, out)) {
+        fw_chain_append(chain, out);
+    }
+}
+
+/* Meaningful if the rule's remote is a group. */
+static struct fw_set
+remote_set(const struct renderer *r, const struct sg_rule *rule,
+           enum fw_content content)
+{
+    struct fw_set set = {
+        .family = rule->family,
+        .content = content,
+        .group = rule->remote_id,
+    };
+
+    set.slot = fw_slots_get(r->slots, &set);
+    fw_name_set(set.name, &(struct fw_set_form) {
+        .family = set.family, .content = content, .slot = set.slot,
+    }, &set.group);
+    return set;
+}
+
+/* A set for prefixes is made for the first one, and stays when the last one
+ * has gone until the chains that name it change anyway. */
+static bool
+has_nets(const struct renderer *r, const struct fw_set *nets)
+{
+    return fw_set_count(r->policy, nets)
+           || fw_slots_is_kept(r->slots, nets->name);
 }
 
 /* (12) A set exists for each remote group, in the families that rules ask
  * for, even if it has no members: a member that comes must not have to wait
  * for a change of the table. */
 static void
-need_set(struct renderer *r, enum sg_family family, const struct uuid *id)
+need_set(struct renderer *r, const struct fw_set *set)
 {
-    struct fw_set set = {
-        .family = family,
-        .slot = fw_slots_get(r->slots, family, id),
-        .group = *id,
-    };
+    if (!fw_ruleset_find_set(r->rs, set->name)) {
+        struct fw_set *own = fw_ruleset_add_set(r->rs, set);
 
-    fw_name_set(set.name, family, set.slot, id);
-    if (!fw_ruleset_find_set(r->rs, set.name)) {
-        set.maxelem = fw_set_capacity(fw_set_count(r->policy, id, family));
-        set.hashsize = fw_set_hashsize(set.maxelem);
-        fw_ruleset_add_set(r->rs, &set);
+        own->maxelem = fw_set_capacity(fw_set_count(r->policy, set));
+        own->hashsize = fw_set_hashsize(own->maxelem);
     }
 }
 

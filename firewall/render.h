@@ -21,15 +21,20 @@ void fw_layout_default(struct fw_layout *);
 /* Can these prefixes stand in a rule?  NULL or a malloc'd sentence. */
 char *fw_layout_check(const struct fw_layout *) SG_MUST_USE;
 
-/* Which slot a group's set has; absent means slot a. */
+/* What is to be known of the sets that are there: which slot a set has, of
+ * which group, family and content count (absent means slot a); and which sets
+ * for prefixes are there. */
 struct fw_slots;
 struct fw_slots *fw_slots_create(void);
 void fw_slots_destroy(struct fw_slots *);
 struct fw_slots *fw_slots_clone(const struct fw_slots *);
-enum fw_slot fw_slots_get(const struct fw_slots *, enum sg_family,
-                          const struct uuid *group);
-void fw_slots_set(struct fw_slots *, enum sg_family,
-                  const struct uuid *group, enum fw_slot);
+enum fw_slot fw_slots_get(const struct fw_slots *, const struct fw_set *);
+void fw_slots_set(struct fw_slots *, const struct fw_set *, enum fw_slot);
+/* Rules name this set, whatever its slot; what 'fw_slots_keep' has not been
+ * told, or 'fw_slots_drop' has, is not kept. */
+void fw_slots_keep(struct fw_slots *, const char *set);
+void fw_slots_drop(struct fw_slots *, const char *set);
+bool fw_slots_is_kept(const struct fw_slots *, const char *set);
 
 /* Something that could not be rendered; the rest was. */
 struct fw_problem {

@@ -319,10 +319,9 @@ fw_ruleset_add_set(struct fw_ruleset *rs, const struct fw_set *set)
 bool
 fw_set_is_ours(const struct fw_set *set)
 {
-    enum sg_family family;
-    enum fw_slot slot;
+    struct fw_set_form form;
 
-    switch (fw_set_kind(set->name, &family, &slot)) {
+    switch (fw_set_kind(set->name, &form)) {
     case FW_NAME_SET:
     case FW_NAME_TMP_SET:
         return !set->foreign_type;

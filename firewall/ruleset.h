@@ -134,14 +134,16 @@ struct fw_set {
     struct hmap_node node;      /* In fw_ruleset 'sets', by name. */
     char name[FW_SET_LEN];
     enum sg_family family;
+    enum fw_content content;
     enum fw_slot slot;
     struct uuid group;          /* Desired only; zero in an actual ruleset. */
     uint32_t maxelem;
     uint32_t hashsize;          /* What to create it with / what it has. */
     /* Actual only. */
     uint32_t elements, references;
-    bool foreign_type;          /* Ours by name, but not a hash:ip of this
-                                 * family: never used, left alone. */
+    bool foreign_type;          /* Ours by name, but not of the type and
+                                 * family of the name: never used, left
+                                 * alone. */
 };
 /* Has it a name and type that we make? */
 bool fw_set_is_ours(const struct fw_set *);

@@ -238,14 +238,14 @@ check_physdev_in(const struct context *ctx, const struct fw_chain *chain,
 static const char *
 check_set(const struct fw_set *set)
 {
-    enum sg_family family;
-    enum fw_slot slot;
+    struct fw_set_form form;
 
     if (!text_ok(set->name, sizeof set->name)
-        || fw_set_kind(set->name, &family, &slot) != FW_NAME_SET) {
+        || fw_set_kind(set->name, &form) != FW_NAME_SET) {
         return "not a name of ours";
     }
-    if (family != set->family || slot != set->slot) {
+    if (form.family != set->family || form.content != set->content
+        || form.slot != set->slot) {
         return "name and content differ";
     }
     if (!set->maxelem || !set->hashsize) {

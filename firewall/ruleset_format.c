@@ -122,8 +122,9 @@ fw_ruleset_format(const struct fw_ruleset *rs, struct ds *ds)
     for (size_t i = 0; i < n; i++) {
         ds_put_cstr(ds, "create ");
         ds_put_printable(ds, sets[i]->name, strlen(sets[i]->name));
-        ds_put_format(ds, " hash:ip family %s hashsize %"PRIu32
+        ds_put_format(ds, " %s family %s hashsize %"PRIu32
                       " maxelem %"PRIu32"\n",
+                      fw_content_type(sets[i]->content),
                       sets[i]->family == SG_IPV4 ? "inet" : "inet6",
                       sets[i]->hashsize, sets[i]->maxelem);
     }

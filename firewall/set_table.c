@@ -16,6 +16,7 @@ set_table_init(struct set_table *table)
 {
     hmap_init(&table->sets);
     table->n_doubtful = table->n_waiting = table->n_leaving = 0;
+    table->n_waiting_nets = 0;
 }
 
 void
@@ -30,13 +31,14 @@ set_table_uninit(struct set_table *table)
 }
 
 struct installed_set *
-set_table_find(const struct set_table *table, enum sg_family family,
-               const struct uuid *group)
+set_table_find(const struct set_table *table, const struct fw_set *like)
 {
     struct installed_set *set;
 
-    SET_TABLE_FOR_EACH_OF_GROUP (set, group, table) {
-        if (set->family == family && uuid_equals(&set->group, group)) {
+    SET_TABLE_FOR_EACH_OF_GROUP (set, &like->group, table) {
+        if (set->set.family == like->family
+            && set->set.content == like->content
+            && uuid_equals(&set->set.group, &like->group)) {
             return set;
         }
     }
@@ -46,19 +48,20 @@ set_table_find(const struct set_table *table, enum sg_family family,
 struct installed_set *
 set_table_put(struct set_table *table, const struct fw_set *desired)
 {
-    struct installed_set *set = set_table_find(table, desired->family,
-                                               &desired->group);
+    struct installed_set *set = set_table_find(table, desired);
 
     if (!set) {
         set = xzalloc(sizeof *set);
-        set->group = desired->group;
-        set->family = desired->family;
+        set->set.group = desired->group;
+        set->set.family = desired->family;
+        set->set.content = desired->content;
         sg_members_init(&set->waiting);
         sg_members_init(&set->leaving);
-        hmap_insert(&table->sets, &set->node, sg_id_hash(&set->group));
+        hmap_insert(&table->sets, &set->node, sg_id_hash(&desired->group));
     }
-    if (strcmp(set->name, desired->name)) {
-        ovs_strzcpy(set->name, desired->name, sizeof set->name);
+    if (strcmp(set->set.name, desired->name)) {
+        ovs_strzcpy(set->set.name, desired->name, sizeof set->set.name);
+        set->set.slot = desired->slot;
         set_table_doubt(table, set, false);
         set_table_came(table, set);
         set_table_left(table, set);
@@ -75,9 +78,9 @@ set_table_retain(struct set_table *table, enum sg_family family,
     HMAP_FOR_EACH_SAFE (set, node, &table->sets) {
         char other[FW_SET_LEN];
 
-        fw_name_other_slot(other, set->name);
-        if (set->family == family
-            && !fw_ruleset_find_set(desired, set->name)
+        fw_name_other_slot(other, set->set.name);
+        if (set->set.family == family
+            && !fw_ruleset_find_set(desired, set->set.name)
             && !fw_ruleset_find_set(desired, other)) {
             forget(table, set);
         }
@@ -111,7 +114,10 @@ void
 set_table_wait(struct set_table *table, struct installed_set *set,
                const struct sg_prefix *p)
 {
-    table->n_waiting += sg_members_add(&set->waiting, p);
+    bool came = sg_members_add(&set->waiting, p);
+
+    table->n_waiting += came;
+    table->n_waiting_nets += came && set->set.content == FW_NETS;
 }
 
 bool
@@ -121,6 +127,7 @@ set_table_give_up(struct set_table *table, struct installed_set *set,
     bool was_waiting = sg_members_remove(&set->waiting, p);
 
     table->n_waiting -= was_waiting;
+    table->n_waiting_nets -= was_waiting && set->set.content == FW_NETS;
     return was_waiting;
 }
 
@@ -144,7 +151,10 @@ set_table_stay(struct set_table *table, struct installed_set *set,
 void
 set_table_came(struct set_table *table, struct installed_set *set)
 {
-    table->n_waiting -= sg_members_count(&set->waiting);
+    size_t n = sg_members_count(&set->waiting);
+
+    table->n_waiting -= n;
+    table->n_waiting_nets -= set->set.content == FW_NETS ? n : 0;
     sg_members_clear(&set->waiting);
 }
 
@@ -160,7 +170,14 @@ set_table_is_coming(const struct set_table *table, const struct sg_prefix *p)
 {
     const struct installed_set *set;
 
+    /* Prefixes are few, and this is only about when. */
+    if (table->n_waiting_nets) {
+        return true;
+    }
     if (table->n_waiting) {
+        if (!sg_prefix_is_host(p)) {
+            return true;
+        }
         SET_TABLE_FOR_EACH (set, table) {
             if (sg_members_contains(&set->waiting, p)) {
                 return true;

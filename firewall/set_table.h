@@ -5,7 +5,7 @@
 /* The sets that our installed rules refer to, and what we know of each.
  *
  * An entry is there from the commit that made rules name its set until the
- * commit that took them away, one per group and family.  Unless it is
+ * commit that took them away, one per group, family and content.  Unless it is
  * 'doubtful', its set holds what the policy says, less what is 'waiting', and
  * besides what is 'leaving'. */
 
@@ -25,9 +25,7 @@ void set_room_failed(struct set_room *, size_t n);
 
 struct installed_set {
     struct hmap_node node;      /* In set_table 'sets', by group. */
-    struct uuid group;
-    enum sg_family family;
-    char name[FW_SET_LEN];
+    struct fw_set set;          /* Group, family, content and name. */
     struct set_room room;
     bool doubtful;              /* Set with set_table_doubt(). */
     bool held;                  /* Additions wait for the next apply. */
@@ -40,14 +38,16 @@ struct set_table {
     struct hmap sets;           /* Contains "struct installed_set"s. */
     size_t n_doubtful;
     size_t n_waiting, n_leaving;        /* Members, of all sets. */
+    size_t n_waiting_nets;
 };
 
 void set_table_init(struct set_table *);
 void set_table_uninit(struct set_table *);
+/* The entry with the group, family and content of this set. */
 struct installed_set *set_table_find(const struct set_table *,
-                                     enum sg_family, const struct uuid *);
-/* The entry of the group and family of a desired set, made if need be; if it
- * had another name, what was known of that one is forgotten. */
+                                     const struct fw_set *);
+/* The same for a desired set, made if need be; if it had another name, what
+ * was known of that one is forgotten. */
 struct installed_set *set_table_put(struct set_table *,
                                     const struct fw_set *);
 /* Forgets the sets of 'family' that 'desired' does not have. */
@@ -66,7 +66,8 @@ bool set_table_stay(struct set_table *, struct installed_set *,
                     const struct sg_prefix *);
 void set_table_came(struct set_table *, struct installed_set *);
 void set_table_left(struct set_table *, struct installed_set *);
-/* Is the member about to come into any set? */
+/* Is the member about to come into any set?  Also true if something may cover
+ * it that is about to come, or be covered by it. */
 bool set_table_is_coming(const struct set_table *, const struct sg_prefix *);
 /* Everything installed is as the policy has it. */
 void set_table_settled(struct set_table *);

@@ -236,8 +236,8 @@ user_changes(const struct fw_chain *chain, const struct sset *changed)
     return sset_contains(changed, name) || leads_to(chain, changed);
 }
 
-static bool
-chain_changes(const struct fw_chain *a, const struct fw_chain *b)
+bool
+fw_chain_changes(const struct fw_chain *a, const struct fw_chain *b)
 {
     bool same = a->n_rules == b->n_rules;
 
@@ -257,7 +257,7 @@ find_changed_chains(const struct fw_table *old, const struct fw_table *new,
     HMAP_FOR_EACH (chain, node, &new->chains) {
         const struct fw_chain *other = fw_table_find(old, chain->name);
 
-        if (!chain->builtin && (!other || chain_changes(other, chain))) {
+        if (!chain->builtin && (!other || fw_chain_changes(other, chain))) {
             sset_add(changed, chain->name);
         }
     }
@@ -272,11 +272,9 @@ find_changed_chains(const struct fw_table *old, const struct fw_table *new,
 static void
 forget_slot(char set[FW_SET_LEN])
 {
-    enum sg_family family;
-    enum fw_slot slot;
+    struct fw_set_form form;
 
-    if (fw_set_kind(set, &family, &slot) == FW_NAME_SET
-        && slot == FW_SLOT_B) {
+    if (fw_set_kind(set, &form) == FW_NAME_SET && form.slot == FW_SLOT_B) {
         char other[FW_SET_LEN];
 
         fw_name_other_slot(other, set);

@@ -21,6 +21,9 @@ void fw_sets_of_devices(const struct fw_ruleset *,
 void fw_sets_of_groups(const struct fw_ruleset *,
                        const struct uuid *groups, size_t n, struct sset *);
 
+/* Are these chains different, other than in the slots of sets? */
+bool fw_chain_changes(const struct fw_chain *, const struct fw_chain *);
+
 /* Names of sets by what happens to their users on the way from one ruleset to
  * another.  A port that only gets the other slot of a set did not change: the
  * rule is about the same group. */

@@ -17,7 +17,7 @@ static int swap(struct set_writer *, const char *name, const char *tmp);
 static void destroy_tmp(struct set_writer *, const char *tmp);
 
 static int
-write_members(struct set_writer *w, const char *name, enum sg_family family,
+write_members(struct set_writer *w, const struct fw_set *set,
               const struct sg_prefix_list *list, bool add)
 {
     const struct fw_backend_class *class = w->backend->class;
@@ -27,8 +27,8 @@ write_members(struct set_writer *w, const char *name, enum sg_family family,
     if (!list->n) {
         return 0;
     }
-    error = (add ? class->set_add : class->set_del)(w->backend, name, family,
-                                                   list->p, list->n, &n_done);
+    error = (add ? class->set_add : class->set_del)(w->backend, set, list->p,
+                                                    list->n, &n_done);
     w->n_batches++;
     w->n_failed += error != 0;
     *(add ? &w->n_added : &w->n_removed) += n_done;
@@ -36,26 +36,26 @@ write_members(struct set_writer *w, const char *name, enum sg_family family,
 }
 
 int
-set_writer_add(struct set_writer *w, const char *name, enum sg_family family,
+set_writer_add(struct set_writer *w, const struct fw_set *set,
                const struct sg_prefix_list *list)
 {
-    return write_members(w, name, family, list, true);
+    return write_members(w, set, list, true);
 }
 
 int
-set_writer_del(struct set_writer *w, const char *name, enum sg_family family,
+set_writer_del(struct set_writer *w, const struct fw_set *set,
                const struct sg_prefix_list *list)
 {
-    return write_members(w, name, family, list, false);
+    return write_members(w, set, list, false);
 }
 
 int
-set_writer_replace(struct set_writer *w, const char *name,
-                   enum sg_family family, const struct sg_prefix_list *wanted,
-                   uint32_t maxelem)
+set_writer_replace(struct set_writer *w, const struct fw_set *set,
+                   const struct sg_prefix_list *wanted, uint32_t maxelem)
 {
     struct fw_set tmp = {
-        .family = family,
+        .family = set->family,
+        .content = set->content,
         .maxelem = maxelem,
         .hashsize = fw_set_hashsize(maxelem),
     };
@@ -71,7 +71,7 @@ set_writer_replace(struct set_writer *w, const char *name,
 
     error = fill_tmp(w, &tmp, wanted);
     if (!error) {
-        error = swap(w, name, tmp.name);
+        error = swap(w, set->name, tmp.name);
     }
     w->n_failed += error != 0;
     /* After the swap it has the old content; without, a part of the new. */
@@ -83,7 +83,7 @@ static int
 fill_tmp(struct set_writer *w, const struct fw_set *tmp,
          const struct sg_prefix_list *wanted)
 {
-    int error = set_writer_add(w, tmp->name, tmp->family, wanted);
+    int error = set_writer_add(w, tmp, wanted);
 
     if (error) {
         return error;

@@ -27,12 +27,12 @@ struct set_writer {
     uint64_t n_created, n_destroyed;
 };
 
-int set_writer_add(struct set_writer *, const char *name, enum sg_family,
+int set_writer_add(struct set_writer *, const struct fw_set *,
                    const struct sg_prefix_list *) SG_MUST_USE;
-int set_writer_del(struct set_writer *, const char *name, enum sg_family,
+int set_writer_del(struct set_writer *, const struct fw_set *,
                    const struct sg_prefix_list *) SG_MUST_USE;
 /* Makes the content of a live set exactly 'wanted', and its size 'maxelem'. */
-int set_writer_replace(struct set_writer *, const char *name, enum sg_family,
+int set_writer_replace(struct set_writer *, const struct fw_set *,
                        const struct sg_prefix_list *wanted, uint32_t maxelem)
     SG_MUST_USE;
 

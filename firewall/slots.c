@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "sset.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -18,15 +19,18 @@ struct slot {
     struct hmap_node node;
     struct uuid group;
     enum sg_family family;
+    enum fw_content content;
 };
 
 struct fw_slots {
     struct hmap in_b;           /* Contains "struct slot"s. */
+    struct sset kept;           /* Names of sets, with slot a. */
 };
 
-static struct slot *find_slot(const struct fw_slots *, enum sg_family,
-                              const struct uuid *);
-static uint32_t hash_slot(enum sg_family, const struct uuid *);
+static struct slot *find_slot(const struct fw_slots *, const struct fw_set *);
+static void add_slot(struct fw_slots *, const struct slot *);
+static uint32_t hash_slot(const struct uuid *, enum sg_family,
+                          enum fw_content);
 static char *check_prefix(const char *what, const char *prefix);
 
 struct fw_slots *
@@ -35,6 +39,7 @@ fw_slots_create(void)
     struct fw_slots *slots = xmalloc(sizeof *slots);
 
     hmap_init(&slots->in_b);
+    sset_init(&slots->kept);
     return slots;
 }
 
@@ -50,6 +55,7 @@ fw_slots_destroy(struct fw_slots *slots)
         free(slot);
     }
     hmap_destroy(&slots->in_b);
+    sset_destroy(&slots->kept);
     free(slots);
 }
 
@@ -60,34 +66,62 @@ fw_slots_clone(const struct fw_slots *src)
     const struct slot *slot;
 
     HMAP_FOR_EACH (slot, node, &src->in_b) {
-        fw_slots_set(dst, slot->family, &slot->group, FW_SLOT_B);
+        add_slot(dst, slot);
     }
+    sset_destroy(&dst->kept);
+    sset_clone(&dst->kept, &src->kept);
     return dst;
 }
 
 enum fw_slot
-fw_slots_get(const struct fw_slots *slots, enum sg_family family,
-             const struct uuid *group)
+fw_slots_get(const struct fw_slots *slots, const struct fw_set *set)
 {
-    return (slots && find_slot(slots, family, group)
-            ? FW_SLOT_B : FW_SLOT_A);
+    return slots && find_slot(slots, set) ? FW_SLOT_B : FW_SLOT_A;
 }
 
 void
-fw_slots_set(struct fw_slots *slots, enum sg_family family,
-             const struct uuid *group, enum fw_slot value)
+fw_slots_set(struct fw_slots *slots, const struct fw_set *set,
+             enum fw_slot value)
 {
-    struct slot *slot = find_slot(slots, family, group);
+    struct slot *slot = find_slot(slots, set);
 
     if (value == FW_SLOT_A && slot) {
         hmap_remove(&slots->in_b, &slot->node);
         free(slot);
     } else if (value == FW_SLOT_B && !slot) {
-        slot = xmalloc(sizeof *slot);
-        slot->group = *group;
-        slot->family = family;
-        hmap_insert(&slots->in_b, &slot->node, hash_slot(family, group));
+        add_slot(slots, &(struct slot) {
+            .group = set->group,
+            .family = set->family,
+            .content = set->content,
+        });
     }
+}
+
+void
+fw_slots_keep(struct fw_slots *slots, const char *set)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    sset_add(&slots->kept, name);
+}
+
+void
+fw_slots_drop(struct fw_slots *slots, const char *set)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    sset_find_and_delete(&slots->kept, name);
+}
+
+bool
+fw_slots_is_kept(const struct fw_slots *slots, const char *set)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    return slots && sset_contains(&slots->kept, name);
 }
 
 void
@@ -145,24 +179,35 @@ fw_problems_clear(struct fw_problems *problems)
 }
 
 static struct slot *
-find_slot(const struct fw_slots *slots, enum sg_family family,
-          const struct uuid *group)
+find_slot(const struct fw_slots *slots, const struct fw_set *set)
 {
     struct slot *slot;
 
-    HMAP_FOR_EACH_WITH_HASH (slot, node, hash_slot(family, group),
-                             &slots->in_b) {
-        if (slot->family == family && uuid_equals(&slot->group, group)) {
+    HMAP_FOR_EACH_WITH_HASH (slot, node,
+                             hash_slot(&set->group, set->family,
+                                       set->content), &slots->in_b) {
+        if (slot->family == set->family && slot->content == set->content
+            && uuid_equals(&slot->group, &set->group)) {
             return slot;
         }
     }
     return NULL;
 }
 
-static uint32_t
-hash_slot(enum sg_family family, const struct uuid *group)
+static void
+add_slot(struct fw_slots *slots, const struct slot *src)
 {
-    return hash_int(family, sg_id_hash(group));
+    struct slot *slot = xmemdup(src, sizeof *src);
+
+    hmap_insert(&slots->in_b, &slot->node,
+                hash_slot(&slot->group, slot->family, slot->content));
+}
+
+static uint32_t
+hash_slot(const struct uuid *group, enum sg_family family,
+          enum fw_content content)
+{
+    return hash_int(family * FW_N_CONTENTS + content, sg_id_hash(group));
 }
 
 /* An empty prefix would be every device of the host; the longest leaves room

@@ -407,10 +407,7 @@ show_group(const json_t *group, struct ds *out)
     put_value(out, "", "%lld IPv4, %lld IPv6", num(members, "ipv4"),
               num(members, "ipv6"));
     if (num(members, "prefix_members")) {
-        put_value(out, "", "%lld prefixes, %s",
-                  num(members, "prefix_members"),
-                  is(members, "prefixes_enforced")
-                  ? "enforced" : "which match nothing yet");
+        put_value(out, "", "%lld prefixes", num(members, "prefix_members"));
     }
     put_refused(out, get(rules, "refused"));
 }

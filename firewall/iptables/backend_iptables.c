@@ -243,12 +243,12 @@ iptables_list_sets(struct fw_backend *up, struct fw_ruleset *rs)
 }
 
 static int
-iptables_set_members(struct fw_backend *up, const char *name,
-                     enum sg_family family, struct sg_prefix_list *members)
+iptables_set_members(struct fw_backend *up, const struct fw_set *set,
+                     struct sg_prefix_list *members)
 {
     struct backend_iptables *b = backend_cast(up);
 
-    return kset_result(b, kset_members(b->kset, name, family, members));
+    return kset_result(b, kset_members(b->kset, set, members));
 }
 
 static int
@@ -260,23 +260,21 @@ iptables_set_create(struct fw_backend *up, const struct fw_set *set)
 }
 
 static int
-iptables_set_add(struct fw_backend *up, const char *name,
-                 enum sg_family family, const struct sg_prefix *members,
-                 size_t n, size_t *n_done)
+iptables_set_add(struct fw_backend *up, const struct fw_set *set,
+                 const struct sg_prefix *members, size_t n, size_t *n_done)
 {
     struct backend_iptables *b = backend_cast(up);
-    struct kset_batch batch = { name, family, members, n };
+    struct kset_batch batch = { set, members, n };
 
     return kset_result(b, kset_add(b->kset, &batch, n_done));
 }
 
 static int
-iptables_set_del(struct fw_backend *up, const char *name,
-                 enum sg_family family, const struct sg_prefix *members,
-                 size_t n, size_t *n_done)
+iptables_set_del(struct fw_backend *up, const struct fw_set *set,
+                 const struct sg_prefix *members, size_t n, size_t *n_done)
 {
     struct backend_iptables *b = backend_cast(up);
-    struct kset_batch batch = { name, family, members, n };
+    struct kset_batch batch = { set, members, n };
 
     return kset_result(b, kset_del(b->kset, &batch, n_done));
 }

@@ -19,9 +19,6 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
-/* The only type that we make. */
-#define TYPE "hash:ip"
-
 /* Room for one message of a listing: netlink makes its messages as large as
  * the reader's buffer, up to this. */
 #define DUMP_BUFFER_SIZE 32768
@@ -30,7 +27,8 @@ BUILD_ASSERT_DECL(FW_SET_LEN == IPSET_MAXNAMELEN);
 
 struct kset {
     struct ipset_session *session;
-    const struct ipset_type *types[SG_N_FAMILIES];  /* NULL: not asked yet. */
+    /* NULL: not asked yet. */
+    const struct ipset_type *types[SG_N_FAMILIES][FW_N_CONTENTS];
     struct mnl_socket *dump;    /* For listing; NULL: not open. */
     uint32_t dump_seq;
     int lookup;                 /* Raw socket for index <-> name. */
@@ -218,26 +216,29 @@ is_name_ok(const char *name)
 /* ------------------------------------------------------------------------ */
 /* Writing. */
 
-/* Returns the type for 'family', or NULL after a failure: then '*error' is
- * the errno.  Asking once and giving the type with every request spares the
+/* Returns the type of 'set', or NULL after a failure: then '*error' is the
+ * errno.  Asking once and giving the type with every request spares the
  * library a walk over its list of sets, which may also be outdated. */
 static const struct ipset_type *
-get_type(struct kset *k, enum sg_family family, int *error)
+get_type(struct kset *k, const struct fw_set *set, int *error)
 {
-    if (!k->types[family]) {
-        struct ipset_data *data = ipset_session_data(k->session);
-        uint8_t proto = nfproto(family);
+    const struct ipset_type **type = &k->types[set->family][set->content];
 
-        ipset_data_set(data, IPSET_OPT_TYPENAME, TYPE);
+    if (!*type) {
+        struct ipset_data *data = ipset_session_data(k->session);
+        const char *name = fw_content_type(set->content);
+        uint8_t proto = nfproto(set->family);
+
+        ipset_data_set(data, IPSET_OPT_TYPENAME, name);
         ipset_data_set(data, IPSET_OPT_FAMILY, &proto);
-        k->types[family] = ipset_type_get(k->session, IPSET_CMD_CREATE);
-        if (!k->types[family]) {
-            *error = library_failed(k, "ask for type", TYPE, NULL);
+        *type = ipset_type_get(k->session, IPSET_CMD_CREATE);
+        if (!*type) {
+            *error = library_failed(k, "ask for type", name, NULL);
             return NULL;
         }
         ipset_data_reset(data);
     }
-    return k->types[family];
+    return *type;
 }
 
 /* Executes a command for which "already there" and "not there" are errors. */
@@ -250,7 +251,7 @@ strict_cmd(struct kset *k, enum ipset_cmd cmd)
     return retval;
 }
 
-/* Creates a hash:ip set with the name, family, maxelem and hashsize of '*set'
+/* Creates a set with the name, family, content, maxelem and hashsize of '*set'
  * (0: the kernel's default). */
 int
 kset_set_create(struct kset *k, const struct fw_set *set)
@@ -263,12 +264,12 @@ kset_set_create(struct kset *k, const struct fw_set *set)
     if (!is_name_ok(set->name)) {
         return failed(k, EINVAL, "create", set->name);
     }
-    type = get_type(k, set->family, &error);
+    type = get_type(k, set, &error);
     if (!type) {
         return error;
     }
     ipset_data_set(data, IPSET_SETNAME, set->name);
-    ipset_data_set(data, IPSET_OPT_TYPENAME, TYPE);
+    ipset_data_set(data, IPSET_OPT_TYPENAME, fw_content_type(set->content));
     ipset_data_set(data, IPSET_OPT_FAMILY, &proto);
     ipset_data_set(data, IPSET_OPT_TYPE, type);
     if (set->maxelem) {
@@ -322,13 +323,16 @@ kset_swap(struct kset *k, const char *a, const char *b)
 static bool
 is_batch_ok(const struct kset_batch *batch)
 {
-    if (!is_name_ok(batch->set)) {
+    const struct fw_set *set = batch->set;
+
+    if (!is_name_ok(set->name)) {
         return false;
     }
     for (size_t i = 0; i < batch->n; i++) {
         const struct sg_prefix *p = &batch->members[i];
 
-        if (p->family != batch->family || !sg_prefix_is_host(p)) {
+        if (p->family != set->family
+            || !(set->content == FW_NETS ? p->plen : sg_prefix_is_host(p))) {
             return false;
         }
     }
@@ -345,7 +349,8 @@ change(struct kset *k, enum ipset_cmd cmd, const struct kset_batch *batch,
 {
     struct ipset_data *data = ipset_session_data(k->session);
     const char *what = cmd == IPSET_CMD_ADD ? "add to" : "delete from";
-    uint8_t proto = nfproto(batch->family);
+    const struct fw_set *set = batch->set;
+    uint8_t proto = nfproto(set->family);
     const struct ipset_type *type;
     int error = 0;
 
@@ -353,20 +358,23 @@ change(struct kset *k, enum ipset_cmd cmd, const struct kset_batch *batch,
         *n_done = 0;
     }
     if (!is_batch_ok(batch)) {
-        return failed(k, EINVAL, what, batch->set);
+        return failed(k, EINVAL, what, set->name);
     }
-    type = get_type(k, batch->family, &error);
+    type = get_type(k, set, &error);
     if (!type) {
         return error;
     }
 
     int retval = 0;
     for (size_t i = 0; i < batch->n && retval >= 0; i++) {
-        ipset_data_set(data, IPSET_SETNAME, batch->set);
+        ipset_data_set(data, IPSET_SETNAME, set->name);
         /* Before the address, which it gives its length. */
         ipset_data_set(data, IPSET_OPT_FAMILY, &proto);
         ipset_data_set(data, IPSET_OPT_TYPE, type);
         ipset_data_set(data, IPSET_OPT_IP, batch->members[i].addr);
+        if (set->content == FW_NETS) {
+            ipset_data_set(data, IPSET_OPT_CIDR, &batch->members[i].plen);
+        }
         retval = ipset_cmd(k->session, cmd, batch->n > 1 ? i + 1 : 0);
     }
     if (retval >= 0) {
@@ -375,7 +383,7 @@ change(struct kset *k, enum ipset_cmd cmd, const struct kset_batch *batch,
     if (retval < 0) {
         size_t line;
 
-        error = library_failed(k, what, batch->set, &line);
+        error = library_failed(k, what, set->name, &line);
         if (n_done && line) {
             *n_done = line - 1;
         }
@@ -390,9 +398,9 @@ change(struct kset *k, enum ipset_cmd cmd, const struct kset_batch *batch,
     return error;
 }
 
-/* Adds members, which must all be single addresses of the set's family; those
- * already there are fine.  '*n_done' (if not NULL): that many from the front
- * certainly are in the set, also after a failure. */
+/* Adds members, which must all be what the set holds: addresses of its family,
+ * or prefixes; those already there are fine.  '*n_done' (if not NULL): that
+ * many from the front certainly are in the set, also after a failure. */
 int
 kset_add(struct kset *k, const struct kset_batch *batch, size_t *n_done)
 {
@@ -564,13 +572,16 @@ list_cb(const struct nlmsghdr *nlh, void *rs_)
         return MNL_CB_OK;
     }
 
-    enum sg_family family = proto == NFPROTO_IPV6 ? SG_IPV6 : SG_IPV4;
-    set.family = family;
-    enum sg_family named = family;
-    if (fw_set_kind(set.name, &named, &set.slot) == FW_NAME_SET) {
-        set.family = named;
-    }
-    if (strcmp(type, TYPE) || family != set.family
+    struct fw_set_form form = {
+        .family = proto == NFPROTO_IPV6 ? SG_IPV6 : SG_IPV4,
+        .content = (strcmp(type, fw_content_type(FW_NETS))
+                    ? FW_HOSTS : FW_NETS),
+    };
+    fw_set_kind(set.name, &form);
+    set.family = form.family;
+    set.content = form.content;
+    set.slot = form.slot;
+    if (strcmp(type, fw_content_type(set.content))
         || proto != nfproto(set.family)) {
         set.foreign_type = true;
     }
@@ -587,15 +598,16 @@ kset_list(struct kset *k, struct fw_ruleset *rs)
 }
 
 struct members_aux {
-    enum sg_family family;
+    const struct fw_set *set;
     struct sg_prefix_list *list;
 };
 
 /* One member: DATA { IP { IPADDR_IPV4 or _IPV6 }, CIDR (only of hash:net) }.
- * Returns false if it has no address of the family. */
+ * Returns false if it has no address of the family.  '*excludes' is true of a
+ * prefix that somebody put there with "nomatch". */
 static bool
 parse_member(const struct nlattr *data, enum sg_family family,
-             struct sg_prefix *p)
+             struct sg_prefix *p, bool *excludes)
 {
     const struct nlattr *addr;
     struct nlattr *attr;
@@ -605,6 +617,7 @@ parse_member(const struct nlattr *data, enum sg_family family,
     memset(p, 0, sizeof *p);
     p->family = family;
     p->plen = sg_family_bits(family);
+    *excludes = false;
     mnl_attr_for_each_nested (attr, data) {
         switch (mnl_attr_get_type(attr)) {
         case IPSET_ATTR_IP:
@@ -618,6 +631,9 @@ parse_member(const struct nlattr *data, enum sg_family family,
         case IPSET_ATTR_CIDR:
             p->plen = MIN(mnl_attr_get_u8(attr), p->plen);
             break;
+        case IPSET_ATTR_CADT_FLAGS:
+            *excludes = (attr_u32(attr) & IPSET_FLAG_NOMATCH) != 0;
+            break;
         }
     }
     return found;
@@ -627,14 +643,24 @@ static int
 members_cb(const struct nlmsghdr *nlh, void *aux_)
 {
     const struct members_aux *aux = aux_;
+    const struct fw_set *set = aux->set;
+    char type[IPSET_MAXNAMELEN];
     struct nlattr *attr, *data;
+    bool excludes;
 
     mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
-        /* An empty set has a family, too. */
+        /* An empty set has a family and a type, too. */
         if (mnl_attr_get_type(attr) == IPSET_ATTR_FAMILY
-            && mnl_attr_get_u8(attr) != nfproto(aux->family)) {
+            && mnl_attr_get_u8(attr) != nfproto(set->family)) {
             errno = EINVAL;
             return MNL_CB_ERROR;
+        }
+        if (mnl_attr_get_type(attr) == IPSET_ATTR_TYPENAME) {
+            attr_string(attr, type, sizeof type);
+            if (strcmp(type, fw_content_type(set->content))) {
+                errno = EINVAL;
+                return MNL_CB_ERROR;
+            }
         }
         if (mnl_attr_get_type(attr) != IPSET_ATTR_ADT) {
             continue;
@@ -642,30 +668,33 @@ members_cb(const struct nlmsghdr *nlh, void *aux_)
         mnl_attr_for_each_nested (data, attr) {
             struct sg_prefix p;
 
-            if (!parse_member(data, aux->family, &p)) {
+            if (!parse_member(data, set->family, &p, &excludes)) {
                 errno = EINVAL;
                 return MNL_CB_ERROR;
             }
-            sg_prefix_list_add(aux->list, &p);
+            /* Not said to be there, it is added, which makes it match. */
+            if (!excludes) {
+                sg_prefix_list_add(aux->list, &p);
+            }
         }
     }
     return MNL_CB_OK;
 }
 
-/* Appends the members of a set to '*members'; EINVAL if they are not
- * addresses of 'family'.  After a failure nothing was appended. */
+/* Appends the members of a set to '*members'; EINVAL if it is of another
+ * family or type.  After a failure nothing was appended. */
 int
-kset_members(struct kset *k, const char *name, enum sg_family family,
+kset_members(struct kset *k, const struct fw_set *set,
              struct sg_prefix_list *members)
 {
-    struct members_aux aux = { family, members };
+    struct members_aux aux = { set, members };
     size_t n = members->n;
 
-    if (!is_name_ok(name)) {
-        return failed(k, EINVAL, "list", name);
+    if (!is_name_ok(set->name)) {
+        return failed(k, EINVAL, "list", set->name);
     }
 
-    int error = list(k, name, 0, members_cb, &aux);
+    int error = list(k, set->name, 0, members_cb, &aux);
     if (error) {
         members->n = n;
     }

@@ -2,7 +2,7 @@
 #ifndef IPTABLES_KSET_H
 #define IPTABLES_KSET_H 1
 
-/* The sets of this network namespace: hash:ip sets of ipset.
+/* The sets of this network namespace: hash:ip and hash:net sets of ipset.
  *
  * Writing goes through libipset, one session, values given as binary data;
  * one member is one request and its answer, many share messages of one page.
@@ -29,17 +29,16 @@ void kset_destroy(struct kset *);
 const char *kset_error(const struct kset *);
 
 int kset_list(struct kset *, struct fw_ruleset *) SG_MUST_USE;
-int kset_members(struct kset *, const char *name, enum sg_family,
+int kset_members(struct kset *, const struct fw_set *,
                  struct sg_prefix_list *) SG_MUST_USE;
 
 int kset_set_create(struct kset *, const struct fw_set *) SG_MUST_USE;
 int kset_set_destroy(struct kset *, const char *name) SG_MUST_USE;
 int kset_swap(struct kset *, const char *a, const char *b) SG_MUST_USE;
 
-/* Some members of one set. */
+/* Some members of one set, whose name, family and content count. */
 struct kset_batch {
-    const char *set;
-    enum sg_family family;
+    const struct fw_set *set;
     const struct sg_prefix *members;
     size_t n;
 };

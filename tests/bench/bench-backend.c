@@ -93,19 +93,21 @@ bench_single(struct fixture *f, unsigned int n_sets, unsigned int which)
     struct sg_prefix *hosts = make_hosts(SG_IPV4, 1, N);
     double add[ROUNDS], del[ROUNDS];
     char name[FW_SET_LEN], what[64];
+    struct fw_set set;
 
     set_name(name, which);
+    set = named(name, SG_IPV4);
     for (int round = 0; round < ROUNDS; round++) {
         double start = cpu_us();
         for (int i = 0; i < N; i++) {
-            if (f->c->set_add(f->b, name, SG_IPV4, &hosts[i], 1, NULL)) {
+            if (f->c->set_add(f->b, &set, &hosts[i], 1, NULL)) {
                 FAIL("%s", f->c->error(f->b));
             }
         }
         add[round] = cpu_us() - start;
         start = cpu_us();
         for (int i = 0; i < N; i++) {
-            if (f->c->set_del(f->b, name, SG_IPV4, &hosts[i], 1, NULL)) {
+            if (f->c->set_del(f->b, &set, &hosts[i], 1, NULL)) {
                 FAIL("%s", f->c->error(f->b));
             }
         }
@@ -146,18 +148,18 @@ bench_batch(struct fixture *f, enum sg_family family, size_t n)
     REQUIRE(!f->c->set_create(f->b, &set));
     for (int round = 0; round < ROUNDS; round++) {
         double start = cpu_us();
-        REQUIRE(!f->c->set_add(f->b, name, family, hosts, n, NULL));
+        REQUIRE(!f->c->set_add(f->b, &set, hosts, n, NULL));
         add[round] = cpu_us() - start;
 
         struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
         start = cpu_us();
-        REQUIRE(!f->c->set_members(f->b, name, family, &members));
+        REQUIRE(!f->c->set_members(f->b, &set, &members));
         list[round] = cpu_us() - start;
         CHECK_UEQ(members.n, n);
         sg_prefix_list_uninit(&members);
 
         start = cpu_us();
-        REQUIRE(!f->c->set_del(f->b, name, family, hosts, n, NULL));
+        REQUIRE(!f->c->set_del(f->b, &set, hosts, n, NULL));
         del[round] = cpu_us() - start;
     }
     REQUIRE(!f->c->set_destroy(f->b, name));

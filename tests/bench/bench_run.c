@@ -87,7 +87,9 @@ bench_find_set(struct bench *b, size_t g, enum sg_family family,
     for (int slot = FW_SLOT_A; slot <= FW_SLOT_B && error == ENOENT; slot++) {
         char name[FW_SET_LEN];
 
-        fw_name_set(name, family, slot, &b->policy.groups[g].id);
+        fw_name_set(name, &(struct fw_set_form) {
+            .family = family, .slot = slot,
+        }, &b->policy.groups[g].id);
         error = kernel_view_find(b->kernel, name, set);
     }
     return error;

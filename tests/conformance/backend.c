@@ -181,15 +181,26 @@ make_rule(enum fw_verdict verdict, const char *target, const char *in)
 struct fw_set
 make_set(const char *name, enum sg_family family, uint32_t maxelem)
 {
+    struct fw_set_form form = { .slot = FW_SLOT_A };
     struct fw_set set;
 
     memset(&set, 0, sizeof set);
     ovs_strlcpy(set.name, name, sizeof set.name);
+    fw_set_kind(name, &form);
     set.family = family;
+    set.content = form.content;
+    set.slot = form.slot;
     set.maxelem = maxelem;
     set.hashsize = 1024;
-    enum sg_family named;
-    fw_set_kind(name, &named, &set.slot);
+    return set;
+}
+
+struct fw_set
+named(const char *name, enum sg_family family)
+{
+    struct fw_set set = make_set(name, family, 0);
+
+    memcpy(set.name, name, strnlen(name, sizeof set.name));
     return set;
 }
 
@@ -284,7 +295,9 @@ count_members(struct fixture *f, const char *set, enum sg_family family)
 {
     struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
 
-    CHECK_EQ(f->c->set_members(f->b, set, family, &list), 0);
+    struct fw_set meant = named(set, family);
+
+    CHECK_EQ(f->c->set_members(f->b, &meant, &list), 0);
     size_t n = list.n;
     sg_prefix_list_uninit(&list);
     return n;

@@ -60,6 +60,8 @@ struct fw_edit make_edit(enum fw_edit_kind, const char *chain, size_t index,
                          const struct fw_rule *);
 struct fw_rule make_rule(enum fw_verdict, const char *target, const char *in);
 struct fw_set make_set(const char *name, enum sg_family, uint32_t maxelem);
+/* Who is meant by a name, which may be too long: then it has no end. */
+struct fw_set named(const char *name, enum sg_family);
 struct sg_prefix make_host(enum sg_family, uint32_t n);
 struct sg_prefix *make_hosts(enum sg_family, uint32_t first, size_t n);
 

@@ -17,20 +17,36 @@
 #define SET4 "sg1-m4a-01234567-0123456789ab"
 #define SET4B "sg1-m4b-01234567-0123456789ab"
 #define SET6 "sg1-m6a-01234567-0123456789ab"
+#define NETS4 "sg1-n4a-01234567-0123456789ab"
+#define NETS4B "sg1-n4b-01234567-0123456789ab"
+#define NETS6 "sg1-n6a-01234567-0123456789ab"
 #define CHAIN "sg1-eg-01234567-0123456789ab"    /* 28 bytes: the limit. */
 
 static int
 add(struct fixture *f, const char *set, enum sg_family family,
     const struct sg_prefix *p, size_t n, size_t *n_done)
 {
-    return f->c->set_add(f->b, set, family, p, n, n_done);
+    struct fw_set meant = named(set, family);
+
+    return f->c->set_add(f->b, &meant, p, n, n_done);
 }
 
 static int
 del(struct fixture *f, const char *set, enum sg_family family,
     const struct sg_prefix *p, size_t n, size_t *n_done)
 {
-    return f->c->set_del(f->b, set, family, p, n, n_done);
+    struct fw_set meant = named(set, family);
+
+    return f->c->set_del(f->b, &meant, p, n, n_done);
+}
+
+static int
+list(struct fixture *f, const char *set, enum sg_family family,
+     struct sg_prefix_list *members)
+{
+    struct fw_set meant = named(set, family);
+
+    return f->c->set_members(f->b, &meant, members);
 }
 
 static int
@@ -49,17 +65,17 @@ static void
 check_members(struct fixture *f, const char *set, enum sg_family family,
               uint32_t first, size_t n)
 {
-    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
 
-    CHECK_EQ(f->c->set_members(f->b, set, family, &list), 0);
-    sg_prefix_list_sort(&list);
-    REQUIRE(list.n == n);
+    CHECK_EQ(list(f, set, family, &members), 0);
+    sg_prefix_list_sort(&members);
+    REQUIRE(members.n == n);
     for (size_t i = 0; i < n; i++) {
         struct sg_prefix want = make_host(family, first + i);
 
-        CHECK(sg_prefix_equals(&list.p[i], &want));
+        CHECK(sg_prefix_equals(&members.p[i], &want));
     }
-    sg_prefix_list_uninit(&list);
+    sg_prefix_list_uninit(&members);
 }
 
 static void
@@ -148,7 +164,7 @@ BACKEND_TEST(set_missing)
 {
     struct sg_prefix one = make_host(SG_IPV4, 1);
     struct sg_prefix *many = make_hosts(SG_IPV4, 0, 500);
-    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
     size_t n_done = 99;
 
     REQUIRE(!create(f, SET4B, SG_IPV4, 100));
@@ -160,7 +176,7 @@ BACKEND_TEST(set_missing)
     CHECK_UEQ(n_done, 0);
     CHECK_EQ(del(f, SET4, SG_IPV4, &one, 1, &n_done), ENOENT);
     CHECK_EQ(del(f, SET4, SG_IPV4, many, 500, &n_done), ENOENT);
-    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV4, &list), ENOENT);
+    CHECK_EQ(list(f, SET4, SG_IPV4, &members), ENOENT);
     CHECK_EQ(f->c->set_destroy(f->b, SET4), ENOENT);
     CHECK_EQ(f->c->set_swap(f->b, SET4, SET4B), ENOENT);
     CHECK_EQ(f->c->set_swap(f->b, SET4B, SET4), ENOENT);
@@ -169,7 +185,7 @@ BACKEND_TEST(set_missing)
     REQUIRE(!create(f, SET4, SG_IPV4, 1000));
     CHECK_EQ(add(f, SET4, SG_IPV4, &one, 1, &n_done), 0);
     CHECK_UEQ(count_members(f, SET4, SG_IPV4), 1);
-    sg_prefix_list_uninit(&list);
+    sg_prefix_list_uninit(&members);
     free(many);
 }
 
@@ -190,7 +206,7 @@ BACKEND_TEST(set_names)
     static const char name31[] = "sg1-m4a-01234567-0123456789abcd";
     static const char name32[] = "sg1-m4a-01234567-0123456789abcde";
     struct sg_prefix one = make_host(SG_IPV4, 1);
-    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
 
     BUILD_ASSERT_DECL(sizeof name31 == FW_SET_LEN);
     CHECK_EQ(create(f, name31, SG_IPV4, 100), 0);
@@ -199,7 +215,7 @@ BACKEND_TEST(set_names)
     /* One more would be cut, and mean the other set. */
     CHECK_EQ(add(f, name32, SG_IPV4, &one, 1, NULL), EINVAL);
     CHECK_EQ(del(f, name32, SG_IPV4, &one, 1, NULL), EINVAL);
-    CHECK_EQ(f->c->set_members(f->b, name32, SG_IPV4, &list), EINVAL);
+    CHECK_EQ(list(f, name32, SG_IPV4, &members), EINVAL);
     CHECK_EQ(f->c->set_destroy(f->b, name32), EINVAL);
     CHECK_EQ(f->c->set_swap(f->b, name31, name32), EINVAL);
     CHECK_EQ(f->c->set_swap(f->b, name32, name31), EINVAL);
@@ -207,9 +223,9 @@ BACKEND_TEST(set_names)
     /* None would mean all sets. */
     CHECK_EQ(create(f, "", SG_IPV4, 100), EINVAL);
     CHECK_EQ(f->c->set_destroy(f->b, ""), EINVAL);
-    CHECK_EQ(f->c->set_members(f->b, "", SG_IPV4, &list), EINVAL);
+    CHECK_EQ(list(f, "", SG_IPV4, &members), EINVAL);
     check_members(f, name31, SG_IPV4, 1, 1);
-    sg_prefix_list_uninit(&list);
+    sg_prefix_list_uninit(&members);
 }
 
 /* What the kernel refuses, or would make many members of. */
@@ -222,7 +238,7 @@ BACKEND_TEST(set_bad_members)
     struct sg_prefix net = { .family = SG_IPV4, .plen = 24,
                              .addr = { 10, 1, 1 } };
     struct sg_prefix *bad[] = { &null, &all, &net, &six };
-    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
     size_t n_done;
 
     REQUIRE(!create(f, SET4, SG_IPV4, 100));
@@ -240,11 +256,11 @@ BACKEND_TEST(set_bad_members)
     /* A set of the other family than the caller thinks. */
     CHECK_EQ(add(f, SET4, SG_IPV6, &six, 1, &n_done), EINVAL);
     CHECK_EQ(add(f, SET6, SG_IPV4, &good, 1, &n_done), EINVAL);
-    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV6, &list), EINVAL);
+    CHECK_EQ(list(f, SET4, SG_IPV6, &members), EINVAL);
     REQUIRE(!add(f, SET4, SG_IPV4, &good, 1, NULL));
-    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV6, &list), EINVAL);
-    CHECK_UEQ(list.n, 0);
-    sg_prefix_list_uninit(&list);
+    CHECK_EQ(list(f, SET4, SG_IPV6, &members), EINVAL);
+    CHECK_UEQ(members.n, 0);
+    sg_prefix_list_uninit(&members);
 }
 
 /* Half of a batch fits: it stays, and 'n_done' says how much. */
@@ -302,6 +318,100 @@ BACKEND_TEST(set_swap)
     CHECK_EQ(get_header(f, SET4).maxelem, 200);
     CHECK_EQ(f->c->set_swap(f->b, SET4, SET6), EINVAL);
     free(many);
+}
+
+/* Sets for prefixes, of either family. */
+static void
+check_nets_life(struct fixture *f, const char *name, enum sg_family family)
+{
+    static const char *const texts[SG_N_FAMILIES][6] = {
+        { "0.0.0.0/1", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.2/31",
+          "10.1.2.3", "128.0.0.0/1" },
+        { "::/1", "2001:db8::/32", "2001:db8:1::/48", "2001:db8:1::2/127",
+          "2001:db8:1::3", "8000::/1" },
+    };
+    struct sg_prefix_list members = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix nets[6], whole = { .family = family };
+    struct fw_set set;
+    size_t n_done;
+
+    for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+        REQUIRE(sg_prefix_from_string(texts[family][i], &nets[i]));
+    }
+    CHECK_EQ(create(f, name, family, 1024), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(add(f, name, family, nets, 6, &n_done), 0);
+        CHECK_UEQ(n_done, 6);
+    }
+    set = get_header(f, name);
+    CHECK_EQ(set.family, family);
+    CHECK_EQ(set.content, FW_NETS);
+    CHECK_EQ(set.maxelem, 1024);
+    CHECK_UEQ(set.elements, 6);
+    CHECK(!set.foreign_type);
+
+    CHECK_EQ(list(f, name, family, &members), 0);
+    sg_prefix_list_sort(&members);
+    REQUIRE(members.n == 6);
+    for (size_t i = 0; i < 6; i++) {
+        CHECK(sg_prefix_equals(&members.p[i], &nets[i]));
+    }
+
+    /* One alone; and what is not there. */
+    CHECK_EQ(del(f, name, family, &nets[1], 1, &n_done), 0);
+    CHECK_EQ(del(f, name, family, &nets[1], 1, &n_done), 0);
+    CHECK_UEQ(count_members(f, name, family), 5);
+    CHECK_EQ(add(f, name, family, &nets[1], 1, &n_done), 0);
+    CHECK_EQ(add(f, name, family, &whole, 1, &n_done), EINVAL);
+    CHECK_UEQ(n_done, 0);
+    CHECK_EQ(add(f, name, !family, nets, 6, &n_done), EINVAL);
+    CHECK_EQ(list(f, name, !family, &members), EINVAL);
+    CHECK_EQ(del(f, name, family, nets, 6, &n_done), 0);
+    CHECK_UEQ(count_members(f, name, family), 0);
+
+    /* Taken for the other type. */
+    set.content = FW_HOSTS;
+    CHECK_EQ(f->c->set_members(f->b, &set, &members), EINVAL);
+    sg_prefix_list_uninit(&members);
+}
+
+BACKEND_TEST(nets_life)
+{
+    check_nets_life(f, NETS4, SG_IPV4);
+    check_nets_life(f, NETS6, SG_IPV6);
+}
+
+BACKEND_TEST(nets_swap)
+{
+    struct sg_prefix net = { .family = SG_IPV4, .plen = 8, .addr = { 10 } };
+
+    REQUIRE(!create(f, NETS4, SG_IPV4, 100));
+    REQUIRE(!create(f, NETS4B, SG_IPV4, 200));
+    REQUIRE(!create(f, SET4, SG_IPV4, 100));
+    REQUIRE(!create(f, NETS6, SG_IPV6, 100));
+    REQUIRE(!add(f, NETS4, SG_IPV4, &net, 1, NULL));
+    CHECK_EQ(f->c->set_swap(f->b, NETS4, NETS4B), 0);
+    CHECK_UEQ(count_members(f, NETS4, SG_IPV4), 0);
+    CHECK_UEQ(count_members(f, NETS4B, SG_IPV4), 1);
+    CHECK_EQ(f->c->set_swap(f->b, NETS4, SET4), EINVAL);
+    CHECK_EQ(f->c->set_swap(f->b, NETS4, NETS6), EINVAL);
+    CHECK_EQ(f->c->set_destroy(f->b, NETS4), 0);
+}
+
+BACKEND_TEST(nets_overflow)
+{
+    struct sg_prefix many[300];
+    size_t n_done;
+
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        many[i] = (struct sg_prefix) {
+            .family = SG_IPV4, .plen = 24, .addr = { 10, i >> 8, i },
+        };
+    }
+    REQUIRE(!create(f, NETS4, SG_IPV4, 200));
+    CHECK_EQ(add(f, NETS4, SG_IPV4, many, 300, &n_done), ENOSPC);
+    CHECK_UEQ(n_done, 200);
+    CHECK_UEQ(count_members(f, NETS4, SG_IPV4), 200);
 }
 
 /* While anybody lists a set it can be changed, but not swapped or removed. */

@@ -516,6 +516,12 @@ KERNEL_TEST(foreign_set_types)
         { "sg1-m4a-00000000-00000000000b", "bitmap:ip range 10.0.0.0/24",
           true },
         { "sg1-m4a-00000000-00000000000c", "list:set", true },
+        { "sg1-n4a-00000000-00000000000d", "hash:net", false },
+        { "sg1-n6b-00000000-00000000000e", "hash:net family inet6", false },
+        { "sg1-n4a-00000000-00000000000f", "hash:net family inet6", true },
+        { "sg1-n4a-00000000-000000000010", "hash:ip", true },
+        { "sg1-n4a-00000000-000000000011", "hash:net,port", true },
+        { "sg1-n4a-00000000-000000000012", "hash:net timeout 60", true },
     };
     struct fw_ruleset *rs = fw_ruleset_create();
 
@@ -535,13 +541,40 @@ KERNEL_TEST(foreign_set_types)
         /* The family of the name, so that it is replaced by what belongs
          * there. */
         CHECK_EQ(set->family, rows[i].name[5] == '6' ? SG_IPV6 : SG_IPV4);
+        CHECK_EQ(set->content, rows[i].name[4] == 'n' ? FW_NETS : FW_HOSTS);
     }
     fw_ruleset_destroy(rs);
+}
+
+/* Somebody turned a prefix of ours into an exception.  It is not said to be
+ * there, and comes back when it is added. */
+KERNEL_TEST(prefix_made_an_exception)
+{
+    struct fw_set nets = make_set("sg1-n4a-00000000-000000000001", SG_IPV4,
+                                  100);
+    struct sg_prefix two[] = {
+        { .family = SG_IPV4, .plen = 8, .addr = { 10 } },
+        { .family = SG_IPV4, .plen = 8, .addr = { 11 } },
+    };
+    char *text;
+
+    REQUIRE(!f->c->set_create(f->b, &nets));
+    REQUIRE(!f->c->set_add(f->b, &nets, two, 2, NULL));
+    free(netns_run(NULL, "ipset -exist add %s 10.0.0.0/8 nomatch",
+                   nets.name));
+    CHECK_EQ(get_header(f, nets.name).elements, 2);
+    CHECK_UEQ(count_members(f, nets.name, SG_IPV4), 1);
+    CHECK_EQ(f->c->set_add(f->b, &nets, two, 1, NULL), 0);
+    CHECK_UEQ(count_members(f, nets.name, SG_IPV4), 2);
+    text = netns_run(NULL, "ipset list %s", nets.name);
+    CHECK(!strstr(text, "nomatch"));
+    free(text);
 }
 
 /* Killed in the middle of a large batch: what was sent stays. */
 KERNEL_TEST(killed_half_way)
 {
+    struct fw_set set4 = named(SET4, SG_IPV4);
     enum { N = 200000 };
     struct sg_prefix *many = make_hosts(SG_IPV4, 1, N);
     size_t left = 0;
@@ -557,7 +590,7 @@ KERNEL_TEST(killed_half_way)
             struct fw_backend *b = fw_backend_iptables_create(
                 &(struct fw_backend_iptables_config) { LOCK }, &error);
 
-            _exit(!b || b->class->set_add(b, SET4, SG_IPV4, many, N, NULL));
+            _exit(!b || b->class->set_add(b, &set4, many, N, NULL));
         }
         while (!get_header(f, SET4).elements
                && !waitpid(pid, NULL, WNOHANG)) {
@@ -567,7 +600,7 @@ KERNEL_TEST(killed_half_way)
         waitpid(pid, NULL, 0);
         left = get_header(f, SET4).elements;
         if (left == N) {
-            REQUIRE(!f->c->set_del(f->b, SET4, SG_IPV4, many, N, NULL));
+            REQUIRE(!f->c->set_del(f->b, &set4, many, N, NULL));
         }
     }
     CHECK(left > 0 && left < N);
@@ -575,7 +608,7 @@ KERNEL_TEST(killed_half_way)
 
     /* The next agent fills it up. */
     size_t n_done;
-    CHECK_EQ(f->c->set_add(f->b, SET4, SG_IPV4, many, N, &n_done), 0);
+    CHECK_EQ(f->c->set_add(f->b, &set4, many, N, &n_done), 0);
     CHECK_UEQ(n_done, N);
     CHECK_EQ(get_header(f, SET4).elements, N);
     free(many);
@@ -701,11 +734,12 @@ KERNEL_TEST(lock_closed_on_exec)
  * the library opens where we cannot reach it. */
 KERNEL_TEST(descriptors)
 {
+    struct fw_set set4 = named(SET4, SG_IPV4);
     struct sg_prefix one = make_host(SG_IPV4, 1);
     struct fw_table table;
 
     create(f, SET4, SG_IPV4, 10);
-    REQUIRE(!f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL));
+    REQUIRE(!f->c->set_add(f->b, &set4, &one, 1, NULL));
     CHECK_UEQ(count_members(f, SET4, SG_IPV4), 1);
     fw_table_init(&table);
     REQUIRE(!f->c->begin(f->b));
@@ -747,6 +781,7 @@ as_nobody(void (*run)(struct fixture *), struct fixture *f)
 static void
 check_no_rights(struct fixture *f)
 {
+    struct fw_set set4 = named(SET4, SG_IPV4);
     struct fw_ruleset *rs = fw_ruleset_create();
     struct sg_prefix one = make_host(SG_IPV4, 1);
     struct fw_set set = make_set("sg1-tmp-1", SG_IPV4, 10);
@@ -754,11 +789,11 @@ check_no_rights(struct fixture *f)
     char *error = NULL;
 
     /* A session that was opened with rights is of no use without. */
-    CHECK_EQ(f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL), EPERM);
+    CHECK_EQ(f->c->set_add(f->b, &set4, &one, 1, NULL), EPERM);
     CHECK_EQ(f->c->set_create(f->b, &set), EPERM);
     CHECK_EQ(f->c->set_destroy(f->b, SET4), EPERM);
     CHECK_EQ(f->c->list_sets(f->b, rs), EPERM);
-    CHECK_EQ(f->c->set_members(f->b, SET4, SG_IPV4, &list), EPERM);
+    CHECK_EQ(f->c->set_members(f->b, &set4, &list), EPERM);
     CHECK(!fw_backend_iptables_create(
               &(struct fw_backend_iptables_config) { LOCK }, &error));
     CHECK_CONTAINS(error, "not permitted");
@@ -766,10 +801,11 @@ check_no_rights(struct fixture *f)
 
 KERNEL_TEST(without_rights)
 {
+    struct fw_set set4 = named(SET4, SG_IPV4);
     struct sg_prefix one = make_host(SG_IPV4, 1);
 
     create(f, SET4, SG_IPV4, 10);
-    REQUIRE(!f->c->set_add(f->b, SET4, SG_IPV4, &one, 1, NULL));
+    REQUIRE(!f->c->set_add(f->b, &set4, &one, 1, NULL));
     as_nobody(check_no_rights, f);
     CHECK_UEQ(count_members(f, SET4, SG_IPV4), 1);
 }

@@ -153,13 +153,34 @@ device_matches(const char *pattern, const char *name)
             ? !strncmp(pattern, name, len - 1) : !strcmp(pattern, name));
 }
 
+/* Is this a set for prefixes? */
+static bool
+holds_nets(const char *set)
+{
+    struct fw_set_form form;
+
+    return fw_set_kind(set, &form) == FW_NAME_SET && form.content == FW_NETS;
+}
+
+/* 'members' may be those of a group: then only what belongs in such a set
+ * counts. */
 static bool
 in_set(const struct walk *w, const char *set, const struct sg_prefix *address)
 {
     const struct sg_members *members = w->filter->members(w->filter->aux,
                                                           set);
+    const struct sg_member *m;
 
-    return members && sg_members_contains(members, address);
+    if (!members || !holds_nets(set)) {
+        return members && sg_members_contains(members, address);
+    }
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (!sg_prefix_is_host(&m->prefix)
+            && sg_prefix_contains(&m->prefix, address)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool

@@ -27,6 +27,7 @@ static void parse_rules(struct parser *, char **);
 static void parse_rule(struct parser *, char **);
 static void parse_members(struct parser *, char **);
 static void parse_slot(struct parser *, char **);
+static void parse_keep(struct parser *, char **);
 static void set_family(uint8_t *family, const char *word);
 
 static void OVS_NO_RETURN
@@ -136,6 +137,7 @@ parse_statement(struct parser *parser, char *text)
         { "rule", parse_rule },
         { "members", parse_members },
         { "slot", parse_slot },
+        { "keep", parse_keep },
     };
     char *save = NULL;
     char *word = strtok_r(text, BLANKS, &save);
@@ -410,13 +412,35 @@ parse_members(struct parser *parser, char **save)
 static void
 parse_slot(struct parser *parser, char **save)
 {
-    struct uuid id = policy_text_id(need_word(save, "group id"));
+    struct fw_set set = {
+        .group = policy_text_id(need_word(save, "group id")),
+    };
+    const char *word;
     uint8_t family;
 
     set_family(&family, need_word(save, "ethertype"));
-    fw_slots_set(parser->pt->slots, family, &id,
-                 !strcmp(need_word(save, "slot"), "b")
-                 ? FW_SLOT_B : FW_SLOT_A);
+    set.family = family;
+    word = need_word(save, "slot");
+    if (!strcmp(word, "nets")) {
+        set.content = FW_NETS;
+        word = need_word(save, "slot");
+    }
+    fw_slots_set(parser->pt->slots, &set,
+                 !strcmp(word, "b") ? FW_SLOT_B : FW_SLOT_A);
+}
+
+static void
+parse_keep(struct parser *parser, char **save)
+{
+    struct uuid id = policy_text_id(need_word(save, "group id"));
+    char name[FW_SET_LEN];
+    uint8_t family;
+
+    set_family(&family, need_word(save, "ethertype"));
+    fw_name_set(name, &(struct fw_set_form) {
+        .family = family, .content = FW_NETS,
+    }, &id);
+    fw_slots_keep(parser->pt->slots, name);
 }
 
 static void

@@ -12,7 +12,8 @@
  *   rule ingress|egress IPv4|IPv6 [id=r1] [proto=N] [ports=A-B] [type=N]
  *        [code=N] [prefix=PREFIX] [group=g2] [address-group=a1]
  *   members g1 [STATE] [ADDR|PREFIX]...
- *   slot g1 IPv4 b
+ *   slot g1 IPv4 [nets] b
+ *   keep g1 IPv4                    (the set for prefixes, without any)
  *
  * A line may be continued by lines that begin with a blank; '#' begins a
  * comment.  A `rule` belongs to the `rules` before it; without an id it is

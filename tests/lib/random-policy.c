@@ -35,6 +35,16 @@ static const char *const rules[RANDOM_N_RULES] = {
     "egress IPv4 prefix=10.0.0.4/30",
 };
 
+/* Members that overlap each other and the addresses of the world. */
+static const char *const prefixes[RANDOM_N_PREFIXES] = {
+    "10.0.0.0/30 2001:db8::/126",
+    "10.0.0.4/31 2001:db8::4/127",
+    "10.0.0.0/29 2001:db8::/125",
+    "0.0.0.0/0 ::/0",
+    "0.0.0.0/1 ::/1",
+    "128.0.0.0/1 8000::/1",
+};
+
 static unsigned int
 below(unsigned int n, uint64_t *state)
 {
@@ -76,6 +86,10 @@ random_policy_init(struct random_policy *rp, uint64_t *state)
     for (size_t i = 0; i < RANDOM_N_GROUPS; i++) {
         random_rules(rp, i, state);
         rp->groups[i].members = below(1 << RANDOM_N_ADDRESSES, state);
+        if (!below(2, state)) {
+            rp->groups[i].prefixes = (1 << below(RANDOM_N_PREFIXES, state)
+                                      | 1 << below(RANDOM_N_PREFIXES, state));
+        }
     }
 }
 
@@ -111,8 +125,14 @@ random_policy_change(struct random_policy *rp, unsigned int what,
         }
     }
     if (what & RANDOM_MEMBERS) {
-        rp->groups[below(RANDOM_N_GROUPS, state)].members
-            ^= 1 << below(RANDOM_N_ADDRESSES, state);
+        group = below(RANDOM_N_GROUPS, state);
+        if (!below(3, state)) {
+            rp->groups[group].prefixes ^= 1 << below(RANDOM_N_PREFIXES,
+                                                     state);
+        } else {
+            rp->groups[group].members ^= 1 << below(RANDOM_N_ADDRESSES,
+                                                    state);
+        }
     }
 }
 
@@ -167,6 +187,11 @@ random_policy_format(const struct random_policy *rp, struct ds *ds)
         for (size_t a = 0; a < RANDOM_N_ADDRESSES; a++) {
             if (rp->groups[g].members & 1 << a) {
                 ds_put_format(ds, " 10.0.0.%zu 2001:db8::%zu", a + 1, a + 1);
+            }
+        }
+        for (size_t i = 0; i < RANDOM_N_PREFIXES; i++) {
+            if (rp->groups[g].prefixes & 1 << i) {
+                ds_put_format(ds, " %s", prefixes[i]);
             }
         }
         ds_put_char(ds, '\n');

@@ -14,6 +14,7 @@
 #define RANDOM_N_PORTS 4
 #define RANDOM_N_GROUPS 4
 #define RANDOM_N_ADDRESSES 8
+#define RANDOM_N_PREFIXES 6
 #define RANDOM_N_RULES 14
 #define RANDOM_MAX_RULES 5
 
@@ -32,6 +33,7 @@ struct random_policy {
         uint8_t remotes[RANDOM_MAX_RULES];
         uint8_t n_rules;
         uint8_t members;        /* Bits: addresses of the world. */
+        uint8_t prefixes;       /* Bits: that cover some of them. */
         uint8_t slots;          /* Bits: families in slot b. */
     } groups[RANDOM_N_GROUPS];
 };

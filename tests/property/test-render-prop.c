@@ -138,6 +138,19 @@ fixed_rules(const struct question *q)
            || is_icmp6(p, " 130 131 132 134 135 136 143 ");
 }
 
+static bool
+covers(const struct sg_members *members, const struct sg_prefix *address)
+{
+    const struct sg_member *m;
+
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (sg_prefix_contains(&m->prefix, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* (11) to (13). */
 static bool
 rule_allows(const struct question *q, const struct sg_rule *rule)
@@ -163,7 +176,7 @@ rule_allows(const struct question *q, const struct sg_rule *rule)
     case SG_REMOTE_GROUP:
     case SG_REMOTE_ADDRESS_GROUP:
         group = sg_policy_group(q->policy, &rule->remote_id);
-        return group && sg_members_contains(&group->members, remote);
+        return group && covers(&group->members, remote);
     }
     OVS_NOT_REACHED();
 }

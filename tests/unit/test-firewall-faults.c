@@ -41,8 +41,8 @@ TEST(a_set_of_the_wrong_size_is_read_back)
     struct fwf f;
 
     fwf_start(&f, POLICY);
-    CHECK_EQ(f.backend->class->set_del(f.backend, SET_A, SG_IPV4, &p, 1,
-                                       NULL), 0);
+    CHECK_EQ(f.backend->class->set_del(f.backend, fwf_set(&f, SET_A), &p,
+                                       1, NULL), 0);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.2");
     fwf_uninit(&f);
@@ -58,10 +58,10 @@ TEST(verify_reads_everything_and_the_next_apply_repairs)
     size_t n;
 
     fwf_start(&f, POLICY);
-    CHECK_EQ(f.backend->class->set_del(f.backend, SET_A, SG_IPV4, &gone, 1,
-                                       NULL), 0);
-    CHECK_EQ(f.backend->class->set_add(f.backend, SET_A, SG_IPV4, &extra, 1,
-                                       NULL), 0);
+    CHECK_EQ(f.backend->class->set_del(f.backend, fwf_set(&f, SET_A),
+                                       &gone, 1, NULL), 0);
+    CHECK_EQ(f.backend->class->set_add(f.backend, fwf_set(&f, SET_A),
+                                       &extra, 1, NULL), 0);
     fw_chain_clear(fwf_chain(&f, FW_FILTER, "FORWARD"));
 
     CHECK_EQ(firewall_verify(f.fw, &f.pt->policy, &ds, &n), 0);
@@ -292,8 +292,8 @@ take_one_out(struct fwf *f)
 
     SG_MEMBERS_FOR_EACH (m, fw_backend_memory_members(f->backend, tmp)) {
         struct sg_prefix p = m->prefix;
-        CHECK_EQ(f->backend->class->set_del(f->backend, tmp, SG_IPV4, &p, 1,
-                                            NULL), 0);
+        CHECK_EQ(f->backend->class->set_del(f->backend, fwf_set(f, tmp), &p,
+                                            1, NULL), 0);
         return;
     }
 }

@@ -122,9 +122,10 @@ TEST(a_member_costs_one_write)
     CHECK_UEQ(fw_backend_memory_writes(f.backend), writes + 2);
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.3");
 
-    /* What has no set: another family, a prefix, a group nobody names. */
+    /* What has no set: another family, a group nobody names. */
     CHECK_EQ(fwf_change(&f, "g1", "2001:db8::1", NULL), 0);
-    CHECK_EQ(fwf_change(&f, "g1", "10.1.0.0/16", NULL), 0);
+    CHECK_EQ(fwf_change(&f, "g1", "2001:db8::/64", NULL), 0);
+    CHECK_EQ(fwf_change(&f, "g2", "10.1.0.0/16", NULL), 0);
     CHECK_EQ(fwf_change(&f, "g2", "10.0.0.7", NULL), 0);
     CHECK_UEQ(fw_backend_memory_writes(f.backend), writes + 2);
     CHECK(!firewall_needs_apply(f.fw));

@@ -255,8 +255,9 @@ TEST(a_set_that_is_full_grows_at_the_next_apply)
     for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
         strangers[i] = address(10000 + i);
     }
-    CHECK_EQ(f.backend->class->set_add(f.backend, SET_A, SG_IPV4, strangers,
-                                       ARRAY_SIZE(strangers), NULL), 0);
+    CHECK_EQ(f.backend->class->set_add(f.backend, fwf_set(&f, SET_A),
+                                       strangers, ARRAY_SIZE(strangers),
+                                       NULL), 0);
     CHECK_EQ(add_range(&f, 500, 520), ENOSPC);
     CHECK(firewall_needs_apply(f.fw));
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);

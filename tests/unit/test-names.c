@@ -32,10 +32,14 @@ TEST(group_names_carry_the_id)
     CHECK_STR(chain, "sg1-eg-1a2b3c4d-319320aeb9c1");
     fw_name_group_chain(chain, SG_INGRESS, &group);
     CHECK_STR(chain, "sg1-in-1a2b3c4d-319320aeb9c1");
-    fw_name_set(set, SG_IPV4, FW_SLOT_A, &group);
+    fw_name_set(set, &(struct fw_set_form) {
+        .family = SG_IPV4, .slot = FW_SLOT_A,
+    }, &group);
     CHECK_STR(set, "sg1-m4a-1a2b3c4d-319320aeb9c1");
-    fw_name_set(set, SG_IPV6, FW_SLOT_B, &group);
-    CHECK_STR(set, "sg1-m6b-1a2b3c4d-319320aeb9c1");
+    fw_name_set(set, &(struct fw_set_form) {
+        .family = SG_IPV6, .content = FW_NETS, .slot = FW_SLOT_B,
+    }, &group);
+    CHECK_STR(set, "sg1-n6b-1a2b3c4d-319320aeb9c1");
 }
 
 TEST(longest_names_fit)
@@ -124,33 +128,47 @@ TEST(chains_are_recognised)
 
 TEST(sets_are_recognised)
 {
-    enum sg_family family = SG_IPV6;
-    enum fw_slot slot = FW_SLOT_B;
+    static const struct {
+        const char *name;
+        enum fw_name_kind kind;
+        struct fw_set_form form;
+    } rows[] = {
+        { "sg1-m4a-1a2b3c4d-319320aeb9c1", FW_NAME_SET,
+          { SG_IPV4, FW_HOSTS, FW_SLOT_A } },
+        { "sg1-m6b-1a2b3c4d-319320aeb9c1", FW_NAME_SET,
+          { SG_IPV6, FW_HOSTS, FW_SLOT_B } },
+        { "sg1-n4b-1a2b3c4d-319320aeb9c1", FW_NAME_SET,
+          { SG_IPV4, FW_NETS, FW_SLOT_B } },
+        { "sg1-n6a-1a2b3c4d-319320aeb9c1", FW_NAME_SET,
+          { SG_IPV6, FW_NETS, FW_SLOT_A } },
+        { .name = "sg1-o4a-1a2b3c4d-319320aeb9c1", .kind = FW_NAME_UNKNOWN },
+        { .name = "sg1-m5b-1a2b3c4d-319320aeb9c1", .kind = FW_NAME_UNKNOWN },
+        { .name = "sg1-m4c-1a2b3c4d-319320aeb9c1", .kind = FW_NAME_UNKNOWN },
+        { .name = "sg1-m4a-1a2b3c4d-319320aeb9c10",
+          .kind = FW_NAME_UNKNOWN },
+        { .name = "sg1-m", .kind = FW_NAME_UNKNOWN },
+        { .name = "sg1-tmp-00000001-7", .kind = FW_NAME_TMP_SET },
+        { .name = "NIPv4abc", .kind = FW_NAME_FOREIGN },
+    };
     char other[FW_SET_LEN];
 
-    CHECK_EQ(fw_set_kind("sg1-m4a-1a2b3c4d-319320aeb9c1", &family, &slot),
-             FW_NAME_SET);
-    CHECK_EQ(family, SG_IPV4);
-    CHECK_EQ(slot, FW_SLOT_A);
-    CHECK_EQ(fw_set_kind("sg1-m6b-1a2b3c4d-319320aeb9c1", &family, &slot),
-             FW_NAME_SET);
-    CHECK_EQ(family, SG_IPV6);
-    CHECK_EQ(slot, FW_SLOT_B);
-    CHECK_EQ(fw_set_kind("sg1-m5b-1a2b3c4d-319320aeb9c1", &family, &slot),
-             FW_NAME_UNKNOWN);
-    CHECK_EQ(fw_set_kind("sg1-m4c-1a2b3c4d-319320aeb9c1", &family, &slot),
-             FW_NAME_UNKNOWN);
-    CHECK_EQ(fw_set_kind("sg1-m4a-1a2b3c4d-319320aeb9c10", &family, &slot),
-             FW_NAME_UNKNOWN);
-    CHECK_EQ(fw_set_kind("sg1-m", &family, &slot), FW_NAME_UNKNOWN);
-    CHECK_EQ(fw_set_kind("sg1-tmp-00000001-7", &family, &slot),
-             FW_NAME_TMP_SET);
-    CHECK_EQ(fw_set_kind("NIPv4abc", &family, &slot), FW_NAME_FOREIGN);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct fw_set_form form = { SG_IPV4, FW_HOSTS, FW_SLOT_A };
+
+        CHECK_EQ(fw_set_kind(rows[i].name, &form), rows[i].kind);
+        CHECK_EQ(form.family, rows[i].form.family);
+        CHECK_EQ(form.content, rows[i].form.content);
+        CHECK_EQ(form.slot, rows[i].form.slot);
+    }
 
     fw_name_other_slot(other, "sg1-m4a-1a2b3c4d-319320aeb9c1");
     CHECK_STR(other, "sg1-m4b-1a2b3c4d-319320aeb9c1");
+    fw_name_slot_a(other, "sg1-n4b-1a2b3c4d-319320aeb9c1");
+    CHECK_STR(other, "sg1-n4a-1a2b3c4d-319320aeb9c1");
+    fw_name_slot_a(other, "sg1-n4a-1a2b3c4d-319320aeb9c1");
+    CHECK_STR(other, "sg1-n4a-1a2b3c4d-319320aeb9c1");
     fw_name_other_slot(other, other);
-    CHECK_STR(other, "sg1-m4a-1a2b3c4d-319320aeb9c1");
+    CHECK_STR(other, "sg1-n4b-1a2b3c4d-319320aeb9c1");
 }
 
 TEST(device_names_are_checked)

@@ -209,7 +209,7 @@ TEST(groups)
                "members       orphaned at revision 10, not needed,\n"
                "              too many (1.0 s ago)\n"
                "              50000 IPv4, 1 IPv6\n"
-               "              2 prefixes, which match nothing yet\n"
+               "              2 prefixes\n"
                "left out      r1: unknown key\n");
 }
 

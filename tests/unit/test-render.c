@@ -210,20 +210,32 @@ TEST(tree_of_names_within_names)
 TEST(slots_are_remembered)
 {
     struct fw_slots *slots = fw_slots_create();
-    struct uuid g1 = policy_text_id("g1"), g2 = policy_text_id("g2");
+    struct fw_set set = { .group = policy_text_id("g1") };
+    struct fw_set others[] = { set, set, set };
 
-    CHECK_EQ(fw_slots_get(slots, SG_IPV4, &g1), FW_SLOT_A);
-    fw_slots_set(slots, SG_IPV4, &g1, FW_SLOT_B);
-    fw_slots_set(slots, SG_IPV4, &g1, FW_SLOT_B);
-    CHECK_EQ(fw_slots_get(slots, SG_IPV4, &g1), FW_SLOT_B);
-    CHECK_EQ(fw_slots_get(slots, SG_IPV6, &g1), FW_SLOT_A);
-    CHECK_EQ(fw_slots_get(slots, SG_IPV4, &g2), FW_SLOT_A);
+    others[0].family = SG_IPV6;
+    others[1].content = FW_NETS;
+    others[2].group = policy_text_id("g2");
+    CHECK_EQ(fw_slots_get(slots, &set), FW_SLOT_A);
+    fw_slots_set(slots, &set, FW_SLOT_B);
+    fw_slots_set(slots, &set, FW_SLOT_B);
+    CHECK_EQ(fw_slots_get(slots, &set), FW_SLOT_B);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        CHECK_EQ(fw_slots_get(slots, &others[i]), FW_SLOT_A);
+    }
 
+    fw_slots_keep(slots, "sg1-n4b-67000001-4495174344e4");
     struct fw_slots *clone = fw_slots_clone(slots);
-    fw_slots_set(slots, SG_IPV4, &g1, FW_SLOT_A);
-    CHECK_EQ(fw_slots_get(slots, SG_IPV4, &g1), FW_SLOT_A);
-    CHECK_EQ(fw_slots_get(clone, SG_IPV4, &g1), FW_SLOT_B);
-    CHECK_EQ(fw_slots_get(NULL, SG_IPV4, &g1), FW_SLOT_A);
+    fw_slots_set(slots, &set, FW_SLOT_A);
+    fw_slots_drop(slots, "sg1-n4a-67000001-4495174344e4");
+    CHECK_EQ(fw_slots_get(slots, &set), FW_SLOT_A);
+    CHECK(!fw_slots_is_kept(slots, "sg1-n4b-67000001-4495174344e4"));
+    CHECK_EQ(fw_slots_get(clone, &set), FW_SLOT_B);
+    CHECK(fw_slots_is_kept(clone, "sg1-n4b-67000001-4495174344e4"));
+    CHECK(fw_slots_is_kept(clone, "sg1-n4a-67000001-4495174344e4"));
+    CHECK(!fw_slots_is_kept(clone, "sg1-n6a-67000001-4495174344e4"));
+    CHECK_EQ(fw_slots_get(NULL, &set), FW_SLOT_A);
+    CHECK(!fw_slots_is_kept(NULL, "sg1-n4a-67000001-4495174344e4"));
     fw_slots_destroy(slots);
     fw_slots_destroy(clone);
 }
