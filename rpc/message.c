@@ -74,7 +74,34 @@ rpc_limits_default(struct rpc_limits *limits)
         .groups_per_port = 64,
         .pairs_per_port = 256,
         .objects = 20000,
+        .set_entries = 4 << 20,
     };
+}
+
+const char *
+rpc_limit_name(enum rpc_limit limit)
+{
+    switch (limit) {
+#define RPC_LIMIT(ENUM, NAME) case RPC_LIMIT_##ENUM: return #NAME;
+    RPC_LIMITS
+#undef RPC_LIMIT
+    case RPC_N_LIMITS:
+        break;
+    }
+    OVS_NOT_REACHED();
+}
+
+size_t
+rpc_limit_value(const struct rpc_limits *limits, enum rpc_limit limit)
+{
+    switch (limit) {
+#define RPC_LIMIT(ENUM, NAME) case RPC_LIMIT_##ENUM: return limits->NAME;
+    RPC_LIMITS
+#undef RPC_LIMIT
+    case RPC_N_LIMITS:
+        break;
+    }
+    OVS_NOT_REACHED();
 }
 
 /* Frees what 'message' owns; an all-zero one owns nothing. */
@@ -99,13 +126,13 @@ rpc_message_decode(const void *body, size_t len,
                    struct rpc_message *messagep)
 {
     static const struct msg_place place = { NULL, "message", 0 };
-    const struct msg_reader reader = { limits, NULL, NULL };
+    const struct msg_reader reader = { .limits = limits };
     struct rpc_message message;
     struct msg_object object;
     json_t *json;
     char *error;
 
-    if (len > limits->body) {
+    if (msg_beyond(limits, RPC_LIMIT_BODY, len)) {
         return xasprintf("body of %"PRIuSIZE" bytes is above the limit of "
                          "%"PRIuSIZE, len, limits->body);
     }

@@ -21,20 +21,40 @@
 
 #include "sg/update.h"
 
-/* Every size has a limit with a name.  rpc_limits_default() fills in the
- * values of docs/protocol.md. */
-struct rpc_limits {
-    size_t body;                /* Bytes of a body. */
-    size_t depth;               /* Nesting of a JSON text. */
-    size_t values;              /* Values in it: each costs memory. */
-    size_t string;              /* Bytes of a string. */
-    size_t rules;               /* Rules of a group. */
-    size_t members;             /* Members of a group. */
-    size_t groups_per_port;
-    size_t pairs_per_port;      /* Fixed IPs and address pairs, each. */
-    size_t objects;             /* Ports, rule lists, ... in one message. */
+/* Every size has a limit with a name. */
+#define RPC_LIMITS                                                          \
+    RPC_LIMIT(BODY, body)       /* Bytes of a body. */                      \
+    RPC_LIMIT(DEPTH, depth)     /* Nesting of a JSON text. */               \
+    RPC_LIMIT(VALUES, values)   /* Values in it: each costs memory. */      \
+    RPC_LIMIT(STRING, string)   /* Bytes of a string. */                    \
+    RPC_LIMIT(RULES, rules)     /* Rules of a group. */                     \
+    RPC_LIMIT(MEMBERS, members) /* Members of a group. */                   \
+    RPC_LIMIT(GROUPS_PER_PORT, groups_per_port)                             \
+    /* Fixed IPs and address pairs, each. */                                \
+    RPC_LIMIT(PAIRS_PER_PORT, pairs_per_port)                               \
+    /* Ports, rule lists, ... in one message. */                            \
+    RPC_LIMIT(OBJECTS, objects)                                             \
+    /* Members of all whole lists in one message.  A range of 30 bytes stands \
+     * for as many addresses as a group may have, so neither the bytes of a \
+     * message nor its objects bound what it unfolds to. */                 \
+    RPC_LIMIT(SET_ENTRIES, set_entries)
+enum rpc_limit {
+#define RPC_LIMIT(ENUM, NAME) RPC_LIMIT_##ENUM,
+    RPC_LIMITS
+#undef RPC_LIMIT
+    RPC_N_LIMITS
 };
+struct rpc_limits {
+#define RPC_LIMIT(ENUM, NAME) size_t NAME;
+    RPC_LIMITS
+#undef RPC_LIMIT
+    uint64_t *refused;          /* How often each refused something, by enum
+                                 * rpc_limit; NULL: nobody counts. */
+};
+/* The values of docs/protocol.md. */
 void rpc_limits_default(struct rpc_limits *);
+const char *rpc_limit_name(enum rpc_limit);     /* "body" */
+size_t rpc_limit_value(const struct rpc_limits *, enum rpc_limit);
 
 enum rpc_message_type {
     RPC_REQUEST,                /* Call, cast or fanout. */

@@ -132,8 +132,9 @@ read_update(json_t *json, const struct msg_place *place,
             struct sg_update *updatep)
 {
     struct sg_update update;
+    size_t n_members = 0;
     const struct msg_reader reader = {
-        limits, &update.problems, &update.n_problems,
+        limits, &update.problems, &update.n_problems, &n_members,
     };
     struct msg_object object;
     char *error;
@@ -205,8 +206,7 @@ read_ports(const struct msg_object *object, struct sg_update *update)
     struct msg_place place = { object->place, "ports", 0 };
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, ARG_FIRST,
-                            object->reader->limits->objects, &array);
+    char *error = msg_array(object, ARG_FIRST, RPC_LIMIT_OBJECTS, &array);
 
     if (error) {
         return error;
@@ -238,8 +238,7 @@ read_ports_deleted(const struct msg_object *object, struct sg_update *update)
     struct msg_place place = { object->place, "ports", 0 };
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, ARG_FIRST,
-                            object->reader->limits->objects, &array);
+    char *error = msg_array(object, ARG_FIRST, RPC_LIMIT_OBJECTS, &array);
 
     if (error) {
         return error;
@@ -279,8 +278,7 @@ read_resync(const struct msg_object *object, struct sg_update *update)
     if (!msg_has(object, ARG_FIRST)) {
         return NULL;
     }
-    char *error = msg_array(object, ARG_FIRST,
-                            object->reader->limits->objects, &array);
+    char *error = msg_array(object, ARG_FIRST, RPC_LIMIT_OBJECTS, &array);
     if (error) {
         return error;
     } else if (!json_array_size(array)) {
@@ -365,7 +363,8 @@ read_beacon(const struct msg_object *object, struct sg_update *update)
         return error;
     } else if (!json_is_object(changed)) {
         return msg_error(&place, "not an object");
-    } else if (json_object_size(changed) > object->reader->limits->objects) {
+    } else if (msg_beyond(object->reader->limits, RPC_LIMIT_OBJECTS,
+                          json_object_size(changed))) {
         return msg_error(&place, "too many entries");
     }
 
@@ -429,8 +428,7 @@ read_answer(const struct msg_object *object, struct sg_update *update)
 {
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, ARG_FIRST,
-                            object->reader->limits->objects, &array);
+    char *error = msg_array(object, ARG_FIRST, RPC_LIMIT_OBJECTS, &array);
 
     if (!error) {
         error = msg_bool(object, ARG_SECOND, &update->same);

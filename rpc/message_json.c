@@ -105,7 +105,7 @@ msg_text(const struct msg_object *object, int field, const char **textp)
     size_t len = json_string_length(object->values[field]);
     if (!len) {
         return field_error(object, field, "empty string");
-    } else if (len > object->reader->limits->string) {
+    } else if (msg_beyond(object->reader->limits, RPC_LIMIT_STRING, len)) {
         return field_error(object, field, "string is too long");
     }
     for (size_t i = 0; i < len; i++) {
@@ -202,17 +202,18 @@ msg_bool(const struct msg_object *object, int field, bool *valuep)
     return NULL;
 }
 
-/* A list of at most 'limit' elements, checked before anything is made of it.
- * The array is borrowed. */
+/* A list that is not longer than 'limit' says, checked before anything is
+ * made of it.  The array is borrowed. */
 char *
-msg_array(const struct msg_object *object, int field, size_t limit,
+msg_array(const struct msg_object *object, int field, enum rpc_limit limit,
           json_t **arrayp)
 {
     if (!msg_has(object, field)) {
         return field_error(object, field, "missing");
     } else if (!json_is_array(object->values[field])) {
         return field_error(object, field, "not a list");
-    } else if (json_array_size(object->values[field]) > limit) {
+    } else if (msg_beyond(object->reader->limits, limit,
+                          json_array_size(object->values[field]))) {
         return field_error(object, field, "list is too long");
     }
     *arrayp = object->values[field];
@@ -220,8 +221,8 @@ msg_array(const struct msg_object *object, int field, size_t limit,
 }
 
 char *
-msg_id_list(const struct msg_object *object, int field, size_t limit,
-            struct uuid **ids, size_t *n)
+msg_id_list(const struct msg_object *object, int field,
+            enum rpc_limit limit, struct uuid **ids, size_t *n)
 {
     struct msg_place place = { object->place, object->names[field], 0 };
     json_t *array, *value;
@@ -300,6 +301,17 @@ msg_error_value(const struct msg_place *place, const char *value,
     return error;
 }
 
+bool
+msg_beyond(const struct rpc_limits *limits, enum rpc_limit limit, size_t n)
+{
+    bool beyond = n > rpc_limit_value(limits, limit);
+
+    if (beyond && limits->refused) {
+        limits->refused[limit]++;
+    }
+    return beyond;
+}
+
 /* 'place' begins at the object that owns the list. */
 void
 msg_refuse(struct sg_refusal **refused, size_t *n,
@@ -336,7 +348,7 @@ msg_parse(const char *text, size_t len, const struct rpc_limits *limits,
     json_t *json;
     char *error;
 
-    if (len > limits->body) {
+    if (msg_beyond(limits, RPC_LIMIT_BODY, len)) {
         return xasprintf("body of %"PRIuSIZE" bytes is above the limit of "
                          "%"PRIuSIZE, len, limits->body);
     }
@@ -430,7 +442,8 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
             in_string = true;
         } else if (c == '[' || c == '{') {
             values++;
-            if (++depth > limits->depth) {
+            if (++depth > limits->depth
+                && msg_beyond(limits, RPC_LIMIT_DEPTH, depth)) {
                 return xasprintf("JSON is nested deeper than %"PRIuSIZE
                                  " levels", limits->depth);
             }
@@ -440,7 +453,7 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
             depth--;
         }
     }
-    if (values > limits->values) {
+    if (msg_beyond(limits, RPC_LIMIT_VALUES, values)) {
         return xasprintf("JSON has more than %"PRIuSIZE" values",
                          limits->values);
     }

@@ -31,6 +31,8 @@ struct msg_reader {
     const struct rpc_limits *limits;
     struct sg_refusal **problems;       /* NULL: nobody is interested. */
     size_t *n_problems;
+    size_t *n_members;                  /* Of all whole lists so far; NULL:
+                                         * there are none. */
 };
 
 #define MSG_MAX_FIELDS 12
@@ -68,17 +70,20 @@ char *msg_kind(const struct msg_object *, int field,
 char *msg_int(const struct msg_object *, int field, int64_t min,
               int64_t *) SG_MUST_USE;
 char *msg_bool(const struct msg_object *, int field, bool *) SG_MUST_USE;
-char *msg_array(const struct msg_object *, int field, size_t limit,
+char *msg_array(const struct msg_object *, int field, enum rpc_limit,
                 json_t **) SG_MUST_USE;
 
 /* An array of ids, appended to '*ids'; one that cannot be read refuses all: a
  * list that leaves out one would speak of it as absent. */
-char *msg_id_list(const struct msg_object *, int field, size_t limit,
+char *msg_id_list(const struct msg_object *, int field, enum rpc_limit,
                   struct uuid **ids, size_t *n) SG_MUST_USE;
 
 /* An object {"kind", "id"} or {"kind", "id", "revision"}. */
 char *msg_ref(const struct msg_reader *, const struct msg_place *, json_t *,
               bool with_revision, struct sg_ref *) SG_MUST_USE;
+
+/* Is 'n' above the limit?  Then that is counted. */
+bool msg_beyond(const struct rpc_limits *, enum rpc_limit, size_t n);
 
 /* Whole objects: message_port.c, message_rules.c, message_members.c. */
 char *msg_port(const struct msg_reader *, const struct msg_place *, json_t *,

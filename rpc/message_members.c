@@ -124,7 +124,7 @@ read_member_array(const struct msg_object *object, int field,
     if (!msg_has(object, field)) {
         return NULL;
     }
-    error = msg_array(object, field, object->reader->limits->members, &array);
+    error = msg_array(object, field, RPC_LIMIT_MEMBERS, &array);
     if (error) {
         return error;
     }
@@ -150,10 +150,11 @@ read_whole_array(const struct msg_object *object, int field,
                  struct sg_prefix_list *list)
 {
     struct msg_place place = { object->place, members_names[field], 0 };
-    size_t limit = object->reader->limits->members;
+    const struct msg_reader *reader = object->reader;
+    size_t limit = reader->limits->members;
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, field, limit, &array);
+    char *error = msg_array(object, field, RPC_LIMIT_MEMBERS, &array);
 
     if (error) {
         return error;
@@ -176,8 +177,17 @@ read_whole_array(const struct msg_object *object, int field,
             p = range.first;
             length = address_range_length(&range);
         }
-        if (length > limit - list->n) {
+        /* What is longer than the limit need not be counted further. */
+        length = MIN(length, (uint64_t) limit + 1);
+        if (msg_beyond(reader->limits, RPC_LIMIT_MEMBERS, list->n + length)) {
             return msg_error(&at, "more than %"PRIuSIZE" members", limit);
+        } else if (reader->n_members) {
+            if (msg_beyond(reader->limits, RPC_LIMIT_SET_ENTRIES,
+                           *reader->n_members + length)) {
+                return msg_error(&at, "more than %"PRIuSIZE" members in one "
+                                 "message", reader->limits->set_entries);
+            }
+            *reader->n_members += length;
         }
         /* Counted down so that the last address is not incremented: it may be
          * the highest there is. */

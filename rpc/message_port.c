@@ -154,8 +154,8 @@ read_fixed_ips(const struct msg_object *object, struct sg_port_spec *port)
     struct msg_place place = { NULL, port_names[PORT_FIXED_IPS], 0 };
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, PORT_FIXED_IPS,
-                            object->reader->limits->pairs_per_port, &array);
+    char *error = msg_array(object, PORT_FIXED_IPS, RPC_LIMIT_PAIRS_PER_PORT,
+                            &array);
 
     if (error) {
         return error;
@@ -189,8 +189,8 @@ read_pairs(const struct msg_object *object, struct sg_port_spec *port)
     struct msg_place place = { NULL, port_names[PORT_PAIRS], 0 };
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, PORT_PAIRS,
-                            object->reader->limits->pairs_per_port, &array);
+    char *error = msg_array(object, PORT_PAIRS, RPC_LIMIT_PAIRS_PER_PORT,
+                            &array);
 
     if (error) {
         return error;
@@ -221,8 +221,7 @@ read_pairs(const struct msg_object *object, struct sg_port_spec *port)
 static char *
 read_groups(const struct msg_object *object, struct sg_port_spec *port)
 {
-    char *error = msg_id_list(object, PORT_GROUPS,
-                              object->reader->limits->groups_per_port,
+    char *error = msg_id_list(object, PORT_GROUPS, RPC_LIMIT_GROUPS_PER_PORT,
                               &port->groups, &port->n_groups);
 
     if (error) {

@@ -60,7 +60,7 @@ rpc_sync_request_decode(const struct rpc_message *message,
                         const struct rpc_limits *limits,
                         struct sg_sync_request *requestp)
 {
-    const struct msg_reader reader = { limits, NULL, NULL };
+    const struct msg_reader reader = { .limits = limits };
     struct sg_sync_request request;
     struct msg_object object;
     char *error;
@@ -84,7 +84,7 @@ char *
 rpc_report_decode(const struct rpc_message *message,
                   const struct rpc_limits *limits, struct sg_report *reportp)
 {
-    const struct msg_reader reader = { limits, NULL, NULL };
+    const struct msg_reader reader = { .limits = limits };
     struct sg_report report;
     struct msg_object object;
     char *error;
@@ -153,8 +153,7 @@ read_sync(const struct msg_object *object, struct sg_sync_request *request)
         error = msg_epoch(object, SYNC_EPOCH, &request->epoch);
     }
     if (!error) {
-        error = msg_id_list(object, SYNC_PORTS,
-                            object->reader->limits->objects,
+        error = msg_id_list(object, SYNC_PORTS, RPC_LIMIT_OBJECTS,
                             &request->ports, &request->n_ports);
     }
     if (!error && msg_has(object, SYNC_DIGEST)) {
@@ -183,8 +182,7 @@ read_refs(const struct msg_object *object, int field, bool with_revision,
     struct msg_place place = { object->place, object->names[field], 0 };
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, field, object->reader->limits->objects,
-                            &array);
+    char *error = msg_array(object, field, RPC_LIMIT_OBJECTS, &array);
 
     if (error) {
         return error;

@@ -81,7 +81,7 @@ msg_rules(const struct msg_reader *reader, const struct msg_place *place,
         error = msg_bool(&object, RULES_STATEFUL, &rules.stateful);
     }
     if (!error) {
-        error = msg_array(&object, RULES_RULES, reader->limits->rules, &array);
+        error = msg_array(&object, RULES_RULES, RPC_LIMIT_RULES, &array);
     }
     if (error) {
         return error;

@@ -556,6 +556,104 @@ TEST(limit_members)
     }
 }
 
+/* Ranges unfold to far more than their bytes: what all lists of a message
+ * come to is bounded as well. */
+TEST(limit_set_entries)
+{
+    static const char *const lists[] = {
+        "10.0.0.1-10.0.0.4", "10.0.1.1-10.0.1.4", "10.0.2.1-10.0.2.3",
+    };
+    uint64_t refused[RPC_N_LIMITS] = { 0 };
+    struct rpc_limits l = limits();
+    struct rpc_message m;
+    struct sg_update update;
+    char *objects = xstrdup("");
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        char *longer = xasprintf("%s%s{\"kind\": \"members\", \"members\": "
+                                 "{\"group\": \"5eb00000-0000-4000-8000-"
+                                 "00000000000%d\", \"revision\": 2, "
+                                 "\"members\": [\"%s\"]}}", objects,
+                                 i ? ", " : "", (int) i + 1, lists[i]);
+
+        free(objects);
+        objects = longer;
+    }
+    char *body = xasprintf("{\"_msg_id\": \"1\", \"ending\": true, "
+                           "\"result\": {\"epoch\": \""EPOCH"\", "
+                           "\"objects\": [%s]}}", objects);
+
+    l.refused = refused;
+    REQUIRE(CHECK_NO_ERROR(decode(body, &m)));
+    for (size_t limit = 12; limit >= 10; limit--) {
+        bool fits = limit >= 11;
+
+        l.set_entries = limit;
+        REQUIRE(CHECK_NO_ERROR(rpc_update_from_reply(&m, &l, &update)));
+        /* The one that is too much; the others count. */
+        CHECK_UEQ(update.n_members, fits ? 3 : 2);
+        CHECK_UEQ(update.n_bad, fits ? 0 : 1);
+        CHECK_UEQ(refused[RPC_LIMIT_SET_ENTRIES], fits ? 0 : 1);
+        if (!fits) {
+            CHECK_CONTAINS(update.problems[0].reason,
+                           "more than 10 members in one message");
+        }
+        sg_update_uninit(&update);
+    }
+    rpc_message_uninit(&m);
+
+    /* Without it 20,000 lists of 262,144 could come in one message: 94 GB. */
+    l = limits();
+    CHECK_UEQ(l.set_entries, 4194304);
+    free(body);
+    free(objects);
+}
+
+TEST(limits_are_counted)
+{
+    uint64_t refused[RPC_N_LIMITS] = { 0 };
+    struct rpc_limits l = limits();
+    struct rpc_message m;
+
+    l.refused = refused;
+    l.body = 30;
+    CHECK_ERROR(rpc_message_decode("                               ", 31, &l,
+                                   &m), "limit");
+    l.depth = 3;
+    CHECK_ERROR(rpc_message_decode("[[[[]]]]", 8, &l, &m), "deeper");
+    l.values = 3;
+    CHECK_ERROR(rpc_message_decode("[1,1,1]", 7, &l, &m), "values");
+    l.values = 30;
+    l.string = 3;
+    CHECK_ERROR(rpc_message_decode("{\"method\": \"1234\"}", 18, &l, &m),
+                "too long");
+    l = limits();
+    l.refused = refused;
+    l.rules = l.members = l.objects = 1;
+    CHECK_ERROR(decode_update_error("rules_updated", "{\"epoch\": \""EPOCH
+                                    "\", \"rules\": {\"group\": \""GROUP"\", "
+                                    "\"revision\": 1, \"rules\": [0, 0]}}",
+                                    &l), "too long");
+    CHECK_ERROR(decode_update_error("members_changed", "{\"epoch\": \""EPOCH
+                                    "\", \"members\": {\"group\": \""GROUP
+                                    "\", \"revision\": 1, \"members\": "
+                                    "[\"10.0.0.1-10.0.0.2\"]}}", &l),
+                "more than 1 members");
+    CHECK_ERROR(decode_update_error("resync", "{\"epoch\": \""EPOCH
+                                    "\", \"objects\": [0, 0]}", &l),
+                "too long");
+    for (enum rpc_limit i = 0; i < RPC_N_LIMITS; i++) {
+        bool expected = (i == RPC_LIMIT_BODY || i == RPC_LIMIT_DEPTH
+                         || i == RPC_LIMIT_VALUES || i == RPC_LIMIT_STRING
+                         || i == RPC_LIMIT_RULES || i == RPC_LIMIT_MEMBERS
+                         || i == RPC_LIMIT_OBJECTS);
+
+        if (!CHECK_UEQ(refused[i], expected)) {
+            fprintf(stderr, "%s\n", rpc_limit_name(i));
+        }
+    }
+}
+
 TEST(limit_lists)
 {
     struct rpc_limits l = limits();
@@ -579,7 +677,9 @@ TEST(limit_lists)
         { "[]", pairs, "[]", false },
         { "[]", "[]", groups, false },
     };
+    uint64_t refused[RPC_N_LIMITS] = { 0 };
 
+    l.refused = refused;
     l.pairs_per_port = l.groups_per_port = 1;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *args = xasprintf(port_form, cases[i].ips, cases[i].pairs,
@@ -593,6 +693,9 @@ TEST(limit_lists)
         sg_update_uninit(&update);
         free(args);
     }
+
+    CHECK_UEQ(refused[RPC_LIMIT_PAIRS_PER_PORT], 2);
+    CHECK_UEQ(refused[RPC_LIMIT_GROUPS_PER_PORT], 1);
 
     l = limits();
     l.objects = 1;
