@@ -34,7 +34,8 @@ static void receive_resync(struct sync *, const struct sg_update *,
                            long long int now);
 static void receive_change(struct sync *, const struct sg_update *,
                            long long int now);
-static void hear(struct sync *, enum sg_kind, const struct uuid *);
+static void hear(struct sync *, enum sg_kind, const struct uuid *,
+                 long long int now);
 static bool is_unneeded(const struct sync *, const struct sg_update *);
 
 const char *
@@ -507,8 +508,9 @@ receive_change(struct sync *s, const struct sg_update *update,
                long long int now)
 {
     struct sg_ref_list ask = { NULL, 0, 0 };
+    struct policy_store_applied applied;
 
-    policy_store_update(s->store, update, now, &ask);
+    applied = policy_store_update(s->store, update, now, &ask);
     s->gaps += ask.n;
     for (size_t i = 0; i < ask.n; i++) {
         struct sync_entry *e = sync_objects_find(&s->objects,
@@ -526,27 +528,35 @@ receive_change(struct sync *s, const struct sg_update *update,
     sg_ref_list_clear(&ask);
     sync_objects_refresh(&s->objects, s->store, now);
 
-    if (sync_objects_counts(&s->objects).n_unknown) {
+    if (applied.n_refused || sync_objects_counts(&s->objects).n_unknown) {
         for (size_t i = 0; i < update->n_ports; i++) {
-            hear(s, SG_KIND_PORT, &update->ports[i].id);
+            hear(s, SG_KIND_PORT, &update->ports[i].id, now);
         }
         for (size_t i = 0; i < update->n_rules; i++) {
-            hear(s, SG_KIND_RULES, &update->rules[i].group);
+            hear(s, SG_KIND_RULES, &update->rules[i].group, now);
         }
         for (size_t i = 0; i < update->n_members; i++) {
-            hear(s, SG_KIND_MEMBERS, &update->members[i].group);
+            hear(s, SG_KIND_MEMBERS, &update->members[i].group, now);
+        }
+        for (size_t i = 0; i < update->n_bad; i++) {
+            hear(s, update->bad[i].kind, &update->bad[i].id, now);
         }
     }
 }
 
+/* A message was about this object. */
 static void
-hear(struct sync *s, enum sg_kind kind, const struct uuid *id)
+hear(struct sync *s, enum sg_kind kind, const struct uuid *id,
+     long long int now)
 {
     struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
     struct store_object object;
 
-    if (e && policy_store_object(s->store, kind, id, &object)
-        && object.state == SG_KNOWN && !object.problem) {
+    if (!e || !policy_store_object(s->store, kind, id, &object)) {
+        return;
+    } else if (object.problem) {
+        sync_objects_refused(&s->objects, e, now);
+    } else if (object.state == SG_KNOWN) {
         sync_objects_heard(&s->objects, e);
     }
 }

@@ -14,6 +14,7 @@
 static uint32_t entry_hash(enum sg_kind, const struct uuid *);
 static void refresh_one(struct sync_objects *, const struct sg_ref *,
                         bool needed, long long int now);
+static void set_unknown(struct sync_entry *, long long int now);
 static bool is_absent(const struct sync_entry *, const struct policy_store *);
 static void settle(struct sync_entry *, const struct policy_store *,
                    long long int now);
@@ -220,6 +221,17 @@ sync_objects_heard(struct sync_objects *so, struct sync_entry *e)
 }
 
 void
+sync_objects_refused(struct sync_objects *so, struct sync_entry *e,
+                     long long int now)
+{
+    /* If a question is under way its answer decides. */
+    if (e->needed && !e->asked && !e->unknown) {
+        set_unknown(e, now);
+        so->dirty = true;
+    }
+}
+
+void
 sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
                  bool all, long long int now, struct sg_ref_list *list)
 {
@@ -348,12 +360,7 @@ settle(struct sync_entry *e, const struct policy_store *store,
         return;
     }
     if (unknown) {
-        e->unknown_ms = (e->unknown_ms
-                         ? MIN(e->unknown_ms * 2, SYNC_UNKNOWN_MAX_MS)
-                         : SYNC_UNKNOWN_MIN_MS);
-        e->confirmed = false;
-        e->want = 0;
-        e->ask_at = MIN(e->ask_at, now + e->unknown_ms);
+        set_unknown(e, now);
         return;
     }
     e->unknown_ms = 0;
@@ -367,6 +374,20 @@ settle(struct sync_entry *e, const struct policy_store *store,
          * way to follow the object is to ask now and then. */
         e->ask_at = now + SYNC_UNKNOWN_MAX_MS;
     }
+}
+
+/* To be asked for again after 1, 2, 4 ... 30 s: it becomes known, or there is
+ * room for it, without our being told. */
+static void
+set_unknown(struct sync_entry *e, long long int now)
+{
+    e->unknown = true;
+    e->unknown_ms = (e->unknown_ms
+                     ? MIN(e->unknown_ms * 2, SYNC_UNKNOWN_MAX_MS)
+                     : SYNC_UNKNOWN_MIN_MS);
+    e->confirmed = false;
+    e->want = 0;
+    e->ask_at = MIN(e->ask_at, now + e->unknown_ms);
 }
 
 static bool

@@ -42,7 +42,8 @@ struct sync_entry {
     bool was_asked;             /* At least once. */
     bool answered;              /* At least once in this epoch. */
     bool confirmed;             /* Nothing can have been missed. */
-    bool unknown;               /* By the last answer, or no good answer. */
+    bool unknown;               /* By the last answer, or no good answer, or
+                                 * the store could not take it. */
     long long int ask_at;       /* LLONG_MAX: not at all. */
     int64_t want;               /* Ask only if the store is below this
                                  * revision; 0: ask anyway. */
@@ -98,6 +99,11 @@ void sync_objects_doubt(struct sync_objects *, struct sync_entry *,
                         int64_t want, long long int when);
 /* A message brought 'e' whole. */
 void sync_objects_heard(struct sync_objects *, struct sync_entry *);
+
+/* A message brought 'e', and the store could not take it: as if an answer had.
+ */
+void sync_objects_refused(struct sync_objects *, struct sync_entry *,
+                          long long int now);
 
 /* Marks what is due as asked and appends it to 'list', or everything that is
  * needed if 'all'.  Entries that are no longer in doubt are dropped. */
