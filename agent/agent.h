@@ -59,6 +59,7 @@ char *agent_status_document(struct agent *);
 char *agent_ports_document(struct agent *);
 char *agent_groups_document(struct agent *);
 char *agent_metrics_document(struct agent *);
+char *agent_limits_document(struct agent *);
 char *agent_version_document(struct agent *);
 /* These read the kernel; EAGAIN while somebody else holds the lock. */
 int agent_sets_document(struct agent *, char **document);

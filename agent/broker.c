@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/log_budget.h"
 #include "agent/sync.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "rpc/topology.h"
 #include "sha1.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -34,6 +36,8 @@ struct broker {
     char call[33];              /* Outstanding `sync`, or "". */
     char next_call[33];         /* Id of the next one, or "": none yet. */
     struct svec bound;          /* Exchanges we asked to be bound to. */
+    struct log_budget log;      /* Of lines that repeat what others sent. */
+    uint64_t refused[RPC_N_LIMITS];
 
     uint64_t messages, malformed, unbindable;
     struct broker_traffic in[SG_N_METHODS], out[SG_N_METHODS];
@@ -113,6 +117,8 @@ broker_create(const struct config *config, const char *boot,
     b->sync = sync;
     svec_init(&b->bound);
     config_get_rpc_limits(config, &b->limits);
+    b->limits.refused = b->refused;
+    log_budget_init(&b->log, config->limits.log_lines, time_msec());
     b->client = create_client(config, boot);
     return b;
 }
@@ -137,9 +143,8 @@ broker_destroy(struct broker *b)
 /* Remembers why 'body' was refused, in a form that is fit for a log. */
 static void
 note_malformed(struct broker *b, const struct amqp_event *event,
-               const char *why)
+               const char *why, long long int now)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
     uint8_t digest[SHA1_DIGEST_SIZE];
     char hex[SHA1_HEX_DIGEST_LEN + 1];
 
@@ -148,7 +153,9 @@ note_malformed(struct broker *b, const struct amqp_event *event,
     b->malformed++;
     snprintf(b->last_malformed, sizeof b->last_malformed,
              "%"PRIuSIZE" bytes, sha1 %.12s: %s", event->len, hex, why);
-    VLOG_WARN_RL(&rl, "message refused: %s", b->last_malformed);
+    if (log_budget_take(&b->log, now)) {
+        VLOG_WARN("message refused: %s", b->last_malformed);
+    }
 }
 
 static void
@@ -217,7 +224,7 @@ take_body(struct broker *b, const struct amqp_event *event,
         rpc_message_uninit(&msg);
     }
     if (error) {
-        note_malformed(b, event, error);
+        note_malformed(b, event, error, now);
         amqp_client_reject(b->client, event->session, event->delivery);
         free(error);
     }
@@ -240,8 +247,6 @@ static void
 take_event(struct broker *b, const struct amqp_event *event,
            long long int now)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 10);
-
     switch (event->type) {
     case AMQP_NONE:
         break;
@@ -253,8 +258,10 @@ take_event(struct broker *b, const struct amqp_event *event,
         sync_connected(b->sync, now);
         break;
     case AMQP_DOWN:
-        VLOG_WARN_RL(&rl, "no connection to the broker: %s; policy stays as "
-                     "it is", event->reason ? event->reason : "lost");
+        if (log_budget_take(&b->log, now)) {
+            VLOG_WARN("no connection to the broker: %s; policy stays as it "
+                      "is", event->reason ? event->reason : "lost");
+        }
         free(b->queue);
         b->queue = NULL;
         b->call[0] = '\0';
@@ -270,16 +277,20 @@ take_event(struct broker *b, const struct amqp_event *event,
         b->unbindable++;
         snprintf(b->last_unbindable, sizeof b->last_unbindable, "%s: %s",
                  event->exchange, event->reason ? event->reason : "");
-        VLOG_WARN_RL(&rl, "cannot bind to %s; trying again",
-                     b->last_unbindable);
+        if (log_budget_take(&b->log, now)) {
+            VLOG_WARN("cannot bind to %s; trying again", b->last_unbindable);
+        }
         sync_unbound(b->sync, event->exchange);
         break;
     case AMQP_PUBLISH_FAILED:
         fail_call(b, event->reason ? event->reason : "not published", now);
         break;
     case AMQP_TOO_LARGE:
-        VLOG_WARN_RL(&rl, "message of %"PRIuSIZE" bytes refused: above the "
-                     "limit; asking what it was about", event->len);
+        b->refused[RPC_LIMIT_BODY]++;
+        if (log_budget_take(&b->log, now)) {
+            VLOG_WARN("message of %"PRIuSIZE" bytes refused: above the limit; "
+                      "asking what it was about", event->len);
+        }
         sync_lost(b->sync, now);
         break;
     }
@@ -288,7 +299,7 @@ take_event(struct broker *b, const struct amqp_event *event,
 bool
 broker_run(struct broker *b, long long int now)
 {
-    uint64_t session = 0, delivery = 0;
+    uint64_t session = 0, delivery = 0, suppressed;
     struct amqp_event event;
 
     for (int i = 0; i < BROKER_TURN_BODIES; i++) {
@@ -304,6 +315,11 @@ broker_run(struct broker *b, long long int now)
     }
     if (delivery) {
         amqp_client_stored(b->client, session, delivery);
+    }
+    suppressed = log_budget_say(&b->log, now);
+    if (suppressed) {
+        VLOG_WARN("%"PRIu64" more lines about what others sent: above "
+                  "limits.log_lines", suppressed);
     }
     return delivery != 0;
 }
@@ -454,6 +470,8 @@ broker_get_status(struct broker *b, struct broker_status *status)
     status->messages = b->messages;
     status->malformed = b->malformed;
     status->unbindable = b->unbindable;
+    memcpy(status->refused, b->refused, sizeof status->refused);
+    status->log_suppressed = b->log.suppressed_total;
     ovs_strlcpy(status->last_malformed, b->last_malformed,
                 sizeof status->last_malformed);
     ovs_strlcpy(status->last_unbindable, b->last_unbindable,

@@ -49,6 +49,8 @@ struct broker_status {
     uint64_t messages, malformed, unbindable;
     char last_malformed[256];   /* Why, and the SHA-1 of the body. */
     char last_unbindable[256];  /* Exchange and the broker's text. */
+    uint64_t refused[RPC_N_LIMITS];     /* By each limit of a message. */
+    uint64_t log_suppressed;    /* Lines beyond limits.log_lines. */
 };
 void broker_get_status(struct broker *, struct broker_status *);
 

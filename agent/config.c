@@ -199,6 +199,7 @@ config_get_rpc_limits(const struct config *config, struct rpc_limits *limits)
     limits->groups_per_port = (size_t) l->groups_per_port;
     limits->pairs_per_port = (size_t) l->pairs_per_port;
     limits->objects = (size_t) l->objects;
+    limits->set_entries = (size_t) l->set_entries;
 }
 
 void
@@ -209,6 +210,7 @@ config_get_store_limits(const struct config *config,
 
     *limits = (struct policy_store_limits) {
         .members = (size_t) l->members,
+        .set_entries = (size_t) l->set_entries,
         .rules_per_port = (size_t) l->rules_per_port,
         .groups = (size_t) l->groups,
         .ports = (size_t) l->ports,

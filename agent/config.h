@@ -50,7 +50,9 @@ struct config_broker {
 struct config_limits {
     int64_t body, depth, string, rules, members, groups_per_port;
     int64_t pairs_per_port, objects;            /* As struct rpc_limits. */
+    int64_t set_entries;                        /* Of this host, too. */
     int64_t rules_per_port, groups, ports;      /* Of this host. */
+    int64_t log_lines;                          /* In a second. */
 };
 
 struct config {

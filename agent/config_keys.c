@@ -144,6 +144,13 @@ const struct config_key config_keys[] = {
         "Groups that this host may need."),
     KEY("limits.ports", INTEGER, limits.ports, 1, 4096, "4096", NULL,
         "Ports of this host."),
+    KEY("limits.set_entries", INTEGER, limits.set_entries, 1, 64 * MIB,
+        "4194304", NULL,
+        "Members of all groups of this host together, and of all lists in one "
+        "message."),
+    KEY("limits.log_lines", INTEGER, limits.log_lines, 1, 10000, "100", NULL,
+        "Log lines in a second about what others sent; how many more there "
+        "were is said."),
 #undef KEY
 };
 const size_t config_n_keys = ARRAY_SIZE(config_keys);

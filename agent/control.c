@@ -169,6 +169,7 @@ cmd_document(struct unixctl_conn *conn, int argc OVS_UNUSED,
         { "sg/status", agent_status_document },
         { "sg/ports", agent_ports_document },
         { "sg/groups", agent_groups_document },
+        { "sg/limits", agent_limits_document },
         { "sg/metrics", agent_metrics_document },
         { "sg/version", agent_version_document },
     };
@@ -275,6 +276,7 @@ control_create(const char *path, struct agent *agent, struct control **cp)
     unixctl_command_register("sg/status", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/ports", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/groups", "", 0, 0, cmd_document, c);
+    unixctl_command_register("sg/limits", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/metrics", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/version", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/sets", "", 0, 0, cmd_sets, c);

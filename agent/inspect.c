@@ -176,6 +176,20 @@ agent_groups_document(struct agent *a)
 }
 
 char *
+agent_limits_document(struct agent *a)
+{
+    struct broker_status broker;
+
+    broker_get_status(a->broker, &broker);
+    return report_limits(&(struct report_limits) {
+        .config = a->config,
+        .store = a->store,
+        .rpc_refused = broker.refused,
+        .log_suppressed = broker.log_suppressed,
+    });
+}
+
+char *
 agent_version_document(struct agent *a)
 {
     struct inputs i;

@@ -2,9 +2,10 @@
 #ifndef AGENT_POLICY_STORE_PRIVATE_H
 #define AGENT_POLICY_STORE_PRIVATE_H 1
 
-/* The inside of policy_store, for its three files:
+/* The inside of policy_store, for its four files:
  *
  *   policy_store.c     the public face, local ports, lists
+ *   store_limits.c     what is beyond a limit, and how much is in use
  *   store_objects.c    objects: found, used, lingering, forgotten
  *   store_apply.c      updates, object by object
  *
@@ -58,6 +59,8 @@ struct policy_store {
     uint64_t needs_seqno;
     size_t n_problems;
     size_t n_ports_refused;
+    size_t set_entries;         /* Members of all groups. */
+    uint64_t refused[STORE_N_LIMITS];
     bool changed;               /* Since the last new generation. */
 
     struct member_changes changes;
@@ -96,6 +99,21 @@ void store_empty_members(struct policy_store *, struct store_group *,
                          int64_t sent);
 void store_dirty_device(struct policy_store *, const char *device);
 void store_dirty_group(struct policy_store *, struct store_group *);
+
+/* store_limits.c: NULL, or a malloc'd sentence why the object cannot be
+ * taken; then that is counted. */
+char *store_port_problem(struct policy_store *, const struct store_port *,
+                         const struct sg_port_spec *) SG_MUST_USE;
+char *store_rules_problem(struct policy_store *, const struct store_group *,
+                          const struct sg_rules_spec *) SG_MUST_USE;
+char *store_members_problem(struct policy_store *, const struct store_group *,
+                            const struct sg_members_spec *) SG_MUST_USE;
+/* Rules of all groups of the port. */
+size_t store_count_rules(const struct policy_store *,
+                         const struct sg_port_spec *);
+/* Does it count for this port what the rules of 'group' are? */
+bool store_port_has_group(const struct sg_port_spec *,
+                          const struct uuid *group);
 
 /* store_apply.c */
 struct policy_store_applied store_apply(struct policy_store *,

@@ -96,17 +96,22 @@ policy_store_set_local(struct policy_store *ps,
             store_remove_port(ps, p);
         }
     }
-    ps->n_ports_refused = 0;
+    size_t n_refused = 0;
     for (size_t i = 0; i < n; i++) {
         if (!store_find_port(ps, &sorted[i]->id)) {
             if (n_kept < ps->limits.ports) {
                 set_local_port(ps, sorted[i]);
                 n_kept++;
             } else {
-                ps->n_ports_refused++;
+                n_refused++;
             }
         }
     }
+    /* The same ones come each time the list is read: that is once refused. */
+    if (n_refused > ps->n_ports_refused) {
+        ps->refused[STORE_LIMIT_PORTS] += n_refused - ps->n_ports_refused;
+    }
+    ps->n_ports_refused = n_refused;
     free(sorted);
 
     bool changed = ps->changed;

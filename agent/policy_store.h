@@ -17,11 +17,27 @@
 
 struct policy_store;
 
+/* What is above one of these is refused as a whole, the last good stays and
+ * says why; the object is asked for again (sync.h) and taken when it fits. */
+#define POLICY_STORE_LIMITS                                             \
+    /* Of a group. */                                                   \
+    POLICY_STORE_LIMIT(MEMBERS, members)                                \
+    POLICY_STORE_LIMIT(RULES_PER_PORT, rules_per_port)                  \
+    /* Of the host. */                                                  \
+    POLICY_STORE_LIMIT(GROUPS, groups)                                  \
+    POLICY_STORE_LIMIT(PORTS, ports)                                    \
+    /* Members of all groups held. */                                   \
+    POLICY_STORE_LIMIT(SET_ENTRIES, set_entries)
+enum store_limit {
+#define POLICY_STORE_LIMIT(ENUM, NAME) STORE_LIMIT_##ENUM,
+    POLICY_STORE_LIMITS
+#undef POLICY_STORE_LIMIT
+    STORE_N_LIMITS
+};
 struct policy_store_limits {
-    size_t members;             /* Of a group. */
-    size_t rules_per_port;
-    size_t groups;              /* Of the host. */
-    size_t ports;
+#define POLICY_STORE_LIMIT(ENUM, NAME) size_t NAME;
+    POLICY_STORE_LIMITS
+#undef POLICY_STORE_LIMIT
 };
 
 struct policy_store *policy_store_create(const struct policy_store_limits *);
@@ -116,6 +132,22 @@ void policy_store_held(const struct policy_store *, struct sg_ref_list *);
 uint64_t policy_store_needs_seqno(const struct policy_store *);
 /* Local ports beyond the limit: not in the policy, hence closed. */
 size_t policy_store_ports_refused(const struct policy_store *);
+
+/* How much of the limits is in use.  Of what exists several times the
+ * largest, and whose it is; all zero: there is none. */
+struct store_peak {
+    size_t n;
+    struct uuid id;
+};
+struct policy_store_usage {
+    size_t n_ports, n_groups, set_entries;
+    struct store_peak members, rules;                   /* Of a group. */
+    struct store_peak rules_per_port, groups_per_port, pairs_per_port;
+    uint64_t refused[STORE_N_LIMITS];   /* Times, since creation. */
+};
+/* Looks at every port and group. */
+void policy_store_get_usage(const struct policy_store *,
+                            struct policy_store_usage *);
 
 /* Forgets groups that nothing needs any more since 'linger_ms', counted from
  * the first call that finds them so.  Returns true if some went. */

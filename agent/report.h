@@ -82,6 +82,16 @@ struct report_resync {
 char *report_resync(const struct report_input *,
                     const struct report_resync *);
 
+/* What each limit is, how much of it is in use, how often it refused. */
+struct config;
+struct report_limits {
+    const struct config *config;
+    const struct policy_store *store;
+    const uint64_t *rpc_refused;        /* By enum rpc_limit. */
+    uint64_t log_suppressed;
+};
+char *report_limits(const struct report_limits *);
+
 /* {"generation": N, "applied": N, "done": BOOL}: the answer to `wait`. */
 char *report_wait(uint64_t generation, uint64_t applied, bool done);
 

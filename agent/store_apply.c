@@ -14,7 +14,6 @@
 
 #include "rpc/sequence.h"
 #include "util.h"
-#include "uuid.h"
 
 /* One update under way. */
 struct apply {
@@ -35,15 +34,6 @@ static bool check_order(struct apply *, struct track *, enum rpc_order,
                         int64_t revision);
 static bool check_limits(struct apply *, struct track *, char *problem,
                          int64_t revision);
-static char *port_problem(const struct policy_store *,
-                          const struct store_port *,
-                          const struct sg_port_spec *);
-static char *rules_problem(const struct policy_store *,
-                           const struct store_group *,
-                           const struct sg_rules_spec *);
-static char *members_problem(const struct policy_store *,
-                             const struct store_group *,
-                             const struct sg_members_spec *);
 static void set_port(struct policy_store *, struct store_port *,
                      const struct sg_port_spec *);
 static void set_rules(struct policy_store *, struct store_group *,
@@ -52,9 +42,6 @@ static void set_members(struct apply *, struct store_group *,
                         const struct sg_members_spec *);
 static void change_members(struct apply *, struct store_group *,
                            const struct sg_members_spec *);
-static bool port_has_group(const struct sg_port_spec *, const struct uuid *);
-static size_t count_rules(const struct policy_store *,
-                          const struct sg_port_spec *);
 
 struct policy_store_applied
 store_apply(struct policy_store *ps, const struct sg_update *update,
@@ -101,7 +88,7 @@ apply_port(struct apply *a, const struct sg_port_spec *spec)
     if (!check_order(a, &p->track, rpc_order_whole(port->spec.revision,
                                                    spec->revision),
                      spec->revision)
-        || !check_limits(a, &p->track, port_problem(ps, p, spec),
+        || !check_limits(a, &p->track, store_port_problem(ps, p, spec),
                          spec->revision)) {
         return;
     }
@@ -129,7 +116,7 @@ apply_rules(struct apply *a, const struct sg_rules_spec *spec)
     if (!check_order(a, &g->rules, rpc_order_whole(group->rules.revision,
                                                    spec->revision),
                      spec->revision)
-        || !check_limits(a, &g->rules, rules_problem(ps, g, spec),
+        || !check_limits(a, &g->rules, store_rules_problem(ps, g, spec),
                          spec->revision)) {
         return;
     }
@@ -160,7 +147,7 @@ apply_members(struct apply *a, const struct sg_members_spec *spec)
                             : rpc_order_delta(have, spec->prev,
                                               spec->revision));
     if (!check_order(a, &g->members, order, spec->revision)
-        || !check_limits(a, &g->members, members_problem(ps, g, spec),
+        || !check_limits(a, &g->members, store_members_problem(ps, g, spec),
                          spec->revision)) {
         return;
     }
@@ -298,97 +285,6 @@ check_limits(struct apply *a, struct track *t, char *problem,
     return !problem;
 }
 
-static char *
-port_problem(const struct policy_store *ps, const struct store_port *p,
-             const struct sg_port_spec *spec)
-{
-    if (!sg_port_filters(spec)) {
-        return NULL;
-    }
-
-    size_t n_new = 0;
-    for (size_t i = 0; i < spec->n_groups; i++) {
-        n_new += !store_find_group(ps, &spec->groups[i]);
-    }
-    if (n_new
-        && hmap_count(&ps->policy.groups) + n_new > ps->limits.groups) {
-        return xasprintf("its groups would make more than %"PRIuSIZE
-                         " on this host", ps->limits.groups);
-    }
-
-    size_t n_rules = count_rules(ps, spec);
-    if (n_rules > ps->limits.rules_per_port && n_rules > p->n_rules) {
-        return xasprintf("its groups have %"PRIuSIZE" rules, more than %"
-                         PRIuSIZE, n_rules, ps->limits.rules_per_port);
-    }
-    return NULL;
-}
-
-static char *
-rules_problem(const struct policy_store *ps, const struct store_group *g,
-              const struct sg_rules_spec *spec)
-{
-    if (!g->rules.users) {
-        return NULL;
-    }
-
-    size_t n_new = 0;
-    for (size_t i = 0; i < spec->n_rules; i++) {
-        n_new += (store_rule_has_remote(&spec->rules[i])
-                  && !store_find_group(ps, &spec->rules[i].remote_id));
-    }
-    if (n_new
-        && hmap_count(&ps->policy.groups) + n_new > ps->limits.groups) {
-        return xasprintf("its remotes would make more than %"PRIuSIZE
-                         " groups on this host", ps->limits.groups);
-    }
-
-    /* A list that does not grow cannot break the limit. */
-    size_t n_old_rules = g->group.rules.n_rules;
-    const struct store_port *p;
-    if (spec->n_rules <= n_old_rules) {
-        return NULL;
-    }
-    HMAP_FOR_EACH (p, port.node, &ps->policy.ports) {
-        size_t n = p->n_rules + (spec->n_rules - n_old_rules);
-
-        if (n > ps->limits.rules_per_port
-            && port_has_group(&p->port.spec, &spec->group)) {
-            return xasprintf("port "UUID_FMT" would have %"PRIuSIZE
-                             " rules, more than %"PRIuSIZE,
-                             UUID_ARGS(&p->port.id), n,
-                             ps->limits.rules_per_port);
-        }
-    }
-    return NULL;
-}
-
-static char *
-members_problem(const struct policy_store *ps, const struct store_group *g,
-                const struct sg_members_spec *spec)
-{
-    const struct sg_members *members = &g->group.members;
-    size_t n = spec->added.n;
-
-    if (!spec->whole) {
-        n += sg_members_count(members);
-        if (n > ps->limits.members) {
-            /* Only here is it worth the while to count exactly. */
-            n = sg_members_count(members);
-            for (size_t i = 0; i < spec->added.n; i++) {
-                n += !sg_members_contains(members, &spec->added.p[i]);
-            }
-            for (size_t i = 0; i < spec->removed.n; i++) {
-                n -= sg_members_contains(members, &spec->removed.p[i]);
-            }
-        }
-    }
-    return (n > ps->limits.members
-            ? xasprintf("%"PRIuSIZE" members, more than %"PRIuSIZE, n,
-                        ps->limits.members)
-            : NULL);
-}
-
 static void
 set_port(struct policy_store *ps, struct store_port *p,
          const struct sg_port_spec *spec)
@@ -400,7 +296,7 @@ set_port(struct policy_store *ps, struct store_port *p,
     store_use_groups(ps, spec);
     store_unuse_groups(ps, &old);
     sg_port_spec_uninit(&old);
-    p->n_rules = count_rules(ps, spec);
+    p->n_rules = store_count_rules(ps, spec);
     store_dirty_device(ps, p->port.binding.device);
 }
 
@@ -418,7 +314,7 @@ set_rules(struct policy_store *ps, struct store_group *g,
             struct store_port *p;
 
             HMAP_FOR_EACH (p, port.node, &ps->policy.ports) {
-                if (port_has_group(&p->port.spec, &spec->group)) {
+                if (store_port_has_group(&p->port.spec, &spec->group)) {
                     p->n_rules += spec->n_rules - old.n_rules;
                 }
             }
@@ -455,6 +351,7 @@ set_members(struct apply *a, struct store_group *g,
             a->ps->changed = true;
         }
     }
+    a->ps->set_entries += sg_members_count(&list) - sg_members_count(members);
     sg_members_swap(members, &list);
     sg_members_uninit(&list);
 }
@@ -463,6 +360,7 @@ static void
 change_members(struct apply *a, struct store_group *g,
                const struct sg_members_spec *spec)
 {
+    a->ps->set_entries -= sg_members_count(&g->group.members);
     for (size_t i = 0; i < spec->removed.n; i++) {
         const struct sg_prefix *p = &spec->removed.p[i];
 
@@ -480,34 +378,5 @@ change_members(struct apply *a, struct store_group *g,
             a->ps->changed = true;
         }
     }
-}
-
-/* Does it count for this port what the rules of 'group' are? */
-static bool
-port_has_group(const struct sg_port_spec *spec, const struct uuid *group)
-{
-    if (sg_port_filters(spec)) {
-        for (size_t i = 0; i < spec->n_groups; i++) {
-            if (uuid_equals(&spec->groups[i], group)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static size_t
-count_rules(const struct policy_store *ps, const struct sg_port_spec *spec)
-{
-    size_t n = 0;
-
-    if (sg_port_filters(spec)) {
-        for (size_t i = 0; i < spec->n_groups; i++) {
-            const struct store_group *g = store_find_group(ps,
-                                                           &spec->groups[i]);
-
-            n += g ? g->group.rules.n_rules : 0;
-        }
-    }
-    return n;
+    a->ps->set_entries += sg_members_count(&g->group.members);
 }

@@ -132,6 +132,7 @@ store_free_group(struct policy_store *ps, struct store_group *g)
     if (g->members.held) {
         unhold(ps, &g->members);
     }
+    ps->set_entries -= sg_members_count(&g->group.members);
     sg_rules_spec_uninit(&g->group.rules);
     sg_members_uninit(&g->group.members);
     hmap_remove(&ps->policy.groups, &g->group.node);
@@ -253,6 +254,7 @@ store_empty_members(struct policy_store *ps, struct store_group *g,
         member_changes_removed(&ps->changes, &g->group.id, &m->prefix, sent);
     }
     ps->changed = ps->changed || sg_members_count(&g->group.members);
+    ps->set_entries -= sg_members_count(&g->group.members);
     sg_members_clear(&g->group.members);
 }
 

@@ -21,7 +21,7 @@ typedef bool good_func(const json_t *document);
 
 static show_func show_status, show_ports, show_groups, show_sets, show_rules;
 static show_func show_plan, show_resync, show_wait, show_metrics;
-static show_func show_enforce, show_version;
+static show_func show_enforce, show_limits, show_version;
 static good_func status_is_good, is_done;
 
 /* What there is to know of a kind of document. */
@@ -41,6 +41,7 @@ static const struct kind kinds[] = {
     [OUTPUT_RESYNC] = { show_resync, is_done, NULL, NULL },
     [OUTPUT_ENFORCE] = { show_enforce, NULL, NULL, NULL },
     [OUTPUT_WAIT] = { show_wait, is_done, NULL, NULL },
+    [OUTPUT_LIMITS] = { show_limits, NULL, "limits", "limit" },
     [OUTPUT_METRICS] = { show_metrics, NULL, NULL, NULL },
     [OUTPUT_VERSION] = { show_version, NULL, NULL, NULL },
 };
@@ -460,6 +461,35 @@ show_sets(const json_t *d, const struct output_query *query OVS_UNUSED,
                     ? "of a type that is not ours"
                     : json_is_integer(expected) ? ""
                     : "of no group that is known");
+    }
+    columns_print(&columns, out);
+    columns_uninit(&columns);
+}
+
+static void
+show_limits(const json_t *d, const struct output_query *query OVS_UNUSED,
+            struct ds *out)
+{
+    static const char *const headers[] = {
+        "LIMIT", ">ALLOWED", ">IN USE", ">REFUSED", "OF", "ID", NULL
+    };
+    const json_t *list = get(d, "limits");
+    struct columns columns;
+
+    columns_init(&columns, headers);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *limit = json_array_get(list, i);
+
+        columns_put(&columns, "%s", str(limit, "name"));
+        columns_put(&columns, "%lld", num(limit, "limit"));
+        if (json_is_integer(get(limit, "in_use"))) {
+            columns_put(&columns, "%lld", num(limit, "in_use"));
+        } else {
+            columns_put(&columns, "%s", "");
+        }
+        columns_put(&columns, "%lld", num(limit, "refused"));
+        columns_put(&columns, "%s", str(limit, "of"));
+        columns_put(&columns, "%s", str(limit, "id"));
     }
     columns_print(&columns, out);
     columns_uninit(&columns);

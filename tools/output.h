@@ -22,6 +22,7 @@ enum output_kind {
     OUTPUT_RESYNC,
     OUTPUT_ENFORCE,
     OUTPUT_WAIT,
+    OUTPUT_LIMITS,
     OUTPUT_METRICS,
     OUTPUT_VERSION,
 };

@@ -112,6 +112,8 @@ static const struct command commands[] = {
       false, 0, "sg/enforce", OUTPUT_ENFORCE, run_show },
     { "wait", "[--generation N]", "until in sync and in the kernel",
       false, BIT(OPT_GENERATION), "sg/wait", OUTPUT_WAIT, run_wait },
+    { "limits", "[NAME]", "what is allowed, in use, and was refused",
+      true, 0, "sg/limits", OUTPUT_LIMITS, run_show },
     { "metrics", "", "counters, as OpenMetrics text",
       false, 0, "sg/metrics", OUTPUT_METRICS, run_show },
     { "version", "", "of the agent and of sgctl",

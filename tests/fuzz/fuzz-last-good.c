@@ -42,6 +42,7 @@ store_for(const struct sg_update *update)
 {
     static const struct policy_store_limits limits = {
         .members = 1000, .rules_per_port = 100, .groups = 50, .ports = 20,
+        .set_entries = 4000,
     };
     struct policy_store *store = policy_store_create(&limits);
     struct local_port *locals = xcalloc(update->n_ports + 1, sizeof *locals);

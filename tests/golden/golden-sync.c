@@ -329,7 +329,8 @@ int
 main(void)
 {
     const struct policy_store_limits limits = {
-        .members = 100, .rules_per_port = 100, .groups = 100, .ports = 16,
+        .members = 6, .rules_per_port = 100, .groups = 100, .ports = 16,
+        .set_entries = 1000,
     };
     const struct sync_config config = {
         .host = "h1", .boot = "b1", .timeout_ms = 10000,

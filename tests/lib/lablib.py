@@ -323,8 +323,8 @@ class Lab(labcore.Lab):
              "payload_encoding": "string"})
         return answer["routed"]
 
-    def publish_amqp(self, exchange, key, body):
-        """The same by AMQP: the API takes no large ones."""
+    def publish_amqp(self, exchange, key, body, times=1):
+        """The same by AMQP: the API takes no large ones, nor many."""
         import amqp
         with self.space("ctl").entered():
             connection = amqp.Connection(
@@ -332,10 +332,12 @@ class Lab(labcore.Lab):
                 userid=labcore.BROKER_USER, password=labcore.BROKER_PASSWORD)
             connection.connect()
         with connection:
-            connection.channel().basic_publish(
-                amqp.Message(body, content_type="application/json",
-                             content_encoding="utf-8"),
-                exchange=exchange, routing_key=key)
+            channel = connection.channel()
+            for _ in range(times):
+                channel.basic_publish(
+                    amqp.Message(body, content_type="application/json",
+                                 content_encoding="utf-8"),
+                    exchange=exchange, routing_key=key)
 
     def cast(self, host, method, args):
         """Casts a request to the host's agent."""

@@ -33,7 +33,7 @@ struct case_ {
 
 static const struct policy_store_limits limits = {
     .members = 262144,
-    .rules_per_port = 100000,
+    .rules_per_port = 100000, .set_entries = 1000000,
     .groups = 5000,
     .ports = 1000,
 };

@@ -826,6 +826,7 @@ TEST(the_agent_ends_where_the_controller_is)
 {
     const struct policy_store_limits limits = {
         .members = 100, .rules_per_port = 1000, .groups = 100, .ports = 16,
+        .set_entries = 1000,
     };
     uint64_t seed = test_seed();
     size_t n_honest = 0;

@@ -98,6 +98,8 @@ TEST(defaults_are_those_of_the_modules)
     config_get_store_limits(c, &store);
     CHECK_UEQ(store.members, rpc.members);
     CHECK_UEQ(store.ports, 4096);
+    CHECK_UEQ(store.set_entries, 4194304);
+    CHECK_EQ(c->limits.log_lines, 100);
     CHECK_UEQ(store.groups, 20000);
     CHECK_UEQ(store.rules_per_port, 10000);
     config_get_layout(c, &layout);

@@ -21,6 +21,7 @@
 
 static const struct policy_store_limits STORE_LIMITS = {
     .members = 1000, .rules_per_port = 100, .groups = 10, .ports = 4,
+    .set_entries = 4000,
 };
 static const struct sg_epoch EPOCH = { .ms = 1700000000000, .tag = 0xabcd };
 

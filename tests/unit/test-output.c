@@ -349,3 +349,24 @@ TEST(nothing_moves_the_cursor)
                "sgctl         "SG_VERSION"\n"
                "sg-agent      1\\x0a2 on host \\x1b, started 1 ms ago\n");
 }
+
+TEST(limits)
+{
+    static const char document[] =
+        "{\"limits\": ["
+        "{\"name\": \"body\", \"limit\": 8388608, \"in_use\": null,"
+        " \"of\": null, \"id\": null, \"refused\": 1},"
+        "{\"name\": \"members\", \"limit\": 262144, \"in_use\": 500,"
+        " \"of\": \"group\", \"id\": \"5eb0\", \"refused\": 0},"
+        "{\"name\": \"ports\", \"limit\": 4096, \"in_use\": 0,"
+        " \"of\": \"host\", \"id\": null, \"refused\": 0}]}";
+
+    CHECK_SHOW(LIMITS, NULL, document, true,
+               "LIMIT    ALLOWED  IN USE  REFUSED  OF     ID\n"
+               "body     8388608       -        1  -      -\n"
+               "members   262144     500        0  group  5eb0\n"
+               "ports       4096       0        0  host   -\n");
+    CHECK_SHOW(LIMITS, "members", document, true,
+               "LIMIT    ALLOWED  IN USE  REFUSED  OF     ID\n"
+               "members   262144     500        0  group  5eb0\n");
+}

@@ -31,6 +31,7 @@ struct fixture {
 
 static const struct policy_store_limits LIMITS = {
     .members = 10, .rules_per_port = 10, .groups = 10, .ports = 4,
+    .set_entries = 100,
 };
 static const struct sync_config CONFIG = {
     .host = "h1", .boot = "b1", .timeout_ms = 10000, .backoff_min_ms = 200,

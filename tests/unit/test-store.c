@@ -18,6 +18,7 @@
 
 static const struct policy_store_limits LIMITS = {
     .members = 10, .rules_per_port = 6, .groups = 5, .ports = 3,
+    .set_entries = 25,
 };
 
 static long long int now;
@@ -659,6 +660,7 @@ TEST(needs_do_not_depend_on_the_path)
     for (unsigned int round = 0; round < test_rounds(200); round++) {
         static const struct policy_store_limits wide = {
             .members = 100, .rules_per_port = 100, .groups = 100, .ports = 10,
+            .set_entries = 1000,
         };
         struct policy_store *a = policy_store_create(&wide);
         struct policy_store *b = policy_store_create(&wide);

@@ -20,7 +20,7 @@
 
 static const struct policy_store_limits LIMITS = {
     .members = 100, .rules_per_port = 100000, .groups = 100000,
-    .ports = 4096,
+    .ports = 4096, .set_entries = 1000,
 };
 static const struct sync_config CONFIG = {
     .host = "h1", .boot = "b1", .timeout_ms = 10000, .backoff_min_ms = 200,
