@@ -15,6 +15,7 @@ changed goes on from a fresh source port."""
 import collections
 import copy
 import random
+import signal
 import sys
 import time
 
@@ -158,6 +159,7 @@ class Churn:
         self.prober = prober
         self.on = set()
         self.events = 0
+        self.ended = {signal.SIGKILL: 0, signal.SIGTERM: 0}
         self.slowest_ms = 0
         self.log = []               # (seconds, text)
 
@@ -216,26 +218,41 @@ class Churn:
     def note(self, text):
         self.log.append((time.monotonic(), text))
 
-    def kill_and_restart(self, host):
+    def end_and_restart(self, host, signo):
         """Some milliseconds after a change was published: before, in or
-        behind its commit."""
+        behind its commit.  Every fourth time once more soon after the start:
+        before, in or behind what it does first."""
+        again = self.random.random() < 0.25
         time.sleep(self.random.uniform(0, 0.08))
-        self.lab.kill_agent(host)
-        self.note("agent on %s killed" % host)
+        self.end(host, signo)
         time.sleep(self.random.uniform(0, 0.5))
         self.lab.start_agent(host)
+        if again:
+            time.sleep(self.random.uniform(0, 0.2))
+            self.end(host, signo)
+            self.lab.start_agent(host)
 
-    def run(self, events, kills=0):
-        """`events' changes, every so often an agent is killed with one."""
-        killed = {(k + 1) * events // (kills + 1) for k in range(kills)}
+    def end(self, host, signo):
+        self.lab.stop("agent@" + host, signo)
+        self.ended[signo] += 1
+        self.note("agent on %s ended by %s" % (host,
+                                               signal.Signals(signo).name))
+
+    def run(self, events, kills=0, stops=0):
+        """`events' changes; with as many of them as `kills' an agent is
+        killed, with as many as `stops' it is told to end."""
+        signals = [signal.SIGKILL] * kills + [signal.SIGTERM] * stops
+        self.random.shuffle(signals)
+        due = {(k + 1) * events // (len(signals) + 1): signo
+               for k, signo in enumerate(signals)}
         names = sorted(SWITCHES)
         for event in range(events):
             n = self.random.choice((1, 1, 1, 2, MAX_FLIPS))
             switches = self.random.sample(names, n)
             host = self.random.choice(HOSTS)
             try:
-                self.flip(switches, meanwhile=event in killed and (
-                    lambda h=host: self.kill_and_restart(h)))
+                self.flip(switches, meanwhile=event in due and (
+                    lambda: self.end_and_restart(host, due[event])))
             except LabError as e:
                 raise LabError("event %d, %s flipped: %s" % (
                     event, " ".join(switches), e))
