@@ -49,6 +49,7 @@
 #define N_FLOWS 32
 #define N_FLOW_SOURCES 8
 #define N_STRANGERS 64
+#define FEW 10
 #define SPORT 2000
 #define DPORT 4789
 #define ARRIVAL_MS 2000
@@ -65,9 +66,10 @@ static const char *const reference_names[N_REFERENCES] = {
     "off", "bare", "zone",
 };
 
-enum kind { ESTABLISHED, NEW, DROPPED, SPOOFED };
-static const char *const kind_names[] = { "established", "new", "dropped",
-                                          "spoofed" };
+enum kind { ESTABLISHED, NEW, NEW_FROM_FEW, DROPPED, SPOOFED };
+static const char *const kind_names[] = {
+    "established", "new", "new from few", "dropped", "spoofed",
+};
 
 static const struct kind_of_packet {
     enum kind kind;
@@ -80,6 +82,8 @@ static const struct kind_of_packet {
     { ESTABLISHED, PATH_OUT, true,
       1 << SPOT_FROM_PORT | 1 << SPOT_ESTABLISHED_OUT },
     { NEW, PATH_IN, true, 1 << SPOT_TO_PORT | 1 << SPOT_GROUP_IN },
+    { NEW_FROM_FEW, PATH_IN, true,
+      1 << SPOT_TO_PORT | 1 << SPOT_GROUP_IN },
     { NEW, PATH_OUT, true, 1 << SPOT_FROM_PORT | 1 << SPOT_GROUP_OUT },
     { DROPPED, PATH_IN, false, 1 << SPOT_TO_PORT | 1 << SPOT_DROP },
     { SPOOFED, PATH_OUT, false, 1 << SPOT_DROP },
@@ -139,8 +143,9 @@ make_stream(const struct sg_port *port, size_t n_members,
         s->dmac = port->spec.mac;
         s->dst = *own;
         s->source = packet_rules_member(family, 0);
-        s->n_sources = (established ? MIN(n_members, N_FLOW_SOURCES)
-                        : n_members);
+        s->n_sources = MIN(n_members, (established ? N_FLOW_SOURCES
+                                       : kind->kind == NEW_FROM_FEW ? FEW
+                                       : n_members));
     } else {
         s->smac = port->spec.mac;
         s->dmac = router_mac;

@@ -18,7 +18,7 @@ NEUTRON_BARE_NS = 2266
 NEUTRON_NS = {"established": 42333, "new": 43444, "dropped": 41943}
 
 KINDS = (("established", "in"), ("established", "out"), ("new", "in"),
-         ("new", "out"), ("dropped", "in"), ("spoofed", "out"))
+         ("new from few", "in"), ("new", "out"), ("dropped", "in"), ("spoofed", "out"))
 
 
 class Packet:
@@ -103,7 +103,7 @@ def _costs(lines, family):
     head = ["%s packet" % family, "P", "no br_netfilter", "no rules",
             "conntrack, one zone rule", "M=%s" % format(members[0], ","),
             "M=%s" % format(members[-1], ","), "times no rules", "budget",
-            "M", "median port"]
+            "for more members", "median port"]
     return table(head, rows)
 
 
