@@ -296,7 +296,7 @@ TEST(no_saved_policies)
 {
     static const char *const texts[] = {
         "", "\n", "{}", "{}\n", "{\"format\": \"1\"}\n", "{\"format\": 0}\n",
-        "[1]\n", "{\"sha1\": \"\"}\n", "\x7f" "ELF", "# host: h1\n",
+        "[1]\n", "{\"sha1\": \"\"}\n", "\177ELF", "# host: h1\n",
     };
     char *zeros = xzalloc(5000);
 
