@@ -178,6 +178,15 @@ fw_chain_append(struct fw_chain *chain, const struct fw_rule *rule)
 }
 
 void
+fw_chain_reserve(struct fw_chain *chain, size_t n)
+{
+    if (n > chain->allocated) {
+        chain->rules = xrealloc(chain->rules, n * sizeof *chain->rules);
+        chain->allocated = n;
+    }
+}
+
+void
 fw_chain_insert(struct fw_chain *chain, size_t index,
                 const struct fw_rule *rule)
 {

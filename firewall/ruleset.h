@@ -116,6 +116,8 @@ struct fw_chain *fw_table_find(const struct fw_table *, const char *name);
 /* Creates it if it does not exist. */
 struct fw_chain *fw_table_chain(struct fw_table *, const char *name);
 struct fw_rule *fw_chain_append(struct fw_chain *, const struct fw_rule *);
+/* Makes room for 'n' rules in all. */
+void fw_chain_reserve(struct fw_chain *, size_t n);
 /* Edits of one chain; the index must be in range (insert: up to n_rules). */
 void fw_chain_insert(struct fw_chain *, size_t index, const struct fw_rule *);
 void fw_chain_delete(struct fw_chain *, size_t index);

@@ -183,13 +183,15 @@ iptables_read(struct fw_backend *up, enum sg_family family,
     *txnp = NULL;
 
     int error = ipt_txn_open(&b->codecs[family], id, txnp);
+    error = error ? error : ipt_txn_read(*txnp, table);
     if (error) {
+        ipt_txn_close(*txnp);
+        *txnp = NULL;
         ds_put_format(new_error(b), "%s %s: read: %s",
                       sg_family_name(family), fw_table_name(id),
                       ovs_strerror(error));
         return error;
     }
-    ipt_txn_read(*txnp, table);
     return 0;
 }
 
@@ -216,18 +218,18 @@ iptables_zone_rules(struct fw_backend *up, enum sg_family family,
                     fw_zone_cb *cb, void *aux)
 {
     struct backend_iptables *b = backend_cast(up);
-    struct ipt_txn *txn;
+    struct ipt_txn *txn = NULL;
 
     ovs_assert(b->lock >= 0);
     int error = ipt_txn_open(&b->codecs[family], FW_RAW, &txn);
+    error = error ? error : ipt_txn_zones(txn, cb, aux);
+    ipt_txn_close(txn);
     if (error) {
         ds_put_format(new_error(b), "%s %s: read: %s",
                       sg_family_name(family), fw_table_name(FW_RAW),
                       ovs_strerror(error));
         return error;
     }
-    ipt_txn_zones(txn, cb, aux);
-    ipt_txn_close(txn);
     return 0;
 }
 

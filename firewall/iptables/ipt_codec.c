@@ -385,9 +385,9 @@ build(const struct layout *l, const struct fw_rule *r, uint16_t set_index,
 /* Decoding. */
 
 /* Makes '*rule' of the 'size' bytes at 'entry' (8-byte aligned), which may
- * hold anything.  'target' is what libiptc says about the target, because the
- * entry itself holds an offset and an empty name: a verdict, the name of a
- * chain, "" for none, or the name of an extension.
+ * hold anything.  'target' is what the target is called, because the entry
+ * itself holds an offset and an empty name: a verdict, the name of a chain, ""
+ * for none, or the name of an extension; NULL if there is no saying.
  *
  * A rule that ipt_encode() would not have made becomes FW_M_FOREIGN; it keeps
  * its counters. */
@@ -637,6 +637,9 @@ get_target(const struct layout *l, const uint8_t *e, uint16_t offset,
     const struct xt_entry_target *t = (const void *) (e + offset);
     size_t size = t->u.user.target_size;
 
+    if (!name) {
+        return false;
+    }
     if (!t->u.user.name[0]) {
         /* The kernel's own: a verdict or a jump. */
         if (size != XT_ALIGN(sizeof(struct xt_standard_target))

@@ -124,7 +124,7 @@ verdict_problem(const struct fw_rule *r)
 
     case FW_JUMP:
     case FW_GOTO:
-        /* libiptc would take these names for verdicts. */
+        /* The iptables command takes these names for verdicts. */
         if (!r->target[0] || !memchr(r->target, '\0', sizeof r->target)
             || !strcmp(r->target, "ACCEPT") || !strcmp(r->target, "DROP")
             || !strcmp(r->target, "QUEUE") || !strcmp(r->target, "RETURN")) {

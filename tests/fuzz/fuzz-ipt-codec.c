@@ -2,7 +2,7 @@
 
 /* Any bytes as a table entry: the decoder survives them, and what it does not
  * call foreign is a rule that can be written.  First byte: the family; second:
- * which kind of target libiptc would name. */
+ * what its target is said to be called. */
 
 #include <config.h>
 #include <stdint.h>

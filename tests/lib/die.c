@@ -82,7 +82,7 @@ sendto(int fd, const void *data, size_t size, int flags,
     return retval;
 }
 
-/* What libiptc commits by. */
+/* What tables are committed by. */
 int
 setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {

@@ -121,7 +121,7 @@ misread(struct ipt_get_entries *entries)
     }
 }
 
-/* What libiptc reads by. */
+/* What tables are read by. */
 int
 getsockopt(int fd, int level, int option, void *value, socklen_t *size)
 {

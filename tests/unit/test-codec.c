@@ -71,7 +71,7 @@ is_standard(const struct fw_rule *r)
     return r->verdict != FW_ZONE && r->verdict != FW_NOTRACK;
 }
 
-/* What iptc_get_target() says for the rule. */
+/* What the target of the rule is called. */
 static const char *
 target_name(const struct fw_rule *r)
 {
@@ -449,7 +449,7 @@ TEST(truncated)
     }
 }
 
-/* Target names that libiptc may give besides ours. */
+/* Names of targets besides ours. */
 TEST(targets)
 {
     static const struct {
