@@ -375,3 +375,25 @@ TEST(limits)
                                &topology), "larger than the limit");
     CHECK(!topology);
 }
+
+/* Two spellings of an address are one; the same address with two MACs is two
+ * pairs. */
+TEST(addresses_stand_once)
+{
+    struct topology *topology = good(
+        "groups: []\nports:\n"
+        "- {id: "P1", mac_address: '02:00:00:00:00:01',\n"
+        "   fixed_ips: ['2001:DB8::1', 10.0.0.1, '2001:db8:0::1', 10.0.0.1],\n"
+        "   allowed_address_pairs: [{ip_address: 10.0.0.7/24},\n"
+        "     {ip_address: 10.0.0.0/24}, {ip_address: 10.0.0.9/32},\n"
+        "     {ip_address: 10.0.0.9},\n"
+        "     {ip_address: 10.0.0.9, mac_address: '02:00:00:00:00:02'},\n"
+        "     {ip_address: 10.0.0.9, mac_address: 0200.0000.0001}]}\n");
+    struct uuid uuid = id(P1);
+    const struct topology_port *port = topology_port(topology, &uuid);
+
+    REQUIRE(port);
+    CHECK_UEQ(port->spec.n_fixed_ips, 2);
+    CHECK_UEQ(port->spec.n_pairs, 3);
+    topology_destroy(topology);
+}

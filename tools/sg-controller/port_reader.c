@@ -131,14 +131,20 @@ read_fixed_ips(const struct port_context *context,
         return false;
     }
     spec->fixed_ips = n ? xcalloc(n, sizeof *spec->fixed_ips) : NULL;
-    for (; spec->n_fixed_ips < n; spec->n_fixed_ips++) {
-        size_t i = spec->n_fixed_ips;
+    for (size_t i = 0; i < n; i++) {
+        struct sg_prefix *ip = &spec->fixed_ips[spec->n_fixed_ips];
+        bool known = false;
 
         if (!field_address(context->reader, node,
                            reader_item(context->reader, node, i),
-                           "fixed_ips", &spec->fixed_ips[i])) {
+                           "fixed_ips", ip)) {
             return false;
         }
+        /* Agents keep each once; so a spelling more is no change. */
+        for (size_t j = 0; j < spec->n_fixed_ips && !known; j++) {
+            known = sg_prefix_equals(&spec->fixed_ips[j], ip);
+        }
+        spec->n_fixed_ips += !known;
     }
     return true;
 }
@@ -157,12 +163,18 @@ read_pairs(const struct port_context *context,
         return false;
     }
     spec->pairs = n ? xcalloc(n, sizeof *spec->pairs) : NULL;
-    for (; spec->n_pairs < n; spec->n_pairs++) {
-        if (!read_pair(context,
-                       reader_item(context->reader, node, spec->n_pairs),
-                       &spec->mac, &spec->pairs[spec->n_pairs])) {
+    for (size_t i = 0; i < n; i++) {
+        struct sg_pair *pair = &spec->pairs[spec->n_pairs];
+        bool known = false;
+
+        if (!read_pair(context, reader_item(context->reader, node, i),
+                       &spec->mac, pair)) {
             return false;
         }
+        for (size_t j = 0; j < spec->n_pairs && !known; j++) {
+            known = !memcmp(&spec->pairs[j], pair, sizeof *pair);
+        }
+        spec->n_pairs += !known;
     }
     return true;
 }
