@@ -216,6 +216,7 @@ UNIT_TESTS += tests/unit/test-firewall.c
 UNIT_TESTS += tests/unit/test-ack-window.c
 UNIT_TESTS += tests/unit/test-address-range.c
 UNIT_TESTS += tests/unit/test-binding-table.c
+UNIT_TESTS += tests/unit/test-canonical.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-config.c
 UNIT_TESTS += tests/unit/test-diff.c
