@@ -193,7 +193,9 @@ matches(const struct walk *w, const struct fw_rule *rule)
         && (!(m & FW_M_SRC) || sg_prefix_contains(&rule->src, &p->src))
         && (!(m & FW_M_DST) || sg_prefix_contains(&rule->dst, &p->dst))
         && (!(m & FW_M_IN) || device_matches(rule->in, p->bridge))
-        && (!(m & FW_M_OUT) || device_matches(rule->out, p->bridge))
+        && (!(m & FW_M_OUT)
+            || device_matches(rule->out, p->routed[0] ? p->routed
+                              : p->bridge))
         && (!(m & FW_M_PHYSDEV_IN)
             || device_matches(rule->physdev_in, p->physdev_in))
         && (!(m & FW_M_PHYSDEV_OUT)
@@ -234,6 +236,9 @@ eval_packet_format(const struct eval_packet *p, struct ds *ds)
     } else {
         ds_put_format(ds, " type %"PRIu8"/%"PRIu8, p->icmp_type,
                       p->icmp_code);
+    }
+    if (p->routed[0]) {
+        ds_put_format(ds, ", routed to %s", p->routed);
     }
     if (p->flow_zone != EVAL_NO_FLOW) {
         ds_put_format(ds, ", flow in zone %d", p->flow_zone);

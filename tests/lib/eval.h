@@ -5,7 +5,8 @@
 /* What happens to a packet: walks the rules of a ruleset as the kernel does.
  *
  * A bridged frame passes raw PREROUTING, where it gets its conntrack zone,
- * filter FORWARD and security FORWARD.  Connection tracking is not modelled:
+ * filter FORWARD and security FORWARD; so does one that the host routes from
+ * or to a bridge.  Connection tracking is not modelled:
  * a packet says in which zone, if any, it belongs to a known flow, and is
  * ESTABLISHED if the raw table puts it there.  Foreign rules never match. */
 
@@ -34,7 +35,8 @@ struct eval_packet {
     enum sg_family family;
     struct sg_prefix src, dst;  /* Single addresses. */
     struct sg_mac mac;          /* Source. */
-    char bridge[SG_DEVICE_LEN];
+    char bridge[SG_DEVICE_LEN]; /* Both ways ... */
+    char routed[SG_DEVICE_LEN]; /* ... or in; out is then this.  Or "". */
     char physdev_in[SG_DEVICE_LEN], physdev_out[SG_DEVICE_LEN];
     uint8_t proto;
     uint16_t sport, dport;

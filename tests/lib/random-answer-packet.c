@@ -115,6 +115,22 @@ random_infrastructure(struct eval_packet *p, bool out, uint64_t *state)
     }
 }
 
+/* The host routes the frame to or from the bridge: it knows no physical device
+ * but the one the frame came from. */
+static void
+route_frame(struct eval_packet *p, bool out)
+{
+    if (out) {
+        strcpy(p->routed, "eth0");
+        memset(p->physdev_out, 0, sizeof p->physdev_out);
+    } else {
+        ovs_strlcpy(p->routed, p->bridge, sizeof p->routed);
+        strcpy(p->bridge, "eth0");
+        memset(p->physdev_in, 0, sizeof p->physdev_in);
+        memset(p->physdev_out, 0, sizeof p->physdev_out);
+    }
+}
+
 /* The port's own address, or the link-local one of a MAC. */
 static struct sg_prefix
 own_address(const struct eval_packet *p, size_t n, uint64_t *state)
@@ -180,6 +196,10 @@ random_answer_packet(const struct answer *a, struct eval_packet *p,
         random_infrastructure(p, out, state);
     } else {
         random_l4(p, hint, state);
+    }
+
+    if (once_in(24, state)) {
+        route_frame(p, out);
     }
 
     /* Its own zone, another's, or that of all unmanaged devices. */
