@@ -125,13 +125,15 @@ random_policy_change(struct random_policy *rp, unsigned int what,
         }
     }
     if (what & RANDOM_MEMBERS) {
-        group = below(RANDOM_N_GROUPS, state);
-        if (!below(3, state)) {
-            rp->groups[group].prefixes ^= 1 << below(RANDOM_N_PREFIXES,
-                                                     state);
-        } else {
-            rp->groups[group].members ^= 1 << below(RANDOM_N_ADDRESSES,
-                                                    state);
+        uint8_t address = 1 << below(RANDOM_N_ADDRESSES, state);
+        uint8_t prefix = 1 << below(RANDOM_N_PREFIXES, state);
+        bool is_prefix = !below(3, state);
+
+        /* Half of them move or are copied to another group. */
+        for (unsigned int i = below(2, state); i < 2; i++) {
+            group = below(RANDOM_N_GROUPS, state);
+            *(is_prefix ? &rp->groups[group].prefixes
+              : &rp->groups[group].members) ^= (is_prefix ? prefix : address);
         }
     }
 }

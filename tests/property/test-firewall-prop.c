@@ -377,6 +377,30 @@ TEST(applied_follows_what_is_in_force)
     world_uninit(&w);
 }
 
+/* Somebody has all the names of slot b: members are then added after and
+ * deleted before the commit, in sets that rules name. */
+static void
+take_other_slots(struct world *w)
+{
+    const size_t n_forms = SG_N_FAMILIES * FW_N_CONTENTS;
+
+    for (size_t i = 0; i < RANDOM_N_GROUPS * n_forms; i++) {
+        const struct fw_set_form form = {
+            .family = i % SG_N_FAMILIES,
+            .content = i / SG_N_FAMILIES % FW_N_CONTENTS,
+            .slot = FW_SLOT_B,
+        };
+        struct fw_set set = { .foreign_type = true };
+        struct uuid id;
+        char text[8];
+
+        snprintf(text, sizeof text, "g%zu", i / n_forms + 1);
+        id = policy_text_id(text);
+        fw_name_set(set.name, &form, &id);
+        fw_ruleset_add_set(fw_backend_memory_state(w->backend), &set);
+    }
+}
+
 /* Any operation fails once, or the agent is killed there: the next tries get
  * there, and nothing leaked in between. */
 static void
@@ -391,6 +415,9 @@ fail_everywhere(bool killed)
                 struct random_policy next;
 
                 world_init(&w, test_seed() + 3000 + i);
+                if (i % 2) {
+                    take_other_slots(&w);
+                }
                 next = w.rp;
                 for (int k = 0; k < 4; k++) {
                     random_policy_change(&next,

@@ -399,7 +399,7 @@ TEST(every_step_may_fail)
 
         random_pair(&a, &b, RANDOM_RULES | RANDOM_MEMBERS, 3, &state);
         for (size_t op = 0; op < ARRAY_SIZE(ops); op++) {
-            for (int nth = 1;; nth++) {
+            for (int nth = 1; !test_failed(); nth++) {
                 struct fw_backend *backend = fw_backend_memory_create();
                 struct watch watch;
 

@@ -215,6 +215,29 @@ TEST(deletions_are_made_even_if_the_commit_fails)
     fwf_uninit(&f);
 }
 
+/* The other slot is taken, so who leaves must be gone before a wider rule
+ * comes; if the deletion fails, the rule waits. */
+TEST(no_commit_follows_a_deletion_that_failed)
+{
+    struct fw_set taken = { .name = SET_B, .foreign_type = true };
+    struct fwf f;
+
+    fwf_start(&f, PORT "rules g1\nrule ingress IPv4 proto=6 ports=80-80 "
+              "group=g1\n" MEMBERS);
+    fw_ruleset_add_set(fw_backend_memory_state(f.backend), &taken);
+    fwf_set_policy(&f, PORT RULES "members g1 10.0.0.1\n");
+    fw_backend_memory_fail(f.backend, FW_FAULT_DEL, 1, EIO, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EIO);
+    CHECK_CONTAINS(firewall_result(f.fw)->error_text, "tighten");
+    CHECK(fwf_chain(&f, FW_SECURITY, IN_CHAIN)->rules[0].match & FW_M_DPORT);
+
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+    CHECK(!(fwf_chain(&f, FW_SECURITY, IN_CHAIN)->rules[0].match
+            & FW_M_DPORT));
+    fwf_uninit(&f);
+}
+
 /* ------------------------------------------------------------------------ */
 
 TEST(a_busy_lock_is_not_waited_for)
