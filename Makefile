@@ -491,8 +491,8 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 # Checks
 
 .PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
-	check-clang check-conformance check-system check-layers analyze \
-	analyze-gcc update-golden bench swarm
+	check-clang check-conformance check-system check-layers check-mutants \
+	analyze analyze-gcc update-golden bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
@@ -545,6 +545,10 @@ check-system: all
 check-layers: lib
 	$(Q)tools/check-layers --build $(BUILD)
 
+# Deliberate faults, each of which a test must find.
+check-mutants: $(call test_programs,$(UNIT_TESTS))
+	$(Q)tests/mutants/run --build $(BUILD) $(MUTANTS_ARGS)
+
 # The agent's own measurement takes minutes; BENCH_ARGS=--quick for a glance,
 # BENCH_ARGS=--help for the rest.
 BENCH_ARGS ?=
@@ -578,7 +582,7 @@ analyze-gcc:
 
 # ---------------------------------------------------------------------------
 
-.PHONY: install clean help print-sources
+.PHONY: install clean help print-sources print-commands
 install: programs
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 755 $(BUILD)/sg-agent $(DESTDIR)$(SBINDIR)/sg-agent
@@ -607,6 +611,11 @@ print-sources:
 	@$(foreach list,CORE_SRCS IO_SRCS TOOLS_SRCS AGENT_SRCS SGCTL_SRCS \
 		CONTROLLER_SRCS SWARM_SRCS,$(foreach file,$($(list)),echo $(list) $(file);)):
 
+# For tests/mutants/run: how to compile and link, for a shell.
+print-commands:
+	@:$(info compile $(COMPILE))$(info link $(LINK))$(info \
+		libs $(PURE_LIBS) $(OVS_LIBS))
+
 help:
 	@echo 'all                build everything into $$(BUILD) (build)'
 	@echo 'lab                what the lab and the demo need, no more'
@@ -618,6 +627,7 @@ help:
 	@echo 'check-conformance  backends against the kernel, private namespaces'
 	@echo 'check-system       real packets and services (root)'
 	@echo 'check-layers       include edges and forbidden symbols'
+	@echo 'check-mutants      deliberate faults that tests must find'
 	@echo 'analyze            cppcheck;  analyze-gcc: gcc -fanalyzer'
 	@echo 'update-golden      rewrite golden outputs; review them as a diff'
 	@echo 'bench              measurements against written budgets'
