@@ -448,6 +448,11 @@ add_members(struct answer *a, size_t group, int flags, int revision,
                       ? "\"10.0.0.3-10.0.0.5\""
                       : "\"2001:db8::3-2001:db8::5\"");
             break;
+        case 1:
+        case 2:
+            add_piece(members, 0, "\"%s\"",
+                      random_prefix_text(family, state));
+            break;
         default:
             add_piece(members, 0, "\"%s\"",
                       random_answer_address(family, state));
