@@ -244,6 +244,7 @@ UNIT_TESTS += tests/unit/test-prefixes.c
 UNIT_TESTS += tests/unit/test-prober-account.c
 UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-publish-window.c
+UNIT_TESTS += tests/unit/test-refusal.c
 UNIT_TESTS += tests/unit/test-render.c
 UNIT_TESTS += tests/unit/test-report.c
 UNIT_TESTS += tests/unit/test-ruleset.c
@@ -276,6 +277,7 @@ GOLDEN_TESTS += tests/golden/golden-sync.c
 # These link everything and may need a private network namespace or root.
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
+CONFORMANCE_TESTS += tests/conformance/test-refusal-kernel.c
 
 # The same, run beside a broker of their own (tests/lib/with-broker).
 BROKER_TESTS += tests/conformance/test-amqp-client.c

@@ -384,7 +384,8 @@ agent_is_settled(const struct agent *a, unsigned long long int generation,
     done = status.in_sync && applied >= generation
            && start_is_enforcing(a->start)
            && !pacer_is_dirty(a->pacer)
-           && !firewall_needs_apply(a->firewall);
+           && !firewall_needs_apply(a->firewall)
+           && !firewall_lacks_sets(a->firewall);
     if (document) {
         *document = report_wait(policy_store_policy(a->store)->generation,
                                 applied, done);
@@ -476,6 +477,8 @@ collect_firewall(struct metrics *m, const struct fw_stats *fw)
     set_gauge(m, "sg_sets", "Sets of ours.", fw->n_sets);
     set_gauge(m, "sg_sets_held", "Sets whose additions wait for a commit.",
               fw->n_held);
+    set_gauge(m, "sg_sets_refused", "Sets that the kernel refused; the rules "
+              "that name them are left out.", fw->n_refused);
     set_gauge(m, "sg_members_waiting", "Additions that wait.",
               fw->n_waiting);
 }

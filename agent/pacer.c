@@ -18,9 +18,11 @@ struct pacer {
     long long int backoff_end;  /* LLONG_MIN: the last apply succeeded. */
     long long int refresh;      /* LLONG_MAX: none yet. */
     unsigned int failures;
+    long long int retry;        /* LLONG_MAX: nothing was refused. */
+    unsigned int partly;        /* Partial successes in a row. */
 };
 
-static long long int backoff(struct pacer *);
+static long long int backoff(struct pacer *, unsigned int times);
 
 struct pacer *
 pacer_create(const struct pacer_config *config)
@@ -30,7 +32,7 @@ pacer_create(const struct pacer_config *config)
     p->config = *config;
     p->random = hash_int(config->seed, 0);
     p->backoff_end = LLONG_MIN;
-    p->refresh = LLONG_MAX;
+    p->refresh = p->retry = LLONG_MAX;
     return p;
 }
 
@@ -66,22 +68,30 @@ pacer_next(const struct pacer *p)
         /* What failed is to be done again, whether or not more came. */
         return p->backoff_end;
     }
-    return p->dirty ? MIN(p->gathered, p->refresh) : p->refresh;
+    long long int next = MIN(p->refresh, p->retry);
+    return p->dirty ? MIN(p->gathered, next) : next;
 }
 
 void
-pacer_result(struct pacer *p, bool ok, long long int now)
+pacer_result(struct pacer *p, enum pacer_outcome outcome, long long int now)
 {
     p->at_once = false;
-    p->dirty = !ok;
-    if (ok) {
+    p->dirty = outcome == PACER_FAILED;
+    if (outcome == PACER_PARTLY) {
+        p->retry = now + backoff(p, p->partly);
+        p->partly++;
+    } else if (outcome == PACER_DONE) {
+        p->retry = LLONG_MAX;
+        p->partly = 0;
+    }
+    if (outcome != PACER_FAILED) {
         p->failures = 0;
         p->backoff_end = LLONG_MIN;
         p->refresh = (p->config.refresh_ms
                       ? now + p->config.refresh_ms : LLONG_MAX);
     } else {
         p->gathered = now;
-        p->backoff_end = now + backoff(p);
+        p->backoff_end = now + backoff(p, p->failures);
         p->failures++;
     }
 }
@@ -98,13 +108,13 @@ pacer_failures(const struct pacer *p)
     return p->failures;
 }
 
-/* PACER_BACKOFF_MIN_MS doubled per failure, at most the maximum, +-25 %. */
+/* PACER_BACKOFF_MIN_MS doubled 'times' times, at most the maximum, +-25 %. */
 static long long int
-backoff(struct pacer *p)
+backoff(struct pacer *p, unsigned int times)
 {
     long long int ms = PACER_BACKOFF_MIN_MS;
 
-    for (unsigned int i = 0; i < p->failures; i++) {
+    for (unsigned int i = 0; i < times; i++) {
         if (ms >= p->config.backoff_max_ms) {
             break;
         }

@@ -10,11 +10,13 @@
  *     jitter of +-25 %; new changes do not shorten that wait.
  *   - pacer_now() asks for an apply without gathering and without waiting for
  *     the back-off; the back-off goes on growing if it fails again.
+ *   - What was refused is tried again after the same times, but this delays
+ *     no change.
  *   - A refresh is due some time after the last success.
  *
  *     if (now >= pacer_next(p)) {
  *         int error = apply();
- *         pacer_result(p, !error, now);
+ *         pacer_result(p, error ? PACER_FAILED : PACER_DONE, now);
  *     }
  */
 
@@ -39,13 +41,17 @@ void pacer_dirty(struct pacer *, long long int now);
 void pacer_now(struct pacer *, long long int now);
 /* When the next apply is due (ms), LLONG_MAX if none is. */
 long long int pacer_next(const struct pacer *);
-/* An apply that began at or after the last pacer_dirty() succeeded or
- * failed. */
-void pacer_result(struct pacer *, bool ok, long long int now);
+enum pacer_outcome {
+    PACER_DONE,
+    PACER_PARTLY,               /* Done but for what was refused. */
+    PACER_FAILED,
+};
+/* How an apply ended that began at or after the last pacer_dirty(). */
+void pacer_result(struct pacer *, enum pacer_outcome, long long int now);
 
 /* Is a change waiting to be applied? */
 bool pacer_is_dirty(const struct pacer *);
-/* Failures in a row. */
+/* Failures in a row, partial successes not among them. */
 unsigned int pacer_failures(const struct pacer *);
 
 #endif /* agent/pacer.h */

@@ -33,7 +33,7 @@ struct port_status {
 /* What is wrong with a group, for the ports that use it. */
 struct verdict {
     enum port_reason reason;
-    char detail[128];
+    char detail[256];
 };
 struct group_verdict {
     struct hmap_node node;

@@ -54,7 +54,7 @@ const char *port_state_name(enum port_state);
     PORT_REASON(NOT_APPLIED, "not_applied", "not in the kernel yet")         \
     PORT_REASON(KERNEL, "kernel", "its packets do not pass the tables")      \
     PORT_REASON(NOT_RENDERED, "not_rendered",                                \
-                "something of it cannot be expressed")                       \
+                "something of it is left out")                               \
     PORT_REASON(ORPHANED, "orphaned",                                        \
                 "the controller forgot it; last good stays")                 \
     PORT_REASON(GROUP_MISSING, "group_missing",                              \
@@ -77,7 +77,7 @@ struct port_info {
     struct uuid id;
     enum port_state state;
     enum port_reason reason;
-    char detail[128];           /* Which group, which sentence; or "". */
+    char detail[256];           /* Which group, which sentence; or "". */
     long long int since;        /* Of 'state' and 'reason'. */
     uint64_t generation;        /* In the kernel for this port, or 0. */
     bool closed;                /* Nothing but its drops is in force. */

@@ -19,10 +19,12 @@ struct run {
     struct firewall *fw;
     const struct sg_policy *policy;
     struct prospect *p;
+    bool *again;                /* NULL: a refusal is a failure. */
     char **text;
 };
 
 static bool must_stop(const struct fw_step *);
+static bool is_refusal(const struct run *, const struct fw_step *, int error);
 static int run_step(const struct run *, size_t index);
 static int run_set_step(const struct run *, size_t index);
 static void note_deleted(struct firewall *, const struct fw_step *);
@@ -40,9 +42,9 @@ static const char *step_object(const struct fw_step *, char *buf, size_t);
 
 int
 firewall_execute(struct firewall *fw, const struct sg_policy *policy,
-                 struct prospect *p, char **text)
+                 struct prospect *p, bool *again, char **text)
 {
-    const struct run run = { fw, policy, p, text };
+    const struct run run = { fw, policy, p, again, text };
     const struct fw_plan *plan = p->plan;
     bool stopped = false;
     int error = 0;
@@ -55,6 +57,9 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
         }
     }
     for (size_t i = 0; i < plan->n_steps; i++) {
+        if (again && *again && plan->steps[i].phase != FW_PHASE_PREPARE) {
+            return 0;
+        }
         if (stopped && plan->steps[i].kind != FW_STEP_SET_DEL) {
             continue;
         }
@@ -78,6 +83,15 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
     }
     fw->litter = fw->litter || fw->writer.litter;
     return error;
+}
+
+/* Is this the kernel's word on this one set?  Not if it says that nothing goes
+ * (no memory, no rights). */
+static bool
+is_refusal(const struct run *run, const struct fw_step *step, int error)
+{
+    return (run->again && step->phase == FW_PHASE_PREPARE
+            && (error == ENOSPC || error == EINVAL || error == EEXIST));
 }
 
 static bool
@@ -105,6 +119,10 @@ run_step(const struct run *run, size_t index)
     char buf[FW_SET_LEN];
     int error;
 
+    if (step->phase == FW_PHASE_PREPARE
+        && fw_slots_refusal(run->fw->slots, step->set.name)) {
+        return 0;               /* Was not created. */
+    }
     if (step->kind == FW_STEP_TABLE_COMMIT) {
         error = run_commit(run, step);
         if (!error && step->table == FW_SECURITY) {
@@ -118,6 +136,12 @@ run_step(const struct run *run, size_t index)
         return 0;
     }
 
+    if (is_refusal(run, step, error)) {
+        fw_slots_refuse(run->fw->slots, step->set.name,
+                        run->fw->backend->class->error(run->fw->backend));
+        *run->again = true;
+        return 0;
+    }
     doubt(run, step);
     if (step->phase == FW_PHASE_RETIRE) {
         /* The rules are right already; who still lists the set will be

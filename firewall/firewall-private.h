@@ -29,6 +29,8 @@ struct firewall {
     bool failed;                /* The last apply failed, or a verify found
                                  * something since. */
     bool litter;                /* A set could not be destroyed yet. */
+    size_t n_refused;           /* Sets that the last apply had to do
+                                 * without, or without their other slot. */
     bool lacks_set;             /* Rules are to name the set for prefixes of
                                  * a group that had none so far. */
     uint64_t applied;           /* Generation. */
@@ -59,8 +61,13 @@ int firewall_add_live(struct firewall *, const struct sg_policy *,
 void firewall_delete_leaving(struct firewall *);
 
 /* Carries out 'p'.  Returns 0, or a positive errno with a malloc'd sentence
- * in '*text'.  Takes over what is of use in 'p'. */
+ * in '*text'.  Takes over what is of use in 'p'.
+ *
+ * If 'again' is not NULL and the kernel refuses a set while the first ones are
+ * being filled, '*again' becomes true, fw->slots knows of the refusals, and
+ * nothing that a packet could see has happened: look ahead once more. */
 int firewall_execute(struct firewall *, const struct sg_policy *,
-                     struct prospect *p, char **text) SG_MUST_USE;
+                     struct prospect *p, bool *again, char **text)
+    SG_MUST_USE;
 
 #endif /* firewall/firewall-private.h */

@@ -13,6 +13,11 @@
 #include "util.h"
 #include "uuid.h"
 
+/* How often an apply is planned, each time without the sets that the kernel
+ * refused so far.  One pass meets all refusals of its plan, the next one may
+ * need other sets. */
+#define MAX_PASSES 4
+
 typedef int set_change_func(struct firewall *, const struct sg_policy *,
                             struct installed_set *);
 static set_change_func add_to_set, delete_from_set;
@@ -321,6 +326,12 @@ firewall_needs_apply(const struct firewall *fw)
                             || fw->sets.n_leaving);
 }
 
+bool
+firewall_lacks_sets(const struct firewall *fw)
+{
+    return fw->n_refused > 0;
+}
+
 /* ------------------------------------------------------------------------ */
 /* The structure lane. */
 
@@ -341,13 +352,25 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         return EAGAIN;
     }
 
-    error = look_ahead(fw, policy, fw->scope, false, &p, &text);
-    if (!error) {
-        error = firewall_execute(fw, policy, &p, &text);
+    fw_slots_forgive(fw->slots);
+    for (int pass = 1; ; pass++) {
+        bool again = false;
+
+        error = look_ahead(fw, policy, fw->scope, false, &p, &text);
+        if (error) {
+            break;
+        }
+        error = firewall_execute(fw, policy, &p,
+                                 pass < MAX_PASSES ? &again : NULL, &text);
         fw->backend->class->end(fw->backend);
+        fw->n_refused = fw_slots_n_refused(p.slots);
+        fw_problems_clear(&result->problems);
         result->problems = p.problems;
         memset(&p.problems, 0, sizeof p.problems);
         prospect_uninit(&p);
+        if (!again) {
+            break;
+        }
     }
 
     fw->stats.applies++;
@@ -507,6 +530,7 @@ firewall_get_stats(const struct firewall *fw, struct fw_stats *stats)
     stats->sets_created += fw->writer.n_created;
     stats->sets_destroyed += fw->writer.n_destroyed;
     stats->n_sets = hmap_count(&fw->sets.sets);
+    stats->n_refused = fw->n_refused;
     SET_TABLE_FOR_EACH (set, &fw->sets) {
         stats->n_held += set->held;
         stats->n_waiting += sg_members_count(&set->waiting);

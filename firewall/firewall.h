@@ -31,6 +31,13 @@
  * firewall_needs_apply() asks for an apply, and who leaves meanwhile leaves
  * with that.  Later ones take the member lane.
  *
+ * A set that the kernel refuses to make (no room for one more, a name taken by
+ * somebody's set of another type, a member it does not take) costs only the
+ * rules that name it: they are left out and named as problems, all else is
+ * applied, and firewall_lacks_sets() asks for another try.  If the refused
+ * set was to be the other slot of one that is in use, that one is edited in
+ * place, with a gap if need be.
+ *
  * What a set holds is known while this object filled it or read it since; a
  * set of doubtful content (found at start, failed batch) is read back before
  * it is trusted. */
@@ -88,6 +95,9 @@ bool firewall_is_urgent(const struct firewall *);
 /* Does something wait for an apply besides what the caller knows (doubtful
  * sets, failed steps, retired sets, first prefixes, urgent deletions)? */
 bool firewall_needs_apply(const struct firewall *);
+/* Did the kernel refuse sets in the last apply?  All else is in force; it is
+ * for the caller to try again some time. */
+bool firewall_lacks_sets(const struct firewall *);
 
 /* What an apply did, or why it did not.  Kept until the next one. */
 struct fw_result {
@@ -127,6 +137,7 @@ struct fw_stats {
     uint64_t members_failed, lock_busy, sets_created, sets_destroyed;
     uint64_t sets_grown, sets_grow_failed;      /* To a larger size. */
     size_t n_sets, n_held, n_waiting;   /* Now; additions that wait. */
+    size_t n_refused;           /* Sets the last apply had to do without. */
 };
 void firewall_get_stats(const struct firewall *, struct fw_stats *);
 

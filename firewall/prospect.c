@@ -20,7 +20,8 @@ struct context {
     char **text;
 };
 
-static int choose_slots(const struct context *, bool *changed);
+static void pin_sets(const struct context *);
+static bool choose_slots(const struct context *);
 static bool drop_sets(const struct context *);
 static int find_work(const struct context *);
 static int find_set_work(const struct context *, const struct fw_set *);
@@ -36,7 +37,6 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
     memset(p, 0, sizeof *p);
 
     const struct context ctx = { args, p, text };
-    bool changed;
     int error;
 
     hmap_init(&p->work);
@@ -46,6 +46,7 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
         return error;
     }
     prospect_keep_sets(p->actual, p->slots);
+    pin_sets(&ctx);
 
     render(&ctx);
     if (args->scope == FW_SCOPE_ZONES) {
@@ -53,11 +54,7 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
         note_strangers(&ctx);
         return make_plan(&ctx);
     }
-    error = choose_slots(&ctx, &changed);
-    if (error) {
-        return error;
-    }
-    if (changed) {
+    if (choose_slots(&ctx)) {
         render(&ctx);
     }
     if (drop_sets(&ctx)) {
@@ -128,15 +125,31 @@ flip(struct prospect *p, const struct fw_set *set)
                  set->slot == FW_SLOT_A ? FW_SLOT_B : FW_SLOT_A);
 }
 
+/* A set that was refused in one slot may be in use in the other: then it stays
+ * there. */
+static void
+pin_sets(const struct context *ctx)
+{
+    const struct fw_set *set;
+
+    HMAP_FOR_EACH (set, node, &ctx->p->actual->sets) {
+        if (set->references && fw_set_is_ours(set)
+            && fw_slots_refusal(ctx->p->slots, set->name)) {
+            fw_slots_pin(ctx->p->slots, set->name);
+        }
+    }
+}
+
 /* A name of ours may be taken by a set of another type, made by somebody
- * else; and after a restart the set in use may be the one in slot b. */
-static int
-choose_slots(const struct context *ctx, bool *changed)
+ * else; and after a restart the set in use may be the one in slot b.  Returns
+ * true if something is to be rendered anew. */
+static bool
+choose_slots(const struct context *ctx)
 {
     const struct fw_ruleset *actual = ctx->p->actual;
     const struct fw_set *set;
+    bool changed = false;
 
-    *changed = false;
     HMAP_FOR_EACH (set, node, &ctx->p->desired->sets) {
         const struct fw_set *here = fw_ruleset_find_set(actual, set->name);
         const struct fw_set *there;
@@ -146,19 +159,20 @@ choose_slots(const struct context *ctx, bool *changed)
         there = fw_ruleset_find_set(actual, other);
         if (here && here->foreign_type) {
             if (there && there->foreign_type) {
-                *ctx->text = xasprintf("choose name, %s: this name and %s "
-                                       "are taken by sets of another type",
-                                       set->name, other);
-                return EEXIST;
+                fw_slots_refuse(ctx->p->slots, set->name,
+                                "both names of its set are taken by sets of "
+                                "another type");
+                changed = true;
+                continue;
             }
         } else if ((here && here->references)
                    || !there || !there->references || there->foreign_type) {
             continue;
         }
         flip(ctx->p, set);
-        *changed = true;
+        changed = true;
     }
-    return 0;
+    return changed;
 }
 
 void
@@ -334,7 +348,7 @@ find_set_work(const struct context *ctx, const struct fw_set *set)
 
 /* Gives those sets the other slot that cannot be edited without a gap: their
  * members would have to be added after, or deleted before the commit.  If the
- * other name is not free, they have the gap. */
+ * other name is not free, or refused, they have the gap. */
 static bool
 flip_slots(const struct context *ctx)
 {
@@ -360,7 +374,8 @@ flip_slots(const struct context *ctx)
 
         fw_name_other_slot(other, set->name);
         there = fw_ruleset_find_set(p->actual, other);
-        if (gap && (!there || (!there->references && !there->foreign_type))) {
+        if (gap && !fw_slots_is_pinned(p->slots, set->name)
+            && (!there || (!there->references && !there->foreign_type))) {
             flip(p, set);
             flipped = true;
         }

@@ -25,7 +25,8 @@ struct prospect_args {
     struct fw_backend *backend;
     const struct sg_policy *policy;
     const struct fw_layout *layout;
-    const struct fw_slots *slots;       /* Of the installed sets. */
+    const struct fw_slots *slots;       /* Of the installed sets; which sets
+                                         * have been refused. */
     struct set_table *sets;             /* A set whose size in the kernel is
                                          * not what it should be becomes
                                          * doubtful. */
@@ -35,7 +36,8 @@ struct prospect_args {
 
 struct prospect {
     struct fw_ruleset *actual, *desired;
-    struct fw_slots *slots;             /* Of the desired sets. */
+    struct fw_slots *slots;             /* Of the desired sets; what cannot
+                                         * be had. */
     struct fw_problems problems;
     struct hmap work;                   /* Contains "struct fw_set_work"s. */
     struct fw_plan *plan;

@@ -83,6 +83,9 @@ static void append_rule(struct renderer *, const struct uuid *group,
 static void append_once(struct renderer *, const struct uuid *group,
                         const struct sg_rule *, const struct fw_rule *,
                         struct hmap *seen);
+static void append_with_set(struct renderer *, const struct uuid *group,
+                            const struct sg_rule *, const struct fw_set *,
+                            struct fw_rule *, struct hmap *seen);
 static struct fw_set remote_set(const struct renderer *,
                                 const struct sg_rule *, enum fw_content);
 static bool has_nets(const struct renderer *, const struct fw_set *);
@@ -571,17 +574,37 @@ append_rule(struct renderer *r, const struct uuid *group,
         return;
     }
 
-    append_once(r, group, rule, &out, seen);
     if (remote) {
         struct fw_set nets = remote_set(r, rule, FW_NETS);
 
-        need_set(r, &hosts);
+        append_with_set(r, group, rule, &hosts, &out, seen);
         if (has_nets(r, &nets)) {
-            ovs_strzcpy(out.set, nets.name, sizeof out.set);
-            append_once(r, group, rule, &out, seen);
-            need_set(r, &nets);
+            append_with_set(r, group, rule, &nets, &out, seen);
         }
+    } else {
+        append_once(r, group, rule, &out, seen);
     }
+}
+
+/* A set that cannot be had costs the rules that name it, and no others. */
+static void
+append_with_set(struct renderer *r, const struct uuid *group,
+                const struct sg_rule *rule, const struct fw_set *set,
+                struct fw_rule *out, struct hmap *seen)
+{
+    const char *refusal = fw_slots_refusal(r->slots, set->name);
+
+    if (refusal) {
+        fw_problems_add(r->problems, NULL, group,
+                        "rule "UUID_FMT" left out for the %s of group "
+                        UUID_FMT": %s", UUID_ARGS(&rule->id),
+                        set->content == FW_HOSTS ? "addresses" : "prefixes",
+                        UUID_ARGS(&set->group), refusal);
+        return;
+    }
+    ovs_strzcpy(out->set, set->name, sizeof out->set);
+    append_once(r, group, rule, out, seen);
+    need_set(r, set);
 }
 
 static void

@@ -35,6 +35,18 @@ void fw_slots_set(struct fw_slots *, const struct fw_set *, enum fw_slot);
 void fw_slots_keep(struct fw_slots *, const char *set);
 void fw_slots_drop(struct fw_slots *, const char *set);
 bool fw_slots_is_kept(const struct fw_slots *, const char *set);
+/* This set, whatever its slot, cannot be had at present, for a reason that is
+ * copied: rules that name it are left out.  Unless it is 'pinned': then it is
+ * there, and only its other slot cannot be had. */
+void fw_slots_refuse(struct fw_slots *, const char *set, const char *reason);
+void fw_slots_pin(struct fw_slots *, const char *set);
+/* The reason, or NULL: it is not refused, or pinned. */
+const char *fw_slots_refusal(const struct fw_slots *, const char *set);
+bool fw_slots_is_pinned(const struct fw_slots *, const char *set);
+/* Refused or pinned. */
+size_t fw_slots_n_refused(const struct fw_slots *);
+/* Forgets all of that. */
+void fw_slots_forgive(struct fw_slots *);
 
 /* Something that could not be rendered; the rest was. */
 struct fw_problem {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "openvswitch/shash.h"
 #include "sset.h"
 #include "util.h"
 #include "uuid.h"
@@ -25,6 +26,7 @@ struct slot {
 struct fw_slots {
     struct hmap in_b;           /* Contains "struct slot"s. */
     struct sset kept;           /* Names of sets, with slot a. */
+    struct shash refused;       /* Reasons by such names; NULL: pinned. */
 };
 
 static struct slot *find_slot(const struct fw_slots *, const struct fw_set *);
@@ -40,6 +42,7 @@ fw_slots_create(void)
 
     hmap_init(&slots->in_b);
     sset_init(&slots->kept);
+    shash_init(&slots->refused);
     return slots;
 }
 
@@ -56,6 +59,7 @@ fw_slots_destroy(struct fw_slots *slots)
     }
     hmap_destroy(&slots->in_b);
     sset_destroy(&slots->kept);
+    shash_destroy_free_data(&slots->refused);
     free(slots);
 }
 
@@ -70,6 +74,11 @@ fw_slots_clone(const struct fw_slots *src)
     }
     sset_destroy(&dst->kept);
     sset_clone(&dst->kept, &src->kept);
+
+    const struct shash_node *node;
+    HMAP_FOR_EACH (node, node, &src->refused.map) {
+        shash_add(&dst->refused, node->name, nullable_xstrdup(node->data));
+    }
     return dst;
 }
 
@@ -122,6 +131,56 @@ fw_slots_is_kept(const struct fw_slots *slots, const char *set)
 
     fw_name_slot_a(name, set);
     return slots && sset_contains(&slots->kept, name);
+}
+
+void
+fw_slots_refuse(struct fw_slots *slots, const char *set, const char *reason)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    free(shash_replace(&slots->refused, name, xstrdup(reason)));
+}
+
+void
+fw_slots_pin(struct fw_slots *slots, const char *set)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    free(shash_replace(&slots->refused, name, NULL));
+}
+
+const char *
+fw_slots_refusal(const struct fw_slots *slots, const char *set)
+{
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    return slots ? shash_find_data(&slots->refused, name) : NULL;
+}
+
+bool
+fw_slots_is_pinned(const struct fw_slots *slots, const char *set)
+{
+    const struct shash_node *node;
+    char name[FW_SET_LEN];
+
+    fw_name_slot_a(name, set);
+    node = shash_find(&slots->refused, name);
+    return node && !node->data;
+}
+
+size_t
+fw_slots_n_refused(const struct fw_slots *slots)
+{
+    return shash_count(&slots->refused);
+}
+
+void
+fw_slots_forgive(struct fw_slots *slots)
+{
+    shash_clear_free_data(&slots->refused);
 }
 
 void

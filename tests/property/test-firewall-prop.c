@@ -449,6 +449,65 @@ fail_everywhere(bool killed)
     }
 }
 
+/* The kernel refuses some sets, or all new ones, for a while: every apply
+ * succeeds without them, nothing passes that neither policy allows, and what
+ * passes in the end is within the policy.  When it relents, all is well. */
+TEST(refused_sets_never_open)
+{
+    static const int errors[] = { ENOSPC, EINVAL, EEXIST };
+    unsigned int end = test_rounds(150);
+    size_t n_refused = 0;
+    struct world w;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        struct eval_filter kernel;
+        struct random_policy next;
+        struct policy_text *pt;
+
+        world_init(&w, test_seed() + 4000 + i);
+        kernel = kernel_filter(&w);
+        for (int j = 0; j < 4 && !test_failed(); j++) {
+            next = w.rp;
+            for (uint64_t k = test_random(&w.random) % 4; k <= 4; k++) {
+                random_policy_change(&next, RANDOM_RULES | RANDOM_MEMBERS,
+                                     &w.random);
+            }
+            fw_backend_memory_fail(w.backend, FW_FAULT_CREATE,
+                                   1 + (int) (test_random(&w.random) % 3),
+                                   errors[i % ARRAY_SIZE(errors)], j % 2);
+            pt = make_policy(&next);
+            begin_watch(&w, pt, false);
+            hold_changes(&w, &next);
+            CHECK_EQ(change_members(&w, pt), 0);
+            CHECK_EQ(firewall_apply(w.fw, &pt->policy), 0);
+            CHECK(!firewall_needs_apply(w.fw));
+            CHECK_UEQ(w.n_leaked, 0);
+
+            struct fw_stats stats;
+            firewall_get_stats(w.fw, &stats);
+            n_refused += stats.n_refused;
+            for (size_t p = 0; p < N_PACKETS; p++) {
+                bool passes = eval_accepts(&kernel, &w.packets[p]);
+
+                CHECK(!passes || w.new[p]);
+                CHECK(stats.n_refused || passes == w.new[p]);
+            }
+            fw_backend_memory_observe(w.backend, NULL, NULL);
+            free_policy(w.pt);
+            w.pt = pt;
+            w.rp = next;
+            report(&next, i);
+        }
+        fw_backend_memory_fail(w.backend, FW_FAULT_CREATE, 0, 0, false);
+        next = w.rp;
+        turn(&w, &next, true);
+        check_settled(&w);
+        report(&next, i);
+        world_uninit(&w);
+    }
+    CHECK(n_refused > 20);
+}
+
 TEST(one_failure_anywhere_is_repaired)
 {
     fail_everywhere(false);

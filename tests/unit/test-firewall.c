@@ -487,15 +487,4 @@ TEST(a_name_taken_by_another_type_is_left_alone)
     CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.2");
     CHECK(fwf_set(&f, SET_A));
     fwf_uninit(&f);
-
-    fwf_init(&f, POLICY);
-    fw_ruleset_add_set(fw_backend_memory_state(f.backend), &set)
-        ->foreign_type = true;
-    ovs_strzcpy(set.name, SET_B, sizeof set.name);
-    fw_ruleset_add_set(fw_backend_memory_state(f.backend), &set)
-        ->foreign_type = true;
-    firewall_set_complete(f.fw);
-    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EEXIST);
-    CHECK_CONTAINS(firewall_result(f.fw)->error_text, SET_A);
-    fwf_uninit(&f);
 }
