@@ -269,7 +269,7 @@ GOLDEN_TESTS += tests/golden/golden-message.c
 # them, "make fuzz FUZZ=fuzz-X" looks for new ones with clang's libFuzzer.
 FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 FUZZ_TARGETS += tests/fuzz/fuzz-last-good.c
-#FUZZ_TARGETS += tests/fuzz/fuzz-message.c
+FUZZ_TARGETS += tests/fuzz/fuzz-message.c
 
 GOLDEN_TESTS += tests/golden/golden-render.c
 GOLDEN_TESTS += tests/golden/golden-sync.c
