@@ -66,9 +66,12 @@ static const char *const reference_names[N_REFERENCES] = {
     "off", "bare", "zone",
 };
 
-enum kind { ESTABLISHED, NEW, NEW_FROM_FEW, DROPPED, SPOOFED };
+enum kind {
+    ESTABLISHED, NEW, NEW_FROM_FEW, NEW_FROM_NET, DROPPED, SPOOFED,
+};
 static const char *const kind_names[] = {
-    "established", "new", "new from few", "dropped", "spoofed",
+    "established", "new", "new from few", "new from a prefix", "dropped",
+    "spoofed",
 };
 
 static const struct kind_of_packet {
@@ -84,6 +87,8 @@ static const struct kind_of_packet {
     { NEW, PATH_IN, true, 1 << SPOT_TO_PORT | 1 << SPOT_GROUP_IN },
     { NEW_FROM_FEW, PATH_IN, true,
       1 << SPOT_TO_PORT | 1 << SPOT_GROUP_IN },
+    { NEW_FROM_NET, PATH_IN, true,
+      1 << SPOT_TO_PORT | 1 << SPOT_NETS_IN },
     { NEW, PATH_OUT, true, 1 << SPOT_FROM_PORT | 1 << SPOT_GROUP_OUT },
     { DROPPED, PATH_IN, false, 1 << SPOT_TO_PORT | 1 << SPOT_DROP },
     { SPOOFED, PATH_OUT, false, 1 << SPOT_DROP },
@@ -146,6 +151,10 @@ make_stream(const struct sg_port *port, size_t n_members,
         s->n_sources = MIN(n_members, (established ? N_FLOW_SOURCES
                                        : kind->kind == NEW_FROM_FEW ? FEW
                                        : n_members));
+        if (kind->kind == NEW_FROM_NET) {
+            s->source = packet_rules_net_host(family, 0);
+            s->n_sources = FEW;
+        }
     } else {
         s->smac = port->spec.mac;
         s->dmac = router_mac;
@@ -434,8 +443,9 @@ probe(const struct bench *b, const struct subject *subject,
 static void
 print_config(const struct bench *b)
 {
-    printf("\"ports\": %"PRIuSIZE", \"groups\": %"PRIuSIZE,
-           b->o.rules.n_ports, b->o.rules.n_groups);
+    printf("\"ports\": %"PRIuSIZE", \"groups\": %"PRIuSIZE
+           ", \"nets\": %"PRIuSIZE, b->o.rules.n_ports, b->o.rules.n_groups,
+           b->o.rules.n_nets);
 }
 
 static void
@@ -578,12 +588,13 @@ static void
 parse_options(int argc, char *argv[], struct options *o)
 {
     enum {
-        OPT_PORTS = UCHAR_MAX + 1, OPT_MEMBERS, OPT_GROUPS, OPT_ROUNDS,
-        OPT_PACKETS, OPT_MEDIAN, OPT_SABOTAGE,
+        OPT_PORTS = UCHAR_MAX + 1, OPT_MEMBERS, OPT_NETS, OPT_GROUPS,
+        OPT_ROUNDS, OPT_PACKETS, OPT_MEDIAN, OPT_SABOTAGE,
     };
     static const struct option options[] = {
         {"ports", required_argument, NULL, OPT_PORTS},
         {"members", required_argument, NULL, OPT_MEMBERS},
+        {"nets", required_argument, NULL, OPT_NETS},
         {"groups", required_argument, NULL, OPT_GROUPS},
         {"rounds", required_argument, NULL, OPT_ROUNDS},
         {"packets", required_argument, NULL, OPT_PACKETS},
@@ -601,6 +612,9 @@ parse_options(int argc, char *argv[], struct options *o)
             break;
         case OPT_MEMBERS:
             parse_members(optarg, o);
+            break;
+        case OPT_NETS:
+            o->rules.n_nets = number(optarg, "nets", PACKET_RULES_MAX_NETS);
             break;
         case OPT_GROUPS:
             o->rules.n_groups = number(optarg, "groups",
@@ -646,7 +660,9 @@ main(int argc, char *argv[])
     for (size_t i = 0; i < b.n_subjects; i++) {
         for (int family = 0; family < SG_N_FAMILIES; family++) {
             for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-                run_kind(&b, &b.subjects[i], family, &kinds[k]);
+                if (kinds[k].kind != NEW_FROM_NET || b.o.rules.n_nets) {
+                    run_kind(&b, &b.subjects[i], family, &kinds[k]);
+                }
             }
         }
     }

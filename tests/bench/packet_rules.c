@@ -14,11 +14,13 @@
 #define ID_LEN 16
 
 /* Groups of synthetic_address(), which keeps them apart. */
-enum { MEMBERS, PORTS, OTHERS, STRANGERS };
+enum { MEMBERS, PORTS, OTHERS, STRANGERS, NETS };
+/* Addresses from one prefix to the next, as a power of two. */
+#define NET_BITS 8
 
 const char *const packet_spot_names[PACKET_N_SPOTS] = {
     "to the port", "from the port", "established in", "established out",
-    "group in", "group out", "drop",
+    "group in", "prefixes in", "group out", "drop",
 };
 
 struct sg_prefix
@@ -27,6 +29,26 @@ packet_rules_member(enum sg_family family, size_t i)
     struct sg_prefix p;
 
     synthetic_address(MEMBERS, i, family, &p);
+    return p;
+}
+
+static struct sg_prefix
+make_net(enum sg_family family, size_t i)
+{
+    struct sg_prefix p;
+
+    /* synthetic_address() begins with 1. */
+    synthetic_address(NETS, ((i + 1) << NET_BITS) - 1, family, &p);
+    p.plen = sg_family_bits(family) - NET_BITS + i % PACKET_N_LENGTHS;
+    return p;
+}
+
+struct sg_prefix
+packet_rules_net_host(enum sg_family family, size_t i)
+{
+    struct sg_prefix p;
+
+    synthetic_address(NETS, (1 << NET_BITS) + i, family, &p);
     return p;
 }
 
@@ -110,11 +132,18 @@ make_policy(struct packet_rules *r)
             synthetic_address(OTHERS, g, family, &p);
             sg_members_add(&find_group(&r->policy, g)->members, &p);
         }
+
+        struct sg_members *last = &find_group(&r->policy,
+                                              config->n_groups)->members;
         for (size_t i = 0; i < config->n_members; i++) {
             struct sg_prefix p = packet_rules_member(family, i);
 
-            sg_members_add(&find_group(&r->policy,
-                                       config->n_groups)->members, &p);
+            sg_members_add(last, &p);
+        }
+        for (size_t i = 0; i < config->n_nets; i++) {
+            struct sg_prefix p = make_net(family, i);
+
+            sg_members_add(last, &p);
         }
     }
 }
@@ -222,6 +251,8 @@ packet_rules_count(const struct packet_rules *r, const char *device,
     counts[SPOT_ESTABLISHED_OUT] = rule_packets(&t, FW_CHAIN_PRE_OUT,
                                                 FW_M_ESTABLISHED);
     counts[SPOT_GROUP_IN] = rule_packets(&t, in, FW_M_SET_SRC);
+    counts[SPOT_NETS_IN] = (r->config.n_nets
+                            ? rule_packets(&t, in, LAST_RULE) : 0);
     counts[SPOT_GROUP_OUT] = rule_packets(&t, out, FIRST_RULE);
     counts[SPOT_DROP] = rule_packets(&t, FW_CHAIN_ROOT, LAST_RULE);
     fw_table_uninit(&t);

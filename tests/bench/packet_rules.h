@@ -18,10 +18,15 @@
 
 #define PACKET_RULES_MAX_PORTS 4000
 #define PACKET_RULES_MAX_GROUPS 20
+#define PACKET_RULES_MAX_NETS 1000
+/* Prefixes of /24 (IPv6: /120) and longer. */
+#define PACKET_N_LENGTHS 4
 
 struct packet_rules_config {
     size_t n_ports, n_groups;
-    size_t n_members;           /* Of the last group, in each family. */
+    /* Of the last group, in each family. */
+    size_t n_members;           /* Addresses. */
+    size_t n_nets;              /* Prefixes, of PACKET_N_LENGTHS lengths. */
 };
 
 struct packet_rules {
@@ -35,9 +40,11 @@ void packet_rules_init(struct packet_rules *,
                        const struct packet_rules_config *);
 void packet_rules_uninit(struct packet_rules *);
 
-/* Addresses: of the last group's members, which are one after the other; of
- * many others that no set and no port has. */
+/* Addresses: of the last group's members; and those that no set and no port
+ * has.  They are one after the other. */
 struct sg_prefix packet_rules_member(enum sg_family, size_t i);
+/* Within the first prefix, which is of the shortest length. */
+struct sg_prefix packet_rules_net_host(enum sg_family, size_t i);
 struct sg_prefix packet_rules_stranger(enum sg_family, size_t i);
 
 /* Rules whose counters say which way packets took. */
@@ -47,10 +54,11 @@ enum packet_spot {
     SPOT_ESTABLISHED_IN,
     SPOT_ESTABLISHED_OUT,
     SPOT_GROUP_IN,              /* The rule with the members. */
+    SPOT_NETS_IN,               /* The rule with the members' prefixes. */
     SPOT_GROUP_OUT,             /* The rule that lets all out. */
     SPOT_DROP,                  /* End of the root. */
 };
-#define PACKET_N_SPOTS 7
+#define PACKET_N_SPOTS 8
 extern const char *const packet_spot_names[PACKET_N_SPOTS];
 /* Reads the packets counted there from this namespace's kernel. */
 void packet_rules_count(const struct packet_rules *, const char *device,

@@ -18,7 +18,12 @@ NEUTRON_BARE_NS = 2266
 NEUTRON_NS = {"established": 42333, "new": 43444, "dropped": 41943}
 
 KINDS = (("established", "in"), ("established", "out"), ("new", "in"),
-         ("new from few", "in"), ("new", "out"), ("dropped", "in"), ("spoofed", "out"))
+         ("new from few", "in"), ("new from a prefix", "in"),
+         ("new", "out"), ("dropped", "in"), ("spoofed", "out"))
+
+
+def _host(line):
+    return (line["ports"], line["groups"], line["nets"])
 
 
 class Packet:
@@ -31,8 +36,8 @@ class Packet:
 
     def key(self):
         """All but the port, to find the same packet of another one."""
-        return tuple(self.line[k] for k in ("ports", "groups", "family",
-                                            "kind", "direction"))
+        return _host(self.line) + tuple(self.line[k] for k in (
+            "family", "kind", "direction"))
 
     def ns(self, arm):
         rounds = self.line.get(arm + "_ns")
@@ -57,8 +62,7 @@ class Packet:
 
     def budget(self):
         return (BUDGETS.get((self.line["family"], self.line["kind"]))
-                if self.line["ports"] == BUDGET_PORTS
-                and self.line["groups"] == 1 else None)
+                if _host(self.line) == (BUDGET_PORTS, 1, 0) else None)
 
 
 def _packets(lines, port="worst"):
@@ -71,8 +75,9 @@ def _ns(value):
 
 
 def _ports(line):
-    return format(line["ports"], ",") + (
-        "" if line["groups"] == 1 else ", %d groups" % line["groups"])
+    return (format(line["ports"], ",")
+            + (", %d groups" % line["groups"] if line["groups"] > 1 else "")
+            + (", %d prefixes" % line["nets"] if line["nets"] else ""))
 
 
 def _costs(lines, family):
@@ -130,12 +135,10 @@ def _flat(lines):
     return [text]
 
 
-def _compared(lines, port, ports, groups):
-    return "-".join(str(n) for n in sorted(
-        p.line["compared"] for p in _packets(lines, port)
-        if p.line["family"] == "IPv4" and p.line["ports"] == ports
-        and p.line["groups"] == groups and p.line["kind"] == "established"
-        and p.line["direction"] == "in")) or "-"
+def _compared(lines, port, host):
+    found = [p.line["compared"] for p in _packets(lines, port)
+             if p.key() == host + ("IPv4", "established", "in")]
+    return found[0] if found else "-"
 
 
 def _tables(lines):
@@ -144,12 +147,11 @@ def _tables(lines):
     for x in found:
         if x["family"] != "IPv4":
             continue
-        row = [_ports(x)] + [_compared(lines, port, x["ports"], x["groups"])
+        row = [_ports(x)] + [_compared(lines, port, _host(x))
                              for port in ("worst", "median")]
         for family in ("IPv4", "IPv6"):
             y = next(y for y in found if y["family"] == family
-                     and (y["ports"], y["groups"]) == (x["ports"],
-                                                       x["groups"]))
+                     and _host(y) == _host(x))
             for name in ("security", "raw"):
                 row.append("%s, %s" % (format(y[name]["entries"], ","),
                                        format(y[name]["bytes"], ",")))
