@@ -81,7 +81,7 @@ create_sets(struct fixture *f, unsigned int from, unsigned int to)
         struct fw_set set;
 
         set_name(name, i);
-        set = make_set(name, SG_IPV4, FW_SET_MAXELEM);
+        set = make_set(name, SG_IPV4, 16384);
         REQUIRE(!f->c->set_create(f->b, &set));
     }
 }
@@ -123,7 +123,7 @@ bench_single(struct fixture *f, unsigned int n_sets, unsigned int which)
 
 KERNEL_TEST(single_members)
 {
-    static const unsigned int counts[] = { 10, 300, 1000 };
+    static const unsigned int counts[] = { 10, 300, 1000, 2000, 5000 };
     unsigned int have = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {

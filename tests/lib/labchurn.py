@@ -46,12 +46,14 @@ def group(topology, name):
     return next(g for g in topology["groups"] if g["name"] == name)
 
 
-def elsewhere(number, addresses):
-    """A port on no host of the lab makes addresses members of app, and
-    nothing but membership changes."""
+def elsewhere(number, addresses, prefixes=()):
+    """A port on no host of the lab makes addresses and prefixes members of
+    app, and nothing but membership changes, other than by the first prefix,
+    which brings rules."""
     port = {"id": "e15e0000-0000-4000-8000-0000000000%02x" % number,
             "mac_address": "fa:16:3e:ee:00:%02x" % number,
-            "fixed_ips": addresses}
+            "fixed_ips": addresses,
+            "allowed_address_pairs": [{"ip_address": p} for p in prefixes]}
 
     def flip(topology, on):
         topology["ports"] = [p for p in topology["ports"]
@@ -97,6 +99,9 @@ SWITCHES = {
     # Members of app.
     "bare1": elsewhere(1, ["10.77.0.61", "fd77::61"]),
     "bare2": elsewhere(2, ["10.77.0.62", "fd77::62"]),
+    # Both of them.
+    "bares": elsewhere(3, ["10.77.9.9", "fd77::9:9"],
+                       ["10.77.0.60/30", "fd77::60/126"]),
     # Rules of web: for everybody, a remote group, a prefix, a port range.
     "any": web_rules(1, [("IPv4", 6000, 6000, None),
                          ("IPv6", 6000, 6000, None)]),
@@ -117,19 +122,23 @@ def _f(name, src, dst, port, family, allowed):
     return ProbeFlow(name, src, dst, port, family, allowed)
 
 
+def is_member(who, s):
+    return who in s or "bares" in s
+
+
 # 's' is the set of switches that are on.
 FLOWS = [
-    _f("member4", "bare1", "app1", 7000, 4, lambda s: "bare1" in s),
-    _f("member6", "bare1", "db1", 5433, 6, lambda s: "bare1" in s),
-    _f("far6", "bare2", "app2", 7000, 6, lambda s: "bare2" in s),
-    _f("far4", "bare2", "app1", 7001, 4, lambda s: "bare2" in s),
+    _f("member4", "bare1", "app1", 7000, 4, lambda s: is_member("bare1", s)),
+    _f("member6", "bare1", "db1", 5433, 6, lambda s: is_member("bare1", s)),
+    _f("far6", "bare2", "app2", 7000, 6, lambda s: is_member("bare2", s)),
+    _f("far4", "bare2", "app1", 7001, 4, lambda s: is_member("bare2", s)),
     _f("any4", "bare1", "web1", 6000, 4, lambda s: "any" in s),
     _f("any6", "bare2", "web2", 6000, 6,
-       lambda s: "any" in s or {"web2", "bare2"} <= s),
+       lambda s: "any" in s or "web2" in s and is_member("bare2", s)),
     _f("remote4", "bare1", "web2", 6001, 4,
-       lambda s: "bare1" in s and bool({"remote", "web2"} & s)),
+       lambda s: is_member("bare1", s) and bool({"remote", "web2"} & s)),
     _f("remote6", "bare2", "web1", 6001, 6,
-       lambda s: {"remote", "bare2"} <= s),
+       lambda s: "remote" in s and is_member("bare2", s)),
     _f("prefix4", "bare1", "web1", 6002, 4, lambda s: "prefix" in s),
     _f("range6", "bare1", "web1", 6014, 6, lambda s: "range" in s),
     _f("groups6", "web2", "app1", 7002, 6, lambda s: "web2" in s),

@@ -10,6 +10,10 @@
  *   leak    a member to be deleted stays: its packets go on passing
  *   lose    a member to be added does not come: its packets never pass
  *
+ * Or a larger set takes the place of one that its members fill:
+ *
+ *   swap    it gets as many members, but others
+ *
  * The prober has to find it out.  One more, which no packet notices:
  *
  *   misread   a rule that names a source address is read from an IPv4 table
@@ -78,6 +82,73 @@ spoil(struct nlmsghdr *nlh, int from, int to)
     }
 }
 
+/* The payload of the first attribute of this type in 'size' bytes, or NULL;
+ * its size in '*found'. */
+static char *
+find_attr(char *p, size_t size, int type, size_t *found)
+{
+    while (size >= NLA_HDRLEN) {
+        const struct nlattr *attr = (const struct nlattr *) p;
+        size_t len = attr->nla_len;
+
+        if (len < NLA_HDRLEN || len > size) {
+            break;
+        }
+        if ((attr->nla_type & NLA_TYPE_MASK) == type) {
+            *found = len - NLA_HDRLEN;
+            return p + NLA_HDRLEN;
+        }
+        len = NLA_ALIGN(len);
+        p += len;
+        size -= len < size ? len : size;
+    }
+    return NULL;
+}
+
+/* Changes the address of one member, DATA { IP { address } }, in its first
+ * byte, of either family. */
+static void
+swap_address(char *data, size_t size)
+{
+    size_t ip_size;
+    char *ip = find_attr(data, size, IPSET_ATTR_IP, &ip_size);
+
+    if (ip && ip_size > NLA_HDRLEN) {
+        ip[NLA_HDRLEN] ^= 1;
+    }
+}
+
+/* Does so in an addition to a set that is filled aside. */
+static void
+swap_members(struct nlmsghdr *nlh)
+{
+    static const char tmp[] = "sg1-tmp-";
+    size_t skip = NLMSG_LENGTH(sizeof(struct nfgenmsg));
+    char *attrs = (char *) nlh + skip;
+    size_t size = nlh->nlmsg_len - skip, n, rest;
+    char *name = find_attr(attrs, size, IPSET_ATTR_SETNAME, &n);
+    char *list, *data;
+
+    if (nlh->nlmsg_type != (NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_ADD)
+        || !name || n < sizeof tmp || memcmp(name, tmp, sizeof tmp - 1)) {
+        return;
+    }
+    list = find_attr(attrs, size, IPSET_ATTR_ADT, &rest);
+    if (!list) {
+        data = find_attr(attrs, size, IPSET_ATTR_DATA, &n);
+        if (data) {
+            swap_address(data, n);
+        }
+        return;
+    }
+    while ((data = find_attr(list, rest, IPSET_ATTR_DATA, &n)) != NULL) {
+        swap_address(data, n);
+        n = NLA_ALIGN(n) + (data - list);
+        list += n;
+        rest -= n < rest ? n : rest;
+    }
+}
+
 /* What libmnl sends by. */
 ssize_t
 sendto(int fd, const void *data, size_t size, int flags,
@@ -99,6 +170,8 @@ sendto(int fd, const void *data, size_t size, int flags,
             spoil(nlh, IPSET_CMD_DEL, IPSET_CMD_ADD);
         } else if (letter == 'o') {
             spoil(nlh, IPSET_CMD_ADD, IPSET_CMD_DEL);
+        } else if (letter == 'w') {
+            swap_members(nlh);
         }
     }
     return next(fd, copy, size, flags, to, to_len);
