@@ -415,6 +415,12 @@ measure(const struct bench *b, const struct subject *subject, size_t arm,
         packet_rules_count(rules, device, family, after);
         check_counts(subject, kind, family, before, after, all);
     }
+    if (kind->passes
+        && (packet_space_connections(&b->spaces[arm]) != 0)
+            != (arm >= ARM_ZONE)) {
+        ovs_fatal(0, "%s: connections are tracked where they should not be, "
+                  "or not where they should", path->ends[kind->direction]);
+    }
     return (double) ns / n;
 }
 

@@ -180,6 +180,22 @@ packet_space_enter(const struct packet_space *space)
     enter(space->inner);
 }
 
+uint64_t
+packet_space_connections(const struct packet_space *space)
+{
+    const char *path = "/proc/sys/net/netfilter/nf_conntrack_count";
+    FILE *stream;
+    uint64_t n;
+
+    enter(space->inner);
+    stream = fopen(path, "re");
+    if (!stream || fscanf(stream, "%"SCNu64, &n) != 1) {
+        ovs_fatal(errno, "%s", path);
+    }
+    fclose(stream);
+    return n;
+}
+
 void
 packet_space_forget(const struct packet_space *space)
 {

@@ -40,7 +40,9 @@ struct packet_space {
 void packet_space_init(struct packet_space *, bool filtered);
 /* Moves this process into the inner namespace. */
 void packet_space_enter(const struct packet_space *);
-/* Forgets all connections of the inner namespace. */
+/* Connections that the inner namespace knows of. */
+uint64_t packet_space_connections(const struct packet_space *);
+/* Forgets them. */
 void packet_space_forget(const struct packet_space *);
 
 struct packet_path {
