@@ -187,6 +187,7 @@ TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
+TESTLIB_SRCS += tests/lib/answer-store.c
 TESTLIB_SRCS += tests/lib/firewall-fixture.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
 TESTLIB_SRCS += tests/lib/netns.c
@@ -206,6 +207,7 @@ TESTLIB_SRCS += tests/lib/update-text.c
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.
 # Pure ones (unit, property, fault on the model kernel) link libsgcore.a and
 # libsgtools.a with jansson, libyaml and libopenvswitch, and nothing else.
+UNIT_TESTS += tests/property/test-agreement-live.c
 UNIT_TESTS += tests/property/test-agreement.c
 UNIT_TESTS += tests/property/test-firewall-prop.c
 UNIT_TESTS += tests/property/test-plan-prop.c

@@ -112,7 +112,8 @@ random_answer_address(enum sg_family family, uint64_t *state)
 /* Objects. */
 
 static struct answer_object *
-add_object(struct answer *a, const char *kind, const char *const *lists)
+add_object(struct answer *a, const char *kind, const char *const *lists,
+           int revision)
 {
     struct answer_object *object = &a->objects[a->n_objects++];
 
@@ -120,6 +121,7 @@ add_object(struct answer *a, const char *kind, const char *const *lists)
     memset(object, 0, sizeof *object);
     object->kind = kind;
     object->lists = lists;
+    object->revision = revision;
     return object;
 }
 
@@ -194,12 +196,11 @@ add_port(struct answer *a, size_t n, int flags, int revision,
         ", \"trusted\": \"no\"", ", \"port_security_enabled\": 0",
         ", \"network_id\": \"here\"", ", \"device\": \"/dev/tap\"",
     };
-    struct answer_object *port = add_object(a, "port", port_lists);
+    struct answer_object *port = add_object(a, "port", port_lists, revision);
     bool tidy = flags & ANSWER_TIDY;
 
     snprintf(port->head, sizeof port->head,
-             "\"id\": \"%s\", \"revision\": %d, \"mac_address\": \"%s\"%s",
-             answer_port_id(n), revision,
+             "\"id\": \"%s\", \"mac_address\": \"%s\"%s", answer_port_id(n),
              !tidy && once_in(30, state) ? "02:00:00:00:00" : answer_macs[n],
              !tidy && once_in(30, state) ? PICK(faults, state)
              : once_in(3, state) ? PICK(oddities, state) : "");
@@ -416,13 +417,13 @@ static void
 add_rules(struct answer *a, size_t group, int flags, int revision,
           uint64_t *state)
 {
-    struct answer_object *rules = add_object(a, "rules", rules_lists);
     bool tidy = flags & ANSWER_TIDY;
+    struct answer_object *rules
+        = add_object(a, "rules", rules_lists,
+                     !tidy && once_in(30, state) ? 0 : revision);
 
-    snprintf(rules->head, sizeof rules->head,
-             "\"group\": \"%s\", \"revision\": %d%s", groups[group],
-             !tidy && once_in(30, state) ? 0 : revision,
-             once_in(8, state) ? ", \"stateful\": false" : "");
+    snprintf(rules->head, sizeof rules->head, "\"group\": \"%s\"%s",
+             groups[group], once_in(8, state) ? ", \"stateful\": false" : "");
     for (unsigned int i = below(7, state); i; i--) {
         add_rule(a, rules, group, state);
     }
@@ -435,10 +436,11 @@ add_members(struct answer *a, size_t group, int flags, int revision,
     static const char *const bad[] = {
         "\"10.0.0.9-10.0.0.1\"", "\"host\"", "17", "\"10.0.0.1-2001:db8::1\"",
     };
-    struct answer_object *members = add_object(a, "members", members_lists);
+    struct answer_object *members = add_object(a, "members", members_lists,
+                                               revision);
 
-    snprintf(members->head, sizeof members->head,
-             "\"group\": \"%s\", \"revision\": %d", groups[group], revision);
+    snprintf(members->head, sizeof members->head, "\"group\": \"%s\"",
+             groups[group]);
     for (unsigned int i = below(8, state); i; i--) {
         enum sg_family family = below(2, state);
 
@@ -469,7 +471,7 @@ static void
 add_word(struct answer *a, const char *kind, const char *id, int revision,
          uint64_t *state)
 {
-    struct answer_object *object = add_object(a, NULL, NULL);
+    struct answer_object *object = add_object(a, NULL, NULL, 0);
 
     if (below(2, state)) {
         snprintf(object->head, sizeof object->head, "{\"kind\": \"%s\", "
@@ -545,6 +547,51 @@ random_answer_init(struct answer *a, int flags, int revision,
     }
 }
 
+/* In a tidy answer: the ports, then rules and members of each group. */
+static void
+replace_object(struct answer *a, size_t index, int revision, uint64_t *state)
+{
+    static struct answer fresh;
+    size_t group = (index - ANSWER_N_PORTS) / 2;
+
+    memset(&fresh, 0, sizeof fresh);
+    if (index < ANSWER_N_PORTS) {
+        add_port(&fresh, index, ANSWER_TIDY, revision, state);
+    } else if ((index - ANSWER_N_PORTS) % 2) {
+        add_members(&fresh, group, ANSWER_TIDY, revision, state);
+    } else {
+        add_rules(&fresh, group, ANSWER_TIDY, revision, state);
+    }
+    a->objects[index] = fresh.objects[0];
+    for (size_t i = 0; i < fresh.n_hints; i++) {
+        size_t at = (a->n_hints < ANSWER_MAX_HINTS ? a->n_hints++
+                     : below(ANSWER_MAX_HINTS, state));
+
+        a->hints[at] = fresh.hints[i];
+    }
+}
+
+void
+random_answer_change(struct answer *a, bool members_only, int revision,
+                     uint64_t *state)
+{
+    for (unsigned int i = below(3, state); i < 3; i++) {
+        size_t index = below(ANSWER_N_PORTS + 2 * N_GROUPS, state);
+        struct answer_object *object;
+
+        if (members_only) {
+            index = ANSWER_N_PORTS + 2 * below(N_GROUPS, state) + 1;
+        }
+        object = &a->objects[index];
+        if (once_in(members_only ? 4 : 2, state) || !object->n_pieces) {
+            replace_object(a, index, revision, state);
+        } else {
+            object->pieces[below(object->n_pieces, state)].dropped ^= true;
+            object->revision = revision;
+        }
+    }
+}
+
 static void
 format_object(const struct answer_object *object, struct ds *ds)
 {
@@ -552,8 +599,9 @@ format_object(const struct answer_object *object, struct ds *ds)
         ds_put_cstr(ds, object->head);
         return;
     }
-    ds_put_format(ds, "{\"kind\": \"%s\", \"%s\": {%s", object->kind,
-                  object->kind, object->head);
+    ds_put_format(ds, "{\"kind\": \"%s\", \"%s\": {%s, \"revision\": %d",
+                  object->kind, object->kind, object->head,
+                  object->revision);
     for (size_t list = 0; object->lists[list]; list++) {
         const char *separator = "";
 
@@ -572,10 +620,12 @@ format_object(const struct answer_object *object, struct ds *ds)
 }
 
 void
-answer_format_objects(const struct answer *a, struct ds *ds)
+answer_format(const struct answer *a, struct ds *ds)
 {
     const char *separator = "";
 
+    ds_put_cstr(ds, "{\"epoch\": \"1763666000000-0a1b2c3d\", \"sent\": 1,\n"
+                "\"objects\": [\n ");
     for (size_t i = 0; i < a->n_objects; i++) {
         if (!a->objects[i].dropped) {
             ds_put_cstr(ds, separator);
@@ -583,14 +633,6 @@ answer_format_objects(const struct answer *a, struct ds *ds)
             separator = ",\n ";
         }
     }
-}
-
-void
-answer_format(const struct answer *a, struct ds *ds)
-{
-    ds_put_cstr(ds, "{\"epoch\": \"1763666000000-0a1b2c3d\", \"sent\": 1,\n"
-                "\"objects\": [\n ");
-    answer_format_objects(a, ds);
     ds_put_cstr(ds, "]}\n");
 }
 

@@ -29,6 +29,7 @@ struct answer_piece {
 struct answer_object {
     const char *kind;           /* NULL: 'head' is all of it. */
     const char *const *lists;   /* Their keys, NULL at the end. */
+    int revision;
     char head[300];             /* Its other members. */
     struct answer_piece pieces[ANSWER_MAX_PIECES];
     size_t n_pieces;
@@ -58,9 +59,11 @@ enum {
 /* 'revision' is the least one of the objects. */
 void random_answer_init(struct answer *, int flags, int revision,
                         uint64_t *state);
-/* The objects, with commas between them. */
-void answer_format_objects(const struct answer *, struct ds *);
-/* The answer as a whole. */
+/* Of a tidy answer: gives some objects another content and this revision;
+ * only member lists, and these a little, if 'members_only'. */
+void random_answer_change(struct answer *, bool members_only, int revision,
+                          uint64_t *state);
+/* Its text. */
 void answer_format(const struct answer *, struct ds *);
 /* The world: the UUID and the MAC of the n-th port, from 0, and one MAC more;
  * addresses, those at the edges of what the answers name among them. */

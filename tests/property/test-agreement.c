@@ -8,13 +8,9 @@
  * docs/testing.md says how to replay it. */
 
 #include <config.h>
-#include "tests/lib/random-answer.h"
+#include "tests/lib/answer-store.h"
 
-#include <stdlib.h>
-
-#include "agent/policy_store.h"
 #include "firewall/render.h"
-#include "rpc/message.h"
 #include "tests/lib/test.h"
 #include "util.h"
 
@@ -31,46 +27,6 @@ struct case_ {
     struct semantics_plug plugs[ANSWER_N_PORTS];
 };
 
-static const struct policy_store_limits limits = {
-    .members = 262144,
-    .rules_per_port = 100000, .set_entries = 1000000,
-    .groups = 5000,
-    .ports = 1000,
-};
-
-static void
-set_local(struct policy_store *store, const struct answer *a)
-{
-    struct local_port ports[ANSWER_N_PORTS];
-
-    for (size_t i = 0; i < ANSWER_N_PORTS; i++) {
-        if (!sg_id_from_string(answer_port_id(i), &ports[i].id)) {
-            OVS_NOT_REACHED();
-        }
-        ports[i].binding = a->bindings[i];
-    }
-    policy_store_set_local(store, ports, ANSWER_N_PORTS);
-}
-
-/* What an agent does with the text. */
-static void
-take_update(struct policy_store *store, const char *json, size_t len)
-{
-    struct rpc_limits rpc_limits;
-    struct sg_update update;
-    char *error;
-
-    rpc_limits_default(&rpc_limits);
-    error = rpc_update_from_text(json, len, &rpc_limits, &update);
-    if (error) {
-        FAIL("%s: %s", error, json);
-        free(error);
-        return;
-    }
-    policy_store_update(store, &update, 1, NULL);
-    sg_update_uninit(&update);
-}
-
 static void
 case_init(struct case_ *c, const struct answer *a)
 {
@@ -82,9 +38,8 @@ case_init(struct case_ *c, const struct answer *a)
     CHECK(semantics_read(&c->semantics, c->json.string, c->json.length));
     answer_plugs(a, c->plugs);
 
-    c->store = policy_store_create(&limits);
-    set_local(c->store, a);
-    take_update(c->store, c->json.string, c->json.length);
+    c->store = answer_store_create(a);
+    answer_store_take(c->store, &c->json);
     fw_layout_default(&layout);
     c->rs = fw_render(policy_store_policy(c->store), &layout, NULL, NULL);
     CHECK_NO_ERROR(fw_ruleset_check(c->rs));
