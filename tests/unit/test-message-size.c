@@ -167,7 +167,7 @@ sync_body(struct fixture *f, size_t n_ports, struct sg_update *update)
     request.boot = xstrdup("0badcafe");
     request.ports = xcalloc(n_ports, sizeof *request.ports);
     for (size_t i = 0; i < n_ports; i++) {
-        char text[UUID_LEN + 1];
+        char text[UUID_LEN + 5];        /* For any size_t. */
 
         snprintf(text, sizeof text, PORT_ID, i + 1);
         REQUIRE(sg_id_from_string(text, &request.ports[request.n_ports++]));
