@@ -200,7 +200,7 @@ published_body(struct fixture *f)
     struct ovs_list publications = OVS_LIST_INITIALIZER(&publications);
     struct publication *publication;
     char *body = NULL;
-    size_t len;
+    size_t len = 0;
 
     CHECK_UEQ(publish_changes(f->state, f->interest, &f->changes,
                               &publications), 1);
