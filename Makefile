@@ -73,7 +73,6 @@ CORE_SRCS += firewall/firewall.c
 #CORE_SRCS += firewall/flow_verdict.c
 CORE_SRCS += firewall/iptables/ipt_blob.c
 CORE_SRCS += firewall/iptables/ipt_codec.c
-CORE_SRCS += firewall/iptables/ipt_draft.c
 CORE_SRCS += firewall/iptables/ipt_rule.c
 CORE_SRCS += firewall/iptables/ipt_zone.c
 CORE_SRCS += firewall/live_set.c
@@ -218,12 +217,12 @@ UNIT_TESTS += tests/unit/test-firewall.c
 UNIT_TESTS += tests/unit/test-ack-window.c
 UNIT_TESTS += tests/unit/test-address-range.c
 UNIT_TESTS += tests/unit/test-binding-table.c
+UNIT_TESTS += tests/unit/test-blob.c
 UNIT_TESTS += tests/unit/test-canonical.c
 UNIT_TESTS += tests/unit/test-codec.c
 UNIT_TESTS += tests/unit/test-config.c
 UNIT_TESTS += tests/unit/test-diff.c
 UNIT_TESTS += tests/unit/test-dispatch.c
-UNIT_TESTS += tests/unit/test-draft.c
 UNIT_TESTS += tests/unit/test-growth.c
 UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-last-good.c
@@ -338,7 +337,7 @@ OVS_JSON_FLAGS := -Djson_array=ovs_json_array -Djson_equal=ovs_json_equal \
 	-Djson_real=ovs_json_real -Djson_string=ovs_json_string
 
 PURE_PKGS := jansson yaml-0.1
-IO_PKGS := librabbitmq libipset libmnl
+IO_PKGS := librabbitmq libipset libip4tc libip6tc libmnl
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wpointer-arith -Wvla -Wimplicit-fallthrough -Wformat=2

@@ -24,7 +24,6 @@ struct span {
     const char *name;
     size_t first;               /* First entry: of a rule, or 'last'. */
     size_t last;                /* What happens at its end. */
-    size_t number;              /* Of the first entry. */
     size_t n_rules;
     int hook;                   /* -1: not a built-in chain. */
 };
@@ -148,10 +147,10 @@ find_spans(struct walk *walk)
 {
     const struct ipt_blob *blob = walk->blob;
     struct span *span = NULL;
-    size_t offset = 0, number = 0;
+    size_t offset = 0;
     struct entry e;
 
-    for (; get_entry(blob, offset, &e); offset += e.size, number++) {
+    for (; get_entry(blob, offset, &e); offset += e.size) {
         const char *user = chain_name(&e);
         int hook = user ? -1 : find_hook(blob, offset);
 
@@ -165,7 +164,6 @@ find_spans(struct walk *walk)
             span = add_span(walk, &(struct span) {
                 .name = user ? user : hook_name(hook),
                 .first = user ? offset + e.size : offset,
-                .number = user ? number + 1 : number,
                 .hook = hook,
             });
         }
@@ -198,7 +196,6 @@ name_jump(const struct walk *walk, size_t to, struct ipt_blob_item *item)
     if (span) {
         item->kind = IPT_TARGET_JUMP;
         item->target = span->name;
-        item->to = span - walk->spans;
     } else {
         item->kind = IPT_TARGET_ASTRAY;
     }
@@ -250,21 +247,16 @@ visit(const struct walk *walk, const struct span *span, ipt_blob_cb *cb,
         .hook = span->hook,
         .n_rules = span->n_rules,
     };
-    size_t offset = span->last;
+    size_t offset = span->first;
     struct entry e;
 
-    if (get_entry(walk->blob, offset, &e)) {
-        item.end = (struct ipt_blob_entry) { e.p, e.size,
-                                             span->number + span->n_rules };
-    }
     cb(&item, aux);
-    offset = span->first;
     for (size_t i = 0; i < span->n_rules; i++) {
         if (!get_entry(walk->blob, offset, &e)) {
             return;             /* It was there before. */
         }
-        item.rule = (struct ipt_blob_entry) { e.p, e.size,
-                                              span->number + i };
+        item.rule = e.p;
+        item.size = e.size;
         name_target(walk, offset, &e, &item);
         cb(&item, aux);
         offset += e.size;

@@ -22,13 +22,6 @@ struct ipt_blob {
     size_t size;
 };
 
-/* An entry and the number it has among all entries. */
-struct ipt_blob_entry {
-    const void *p;
-    size_t size;
-    size_t number;
-};
-
 enum ipt_target_kind {
     IPT_TARGET_VERDICT,         /* "ACCEPT", "DROP", "RETURN". */
     IPT_TARGET_JUMP,            /* A chain. */
@@ -43,11 +36,10 @@ struct ipt_blob_item {
     const char *chain;
     int hook;                   /* -1: not a built-in chain. */
     size_t n_rules;             /* Of the chain. */
-    struct ipt_blob_entry end;  /* Of the chain: what happens there. */
-    struct ipt_blob_entry rule; /* 'p' is NULL: the chain begins. */
+    const void *rule;           /* The entry; NULL: the chain begins. */
+    size_t size;                /* Of the entry. */
     enum ipt_target_kind kind;
     const char *target;         /* What ipt_decode() wants to know. */
-    size_t to;                  /* IPT_TARGET_JUMP: which chain, from 0. */
 };
 typedef void ipt_blob_cb(const struct ipt_blob_item *, void *aux);
 

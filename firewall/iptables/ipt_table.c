@@ -11,14 +11,68 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <linux/netfilter_ipv4/ip_tables.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <libiptc/libip6tc.h>
+#include <libiptc/libiptc.h>
 
 #include "firewall/iptables/ipt_blob.h"
-#include "firewall/iptables/ipt_draft.h"
 #include "firewall/iptables/ipt_rule.h"
 #include "firewall/iptables/ipt_zone.h"
 #include "util.h"
+
+/* libiptc and libip6tc are the same code compiled twice; the handle is of one
+ * type, entries are not.  Here entries are bytes. */
+struct libiptc {
+    struct xtc_handle *(*init)(const char *table);
+    void (*free)(struct xtc_handle *);
+    int (*commit)(struct xtc_handle *);
+    const char *(*first_chain)(struct xtc_handle *);
+    const char *(*next_chain)(struct xtc_handle *);
+    int (*is_chain)(const char *, struct xtc_handle *);
+    int (*builtin)(const char *, struct xtc_handle *);
+    const char *(*get_policy)(const char *, struct xt_counters *,
+                              struct xtc_handle *);
+    int (*set_policy)(const xt_chainlabel, const xt_chainlabel,
+                      struct xt_counters *, struct xtc_handle *);
+    int (*create_chain)(const xt_chainlabel, struct xtc_handle *);
+    int (*delete_chain)(const xt_chainlabel, struct xtc_handle *);
+    int (*flush_entries)(const xt_chainlabel, struct xtc_handle *);
+    int (*delete_num_entry)(const xt_chainlabel, unsigned int,
+                            struct xtc_handle *);
+    int (*insert_entry)(const xt_chainlabel, const void *entry,
+                        unsigned int index, struct xtc_handle *);
+    int (*replace_entry)(const xt_chainlabel, const void *entry,
+                         unsigned int index, struct xtc_handle *);
+};
+
+#define LIBIPTC(PREFIX)                                                     \
+    static int                                                              \
+    PREFIX##_insert(const xt_chainlabel chain, const void *entry,           \
+                    unsigned int index, struct xtc_handle *h)               \
+    {                                                                       \
+        return PREFIX##_insert_entry(chain, entry, index, h);               \
+    }                                                                       \
+    static int                                                              \
+    PREFIX##_replace(const xt_chainlabel chain, const void *entry,          \
+                     unsigned int index, struct xtc_handle *h)              \
+    {                                                                       \
+        return PREFIX##_replace_entry(chain, entry, index, h);              \
+    }                                                                       \
+    static const struct libiptc PREFIX##_lib = {                            \
+        PREFIX##_init, PREFIX##_free, PREFIX##_commit,                      \
+        PREFIX##_first_chain, PREFIX##_next_chain,                          \
+        PREFIX##_is_chain, PREFIX##_builtin,                                \
+        PREFIX##_get_policy, PREFIX##_set_policy,                           \
+        PREFIX##_create_chain, PREFIX##_delete_chain,                       \
+        PREFIX##_flush_entries, PREFIX##_delete_num_entry,                  \
+        PREFIX##_insert, PREFIX##_replace                                   \
+    }
+LIBIPTC(iptc);
+LIBIPTC(ip6tc);
+
+static const struct libiptc *const libs[SG_N_FAMILIES] = {
+    [SG_IPV4] = &iptc_lib,
+    [SG_IPV6] = &ip6tc_lib,
+};
 
 struct ipt_txn {
     struct ipt_codec codec;
@@ -26,6 +80,8 @@ struct ipt_txn {
     struct ipt_getinfo info;
     struct ipt_get_entries *entries;
     int fd;
+    const struct libiptc *lib;
+    struct xtc_handle *handle;  /* NULL until the commit. */
 };
 
 /* Both families have the same structures, but for the entries themselves. */
@@ -34,21 +90,17 @@ BUILD_ASSERT_DECL(offsetof(struct ipt_getinfo, size)
                   == offsetof(struct ip6t_getinfo, size));
 BUILD_ASSERT_DECL(offsetof(struct ipt_get_entries, entrytable)
                   == offsetof(struct ip6t_get_entries, entrytable));
-BUILD_ASSERT_DECL(offsetof(struct ipt_replace, entries)
-                  == offsetof(struct ip6t_replace, entries));
 BUILD_ASSERT_DECL((int) IPT_SO_GET_INFO == IP6T_SO_GET_INFO
-                  && (int) IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES
-                  && (int) IPT_SO_SET_REPLACE == IP6T_SO_SET_REPLACE
-                  && (int) IPT_SO_SET_ADD_COUNTERS
-                     == IP6T_SO_SET_ADD_COUNTERS);
+                  && (int) IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES);
 
 /* Another program replaces the table between two questions about it. */
 #define MAX_FETCHES 10
 
 static int fetch(struct ipt_txn *);
-static int replace(const struct ipt_txn *, const struct ipt_image *);
-static int give_counters(const struct ipt_txn *, const struct ipt_image *,
-                         const struct xt_counters *);
+static int get_info(const struct ipt_txn *, struct ipt_getinfo *);
+static int take_copy(struct ipt_txn *);
+static int apply_edit(struct ipt_txn *, const struct fw_edit *,
+                      const char **reason);
 
 /* Reads the table out of the kernel.  ENOENT: there is no such table.  EPERM:
  * CAP_NET_ADMIN and CAP_NET_RAW are needed. */
@@ -61,6 +113,7 @@ ipt_txn_open(const struct ipt_codec *codec, enum fw_table_id id,
 
     t->codec = *codec;
     t->id = id;
+    t->lib = libs[codec->family];
     t->fd = socket(codec->family == SG_IPV4 ? AF_INET : AF_INET6,
                    SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     error = t->fd < 0 ? errno : fetch(t);
@@ -76,6 +129,9 @@ void
 ipt_txn_close(struct ipt_txn *t)
 {
     if (t) {
+        if (t->handle) {
+            t->lib->free(t->handle);
+        }
         if (t->fd >= 0) {
             close(t->fd);
         }
@@ -99,15 +155,20 @@ ask(const struct ipt_txn *t, int option, void *answer, size_t size)
 }
 
 static int
+get_info(const struct ipt_txn *t, struct ipt_getinfo *info)
+{
+    memset(info, 0, sizeof *info);
+    ovs_strlcpy(info->name, fw_table_name(t->id), sizeof info->name);
+    return ask(t, IPT_SO_GET_INFO, info, sizeof *info);
+}
+
+static int
 fetch(struct ipt_txn *t)
 {
     int error = EAGAIN;
 
     for (int i = 0; i < MAX_FETCHES && error == EAGAIN; i++) {
-        memset(&t->info, 0, sizeof t->info);
-        ovs_strlcpy(t->info.name, fw_table_name(t->id),
-                    sizeof t->info.name);
-        error = ask(t, IPT_SO_GET_INFO, &t->info, sizeof t->info);
+        error = get_info(t, &t->info);
         if (error) {
             break;
         }
@@ -173,7 +234,7 @@ read_item(const struct ipt_blob_item *item, void *r_)
     struct reader *r = r_;
     struct fw_rule rule = { .match = 0 };
 
-    if (!item->rule.p) {
+    if (!item->rule) {
         r->chain = NULL;
         if (item->hook >= 0 || is_ours(item->chain)) {
             r->chain = fw_table_chain(r->table, item->chain);
@@ -183,8 +244,7 @@ read_item(const struct ipt_blob_item *item, void *r_)
         return;
     }
     if (r->chain) {
-        ipt_decode(r->codec, item->rule.p, item->rule.size, item->target,
-                   &rule);
+        ipt_decode(r->codec, item->rule, item->size, item->target, &rule);
         fw_chain_append(r->chain, &rule);
     }
     if (item->kind == IPT_TARGET_JUMP && is_ours(item->target)
@@ -214,8 +274,8 @@ read_zone(const struct ipt_blob_item *item, void *r_)
     const struct zone_reader *r = r_;
     struct fw_zone_rule rule;
 
-    if (item->rule.p && ipt_decode_zone(r->family, item->rule.p,
-                                        item->rule.size, &rule)) {
+    if (item->rule && ipt_decode_zone(r->family, item->rule, item->size,
+                                      &rule)) {
         enum fw_name_kind kind = fw_chain_kind(item->chain);
 
         rule.ours = kind != FW_NAME_FOREIGN && kind != FW_NAME_UNKNOWN;
@@ -249,6 +309,47 @@ edit_name(enum fw_edit_kind kind)
     return "edit";
 }
 
+/* What is edited is libiptc's own copy of the table.  It must be of the one
+ * that was read, as far as the kernel looks at that itself. */
+static int
+take_copy(struct ipt_txn *t)
+{
+    struct ipt_getinfo now;
+    int error;
+
+    free(t->entries);
+    t->entries = NULL;
+    t->handle = t->lib->init(fw_table_name(t->id));
+    if (!t->handle) {
+        return errno;
+    }
+    error = get_info(t, &now);
+    return (error ? error
+            : now.num_entries != t->info.num_entries
+              || now.size != t->info.size ? EAGAIN : 0);
+}
+
+/* libiptc gives the counters of rules back to them, but begins those of the
+ * built-in chains' policies anew with each commit, unless they are set. */
+static void
+keep_policy_counters(struct ipt_txn *t)
+{
+    for (const char *name = t->lib->first_chain(t->handle); name;
+         name = t->lib->next_chain(t->handle)) {
+        if (t->lib->builtin(name, t->handle)) {
+            struct xt_counters counters;
+            xt_chainlabel chain = "", policy = "";
+            const char *p = t->lib->get_policy(name, &counters, t->handle);
+
+            if (p) {
+                ovs_strlcpy(chain, name, sizeof chain);
+                ovs_strlcpy(policy, p, sizeof policy);
+                t->lib->set_policy(chain, policy, &counters, t->handle);
+            }
+        }
+    }
+}
+
 /* Executes the edits in order and puts the result into the kernel in one
  * step.  After a failure the kernel's table is as it was, and '*error' has a
  * sentence.  (One exception, which cannot be told apart: the new rules are in
@@ -260,88 +361,117 @@ ipt_txn_commit(struct ipt_txn *t, const struct fw_edit *edits, size_t n,
 {
     const char *family = sg_family_name(t->codec.family);
     const char *table = fw_table_name(t->id);
-    struct ipt_blob blob = get_blob(t);
-    struct ipt_draft *draft = ipt_draft_create(&blob);
-    struct ipt_image image;
-    int retval = 0;
+    int retval;
 
-    if (!draft) {
-        ds_put_format(error, "%s %s: cannot be edited", family, table);
-        return EINVAL;
+    if (!n) {
+        return 0;
     }
-    for (size_t i = 0; i < n && !retval; i++) {
+    retval = take_copy(t);
+    if (retval) {
+        ds_put_format(error, "%s %s: read again: %s", family, table,
+                      ovs_strerror(retval));
+        return retval;
+    }
+    for (size_t i = 0; i < n; i++) {
         const struct fw_edit *e = &edits[i];
         const char *reason = NULL;
 
-        retval = ipt_draft_edit(draft, &t->codec, e, &reason);
+        retval = apply_edit(t, e, &reason);
         if (retval) {
             ds_put_format(error, "%s %s: %s %.*s at %"PRIuSIZE": %s",
                           family, table, edit_name(e->kind),
                           FW_CHAIN_LEN, e->chain, e->index,
                           reason ? reason : ovs_strerror(retval));
+            return retval;
         }
     }
-    if (!retval && n) {
-        ipt_draft_compile(draft, &image);
-        retval = replace(t, &image);
-        free(image.entries);
-        free(image.old);
+    keep_policy_counters(t);
+    if (!t->lib->commit(t->handle)) {
         /* A loop of jumps: as wrong as any other argument. */
-        retval = retval == ELOOP ? EINVAL : retval;
-        if (retval) {
-            ds_put_format(error, "%s %s: commit: %s", family, table,
-                          ovs_strerror(retval));
+        retval = errno == ELOOP ? EINVAL : errno;
+
+        ds_put_format(error, "%s %s: commit: %s", family, table,
+                      ovs_strerror(retval));
+        return retval;
+    }
+    return 0;
+}
+
+/* Encodes the rule of an edit.  A jump to a chain that does not exist would
+ * be taken for an extension of that name and fail only at the commit. */
+static int
+encode(struct ipt_txn *t, const struct fw_rule *rule,
+       struct ipt_entry_buf *buf, const char **reason)
+{
+    if (rule->verdict == FW_JUMP || rule->verdict == FW_GOTO) {
+        if (!memchr(rule->target, '\0', sizeof rule->target)
+            || !t->lib->is_chain(rule->target, t->handle)) {
+            *reason = "no such target";
+            return ENOENT;
         }
     }
-    ipt_draft_destroy(draft);
-    return retval;
+    *reason = ipt_rule_problem(t->codec.family, rule);
+    return *reason ? EINVAL : ipt_encode(&t->codec, rule, buf);
+}
+
+/* Errors of libiptc's editing functions, in the words of backend.h. */
+static int
+edit_errno(int error)
+{
+    switch (error) {
+    case E2BIG:                 /* Index behind the end. */
+        return EINVAL;
+    case EMLINK:                /* Chain to delete has references... */
+    case ENOTEMPTY:             /* ...or rules. */
+        return EBUSY;
+    default:
+        return error;
+    }
 }
 
 static int
-replace(const struct ipt_txn *t, const struct ipt_image *image)
+apply_edit(struct ipt_txn *t, const struct fw_edit *e, const char **reason)
 {
-    size_t header = offsetof(struct ipt_replace, entries);
-    struct xt_counters *counters = xcalloc(t->info.num_entries,
-                                           sizeof *counters);
-    struct ipt_replace *r = xzalloc(header + image->size);
+    const struct libiptc *lib = t->lib;
+    struct ipt_entry_buf buf;
+    xt_chainlabel chain = "";
+    int ok = 0;
 
-    memcpy(r->name, t->info.name, sizeof r->name);
-    r->valid_hooks = t->info.valid_hooks;
-    r->num_entries = image->n_entries;
-    r->size = image->size;
-    memcpy(r->hook_entry, image->hook_entry, sizeof r->hook_entry);
-    memcpy(r->underflow, image->underflow, sizeof r->underflow);
-    /* By this number the kernel knows that the table is the one we read. */
-    r->num_counters = t->info.num_entries;
-    r->counters = counters;
-    memcpy((uint8_t *) r + header, image->entries, image->size);
-    int error = (setsockopt(t->fd, level(t), IPT_SO_SET_REPLACE, r,
-                            header + image->size)
-                 ? errno : give_counters(t, image, counters));
-    free(r);
-    free(counters);
-    return error;
-}
+    if (!e->chain[0] || !memchr(e->chain, '\0', sizeof e->chain)
+        || e->index > UINT_MAX) {
+        *reason = "not the name of a chain";
+        return EINVAL;
+    }
+    /* libiptc reads all 32 bytes of a label. */
+    ovs_strlcpy(chain, e->chain, sizeof chain);
 
-/* 'counters' are those of the entries of the old table, up to its end. */
-static int
-give_counters(const struct ipt_txn *t, const struct ipt_image *image,
-              const struct xt_counters *counters)
-{
-    size_t size = sizeof(struct xt_counters_info)
-                  + image->n_entries * sizeof *counters;
-    struct xt_counters_info *info = xzalloc(size);
+    if (e->kind == FW_EDIT_INSERT || e->kind == FW_EDIT_REPLACE) {
+        int error = encode(t, &e->rule, &buf, reason);
 
-    memcpy(info->name, t->info.name, sizeof info->name);
-    info->num_counters = image->n_entries;
-    for (size_t i = 0; i < image->n_entries; i++) {
-        if (image->old[i] != IPT_NEW_ENTRY) {
-            ovs_assert(image->old[i] < t->info.num_entries);
-            info->counters[i] = counters[image->old[i]];
+        if (error) {
+            return error;
         }
     }
-    int error = (setsockopt(t->fd, level(t), IPT_SO_SET_ADD_COUNTERS, info,
-                            size) ? errno : 0);
-    free(info);
-    return error;
+    errno = 0;
+    switch (e->kind) {
+    case FW_EDIT_CHAIN_CREATE:
+        ok = lib->create_chain(chain, t->handle);
+        break;
+    case FW_EDIT_INSERT:
+        ok = lib->insert_entry(chain, buf.words, e->index, t->handle);
+        break;
+    case FW_EDIT_REPLACE:
+        ok = lib->replace_entry(chain, buf.words, e->index, t->handle);
+        break;
+    case FW_EDIT_DELETE:
+        ok = lib->delete_num_entry(chain, e->index, t->handle);
+        break;
+    case FW_EDIT_CHAIN_FLUSH:
+        ok = lib->flush_entries(chain, t->handle);
+        break;
+    case FW_EDIT_CHAIN_DELETE:
+        ok = lib->delete_chain(chain, t->handle);
+        break;
+    }
+    return ok ? 0 : errno ? edit_errno(errno) : EINVAL;
 }

@@ -7,19 +7,18 @@
  *   ipt_txn_open -> ipt_txn_read, ipt_txn_zones -> [ipt_txn_commit]
  *   -> ipt_txn_close
  *
- * The kernel hands out and takes a table as a whole.  What open got is kept;
- * a commit applies edits to it and replaces the kernel's table by the result
- * in one step, with the counters of all rules that were not edited.  The
- * caller holds the xtables lock all the while.  A commit, successful or not,
- * ends the use of the object: after a failure the table must be read again.
+ * The kernel hands out and takes a table as a whole.  Reading looks at its
+ * bytes where they are, because most tables that are read are not written;
+ * libiptc would first copy every entry and sort the chains by name.  Writing
+ * is libiptc's: it makes a copy of its own, takes the edits, and replaces the
+ * kernel's table in one step, with the counters of all rules that were not
+ * edited.  The caller holds the xtables lock all the while.  A commit,
+ * successful or not, ends the use of the object: after a failure the table
+ * must be read again.
  *
  * What the kernel guarantees is little: it refuses a commit only if the
  * number of entries is not the one that was read (EAGAIN).  A writer without
- * the lock who leaves the number as it was is overwritten without a trace.
- *
- * This speaks to the kernel itself and not through libiptc, which copies
- * every entry and finds a chain by walking over names: it took two thirds of
- * the time of a change. */
+ * the lock who leaves the number as it was is overwritten without a trace. */
 
 #include "firewall/backend.h"
 #include "firewall/iptables/ipt_codec.h"
