@@ -32,7 +32,6 @@ static int run_add(const struct run *, size_t index);
 static int run_commit(const struct run *, const struct fw_step *);
 static int read_back(const struct run *, const struct fw_step *,
                      struct fw_table *expected);
-static bool tables_match(const struct fw_table *, const struct fw_table *);
 static void install_sets(const struct run *, enum sg_family, size_t next);
 static void install_named_sets(const struct run *, enum sg_family,
                                const struct fw_table *);
@@ -297,7 +296,7 @@ read_back(const struct run *run, const struct fw_step *step,
     fw_table_init(&found);
     error = backend->class->read(backend, step->family, step->table, &found);
     if (!error) {
-        if (!tables_match(&found, expected)) {
+        if (!fw_table_matches(&found, expected)) {
             *run->text = xasprintf("read back, %s %s: somebody else changed "
                                    "the table",
                                    sg_family_name(step->family),
@@ -311,36 +310,6 @@ read_back(const struct run *run, const struct fw_step *step,
     }
     fw_table_uninit(&found);
     return error;
-}
-
-/* Foreign rules count, but what they say does not. */
-static bool
-chains_match(const struct fw_chain *a, const struct fw_chain *b)
-{
-    bool match = a->n_rules == b->n_rules;
-
-    for (size_t i = 0; match && i < a->n_rules; i++) {
-        match = (a->rules[i].match & b->rules[i].match & FW_M_FOREIGN
-                 || fw_rule_equals(&a->rules[i], &b->rules[i]));
-    }
-    return match;
-}
-
-static bool
-tables_match(const struct fw_table *a, const struct fw_table *b)
-{
-    const struct fw_chain *chain;
-
-    if (hmap_count(&a->chains) != hmap_count(&b->chains)) {
-        return false;
-    }
-    HMAP_FOR_EACH (chain, node, &a->chains) {
-        const struct fw_chain *other = fw_table_find(b, chain->name);
-        if (!other || !chains_match(chain, other)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static struct installed_set *

@@ -5,8 +5,7 @@
  * It has the kernel's manners, as far as the layers above depend on them:
  *
  * - A commit replaces the whole table with what was read plus the edits.  It
- *   is refused only if the number of entries changed since; another writer's
- *   edit that keeps the number is silently undone.
+ *   is refused if that is not what is there by then.
  * - A rule holds its set; a set that is held or being listed is not
  *   destroyed, one that is being listed is not swapped.  References belong to
  *   the name and stay with it through a swap.
@@ -39,7 +38,6 @@ struct content {
 /* What read() saw and commit() works on. */
 struct open_table {
     bool open;
-    size_t n_entries;
     struct fw_table table;
 };
 
@@ -75,7 +73,6 @@ static bool sets_exist(const struct backend_memory *,
                        const struct fw_table *);
 static void count_references(struct backend_memory *,
                              const struct fw_table *, int sign);
-static size_t count_entries(const struct fw_table *);
 static void close_table(struct open_table *);
 static struct content *find_content(const struct backend_memory *,
                                     const char *name);
@@ -280,7 +277,6 @@ memory_read(struct fw_backend *up, enum sg_family family,
         return error;
     }
     open->open = true;
-    open->n_entries = count_entries(live);
     fw_table_clone(&open->table, live);
     fw_table_uninit(table);
     fw_table_clone(table, live);
@@ -362,6 +358,9 @@ memory_commit(struct fw_backend *up, enum sg_family family,
     int error = write_fault(b, FW_FAULT_COMMIT, fw_table_name(id));
 
     ovs_assert(open->open);
+    if (!error && !fw_table_matches(live, &open->table)) {
+        error = EAGAIN;
+    }
     for (size_t i = 0; !error && i < n; i++) {
         error = apply_edit(b, family, &open->table, &edits[i]);
     }
@@ -370,9 +369,6 @@ memory_commit(struct fw_backend *up, enum sg_family family,
     }
     if (!error && !sets_exist(b, &open->table)) {
         error = ENOENT;
-    }
-    if (!error && count_entries(live) != open->n_entries) {
-        error = EAGAIN;
     }
     if (error) {
         close_table(open);
@@ -486,19 +482,6 @@ count_references(struct backend_memory *b, const struct fw_table *table,
             }
         }
     }
-}
-
-/* A chain costs the kernel two entries, its head and its end. */
-static size_t
-count_entries(const struct fw_table *table)
-{
-    const struct fw_chain *chain;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (chain, node, &table->chains) {
-        n += 2 + chain->n_rules;
-    }
-    return n;
 }
 
 static void

@@ -116,6 +116,35 @@ fw_table_remove(struct fw_table *table, struct fw_chain *chain)
 }
 
 /* Initializes 'dst' as a copy of 'src'. */
+static bool
+chains_match(const struct fw_chain *a, const struct fw_chain *b)
+{
+    bool match = a->n_rules == b->n_rules;
+
+    for (size_t i = 0; match && i < a->n_rules; i++) {
+        match = (a->rules[i].match & b->rules[i].match & FW_M_FOREIGN
+                 || fw_rule_equals(&a->rules[i], &b->rules[i]));
+    }
+    return match;
+}
+
+bool
+fw_table_matches(const struct fw_table *a, const struct fw_table *b)
+{
+    const struct fw_chain *chain;
+
+    if (hmap_count(&a->chains) != hmap_count(&b->chains)) {
+        return false;
+    }
+    HMAP_FOR_EACH (chain, node, &a->chains) {
+        const struct fw_chain *other = fw_table_find(b, chain->name);
+        if (!other || !chains_match(chain, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 fw_table_clone(struct fw_table *dst, const struct fw_table *src)
 {

@@ -124,6 +124,9 @@ void fw_chain_delete(struct fw_chain *, size_t index);
 void fw_chain_clear(struct fw_chain *);
 void fw_table_remove(struct fw_table *, struct fw_chain *);
 void fw_table_clone(struct fw_table *, const struct fw_table *);
+/* Same chains, same rules?  Foreign rules count, but what they say does
+ * not. */
+bool fw_table_matches(const struct fw_table *, const struct fw_table *);
 /* The chains, built-in ones first, then by name.  Caller frees the array. */
 const struct fw_chain **fw_table_sort(const struct fw_table *);
 /* The name of a chain from which its own jumps lead back to it, or NULL: the

@@ -37,9 +37,12 @@ struct walk {
 struct entry {
     const uint8_t *p;
     size_t size;
+    size_t counters;            /* Offset. */
     const struct xt_entry_target *target;
 };
 
+static bool get_entry(const struct ipt_blob *, size_t offset,
+                      struct entry *);
 static bool find_spans(struct walk *);
 static void visit(const struct walk *, const struct span *, ipt_blob_cb *,
                   void *aux);
@@ -55,6 +58,31 @@ ipt_blob_walk(const struct ipt_blob *blob, ipt_blob_cb *cb, void *aux)
     }
     free(walk.spans);
     return ok ? 0 : EPROTO;
+}
+
+/* The kernel says nothing at random: what is not compared are counters. */
+bool
+ipt_blob_equals(const struct ipt_blob *a, const struct ipt_blob *b)
+{
+    size_t offset = 0;
+    struct entry x, y;
+
+    if (a->family != b->family || a->valid_hooks != b->valid_hooks
+        || a->size != b->size
+        || memcmp(a->hook_entry, b->hook_entry, sizeof a->hook_entry)) {
+        return false;
+    }
+    while (offset < a->size && get_entry(a, offset, &x)
+           && get_entry(b, offset, &y)) {
+        size_t after = x.counters + sizeof(struct xt_counters);
+
+        if (memcmp(x.p, y.p, x.counters)
+            || memcmp(x.p + after, y.p + after, x.size - after)) {
+            return false;
+        }
+        offset += x.size;
+    }
+    return offset == a->size;
 }
 
 /* Finds the entry at 'offset', trusting none of its lengths. */
@@ -74,9 +102,11 @@ get_entry(const struct ipt_blob *blob, size_t offset, struct entry *e)
     if (ipv4) {
         target = ((const struct ipt_entry *) p)->target_offset;
         e->size = ((const struct ipt_entry *) p)->next_offset;
+        e->counters = offsetof(struct ipt_entry, counters);
     } else {
         target = ((const struct ip6t_entry *) p)->target_offset;
         e->size = ((const struct ip6t_entry *) p)->next_offset;
+        e->counters = offsetof(struct ip6t_entry, counters);
     }
     if (e->size > left || e->size % XT_ALIGN(1) || target % XT_ALIGN(1)
         || target < header || e->size < TARGET_HEADER

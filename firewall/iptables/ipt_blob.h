@@ -48,4 +48,7 @@ typedef void ipt_blob_cb(const struct ipt_blob_item *, void *aux);
 int ipt_blob_walk(const struct ipt_blob *, ipt_blob_cb *, void *aux)
     SG_MUST_USE;
 
+/* Are these the same rules of the same chains, whatever their counters? */
+bool ipt_blob_equals(const struct ipt_blob *, const struct ipt_blob *);
+
 #endif /* ipt_blob.h */

@@ -97,7 +97,6 @@ BUILD_ASSERT_DECL((int) IPT_SO_GET_INFO == IP6T_SO_GET_INFO
 #define MAX_FETCHES 10
 
 static int fetch(struct ipt_txn *);
-static int get_info(const struct ipt_txn *, struct ipt_getinfo *);
 static int take_copy(struct ipt_txn *);
 static int apply_edit(struct ipt_txn *, const struct fw_edit *,
                       const char **reason);
@@ -155,20 +154,15 @@ ask(const struct ipt_txn *t, int option, void *answer, size_t size)
 }
 
 static int
-get_info(const struct ipt_txn *t, struct ipt_getinfo *info)
-{
-    memset(info, 0, sizeof *info);
-    ovs_strlcpy(info->name, fw_table_name(t->id), sizeof info->name);
-    return ask(t, IPT_SO_GET_INFO, info, sizeof *info);
-}
-
-static int
 fetch(struct ipt_txn *t)
 {
     int error = EAGAIN;
 
     for (int i = 0; i < MAX_FETCHES && error == EAGAIN; i++) {
-        error = get_info(t, &t->info);
+        memset(&t->info, 0, sizeof t->info);
+        ovs_strlcpy(t->info.name, fw_table_name(t->id),
+                    sizeof t->info.name);
+        error = ask(t, IPT_SO_GET_INFO, &t->info, sizeof t->info);
         if (error) {
             break;
         }
@@ -176,7 +170,8 @@ fetch(struct ipt_txn *t)
         size_t size = offsetof(struct ipt_get_entries, entrytable)
                       + t->info.size;
         free(t->entries);
-        t->entries = xmalloc(size);
+        /* The kernel leaves gaps as they are: behind names, for example. */
+        t->entries = xzalloc(size);
         memcpy(t->entries->name, t->info.name, sizeof t->entries->name);
         t->entries->size = t->info.size;
         error = ask(t, IPT_SO_GET_ENTRIES, t->entries, size);
@@ -309,24 +304,23 @@ edit_name(enum fw_edit_kind kind)
     return "edit";
 }
 
-/* What is edited is libiptc's own copy of the table.  It must be of the one
- * that was read, as far as the kernel looks at that itself. */
+/* What is edited is libiptc's own copy of the table, which is taken only now.
+ * It must be of the table that was read. */
 static int
 take_copy(struct ipt_txn *t)
 {
-    struct ipt_getinfo now;
+    struct ipt_txn *again;
     int error;
 
-    free(t->entries);
-    t->entries = NULL;
     t->handle = t->lib->init(fw_table_name(t->id));
-    if (!t->handle) {
-        return errno;
+    error = t->handle ? ipt_txn_open(&t->codec, t->id, &again) : errno;
+    if (!error) {
+        struct ipt_blob old = get_blob(t), new = get_blob(again);
+
+        error = ipt_blob_equals(&old, &new) ? 0 : EAGAIN;
+        ipt_txn_close(again);
     }
-    error = get_info(t, &now);
-    return (error ? error
-            : now.num_entries != t->info.num_entries
-              || now.size != t->info.size ? EAGAIN : 0);
+    return error;
 }
 
 /* libiptc gives the counters of rules back to them, but begins those of the

@@ -16,9 +16,10 @@
  * successful or not, ends the use of the object: after a failure the table
  * must be read again.
  *
- * What the kernel guarantees is little: it refuses a commit only if the
- * number of entries is not the one that was read (EAGAIN).  A writer without
- * the lock who leaves the number as it was is overwritten without a trace. */
+ * A commit is refused (EAGAIN) if the table is not the one that was read.
+ * Between that look and the commit itself the kernel guarantees little: it
+ * refuses only if the number of entries has changed.  A writer without the
+ * lock who leaves the number as it was is overwritten without a trace. */
 
 #include "firewall/backend.h"
 #include "firewall/iptables/ipt_codec.h"

@@ -338,6 +338,37 @@ make_small(enum sg_family family, struct ipt_blob *blob)
     fw_table_uninit(&table);
 }
 
+TEST(equal_but_for_counters)
+{
+    for (int family = 0; family < SG_N_FAMILIES; family++) {
+        size_t counters = (family == SG_IPV4
+                           ? offsetof(struct ipt_entry, counters)
+                           : offsetof(struct ip6t_entry, counters));
+        struct ipt_blob a, b;
+        size_t n = 0;
+
+        make_small(family, &a);
+        make_small(family, &b);
+        CHECK(ipt_blob_equals(&a, &b));
+        for (size_t i = 0; i < a.size; i++) {
+            uint8_t *byte = (uint8_t *) (uintptr_t) b.entries + i;
+
+            *byte ^= 1;
+            n += ipt_blob_equals(&a, &b);
+            /* Of the first entry. */
+            CHECK(i >= counters + sizeof(struct xt_counters)
+                  || ipt_blob_equals(&a, &b) == (i >= counters));
+            *byte ^= 1;
+        }
+        /* Nine entries. */
+        CHECK_UEQ(n, 9 * sizeof(struct xt_counters));
+        b.hook_entry[NF_INET_FORWARD]++;
+        CHECK(!ipt_blob_equals(&a, &b));
+        free_entries(&a);
+        free_entries(&b);
+    }
+}
+
 static void
 count_item(const struct ipt_blob_item *item OVS_UNUSED, void *n_)
 {
