@@ -307,7 +307,7 @@ TEST_SHIMS += tests/lib/teeth.c
 OVS_JSON_SRCS += agent/port_watch.c
 
 MAN_PAGES +=
-#MAN_PAGES += agent/sg-agent.8
+MAN_PAGES += agent/sg-agent.8
 #MAN_PAGES += agent/sg-agent.yaml.5
 #MAN_PAGES += tools/sg-controller.8
 #MAN_PAGES += tools/sgctl.8
