@@ -131,7 +131,7 @@ count(const struct semantics_verdict *v, size_t seen[ARRAY_SIZE(kinds)])
 
 TEST(chains_and_semantics_agree)
 {
-    unsigned int end = test_rounds(3000);
+    unsigned int end = test_rounds(2000);
     size_t seen[ARRAY_SIZE(kinds)] = { 0 };
     static struct answer a;
 
