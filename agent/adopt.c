@@ -98,6 +98,10 @@ agent_run_start(struct agent *a, long long int now)
                   a->keeper && policy_keeper_in_force(a->keeper)
                   ? "the saved policy is in force"
                   : "a controller has answered");
+    } else if (start_state(a->start) == START_FORGOTTEN
+               || start_state(a->start) == START_UNCOVERED) {
+        VLOG_WARN("%s: %s", start_state_name(start_state(a->start)),
+                  start_reason(a->start));
     } else {
         VLOG_INFO("%s: %s", start_state_name(start_state(a->start)),
                   start_reason(a->start));

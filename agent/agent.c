@@ -317,11 +317,15 @@ apply_structure(struct agent *a, long long int now)
         a->structure_sent = 0;
     }
     if (!error && result->n_steps) {
-        VLOG_INFO_RL(&rl, "%sgeneration %"PRIu64" is in the kernel: "
+        VLOG_INFO_RL(&rl, "%s %"PRIu64" is in the kernel: "
                      "%"PRIuSIZE" edits in %"PRIuSIZE" commits",
-                     zones_only ? "zones of " : "",
-                     result->generation, result->n_edits,
+                     zones_only ? "what zones need of generation"
+                     : "generation", result->generation, result->n_edits,
                      result->n_commits);
+    }
+    if (!error && firewall_lacks_sets(a->firewall) && result->problems.n) {
+        VLOG_WARN_RL(&rl, "the kernel refused sets, trying again: %s",
+                     result->problems.p[0].text);
     }
     if (!error && zones_only) {
         a->zones_applied = true;

@@ -14,6 +14,7 @@
 #include "firewall/table_diff.h"
 #include "sset.h"
 #include "util.h"
+#include "uuid.h"
 
 struct run {
     struct firewall *fw;
@@ -24,7 +25,8 @@ struct run {
 };
 
 static bool must_stop(const struct fw_step *);
-static bool is_refusal(const struct run *, const struct fw_step *, int error);
+static bool is_refusal(int error);
+static void note_short_set(const struct run *, const struct fw_step *);
 static int run_step(const struct run *, size_t index);
 static int run_set_step(const struct run *, size_t index);
 static void note_deleted(struct firewall *, const struct fw_step *);
@@ -87,10 +89,38 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
 /* Is this the kernel's word on this one set?  Not if it says that nothing goes
  * (no memory, no rights). */
 static bool
-is_refusal(const struct run *run, const struct fw_step *step, int error)
+is_refusal(int error)
 {
-    return (run->again && step->phase == FW_PHASE_PREPARE
-            && (error == ENOSPC || error == EINVAL || error == EEXIST));
+    return error == ENOSPC || error == EINVAL || error == EEXIST;
+}
+
+/* A set in use does not take its members: that is a matter of the rules that
+ * name it.  The next apply sees by its size that it is to be read. */
+static void
+note_short_set(const struct run *run, const struct fw_step *step)
+{
+    const struct fw_backend *backend = run->fw->backend;
+    const struct sg_group *group;
+
+    run->p->n_short++;
+    HMAP_FOR_EACH (group, node, &run->policy->groups) {
+        for (size_t i = 0; i < group->rules.n_rules; i++) {
+            const struct sg_rule *rule = &group->rules.rules[i];
+
+            if ((rule->remote == SG_REMOTE_GROUP
+                 || rule->remote == SG_REMOTE_ADDRESS_GROUP)
+                && rule->family == step->family
+                && uuid_equals(&rule->remote_id, &step->set.group)) {
+                fw_problems_add(&run->p->problems, NULL, &group->id,
+                                "rule "UUID_FMT" does not match all members "
+                                "of group "UUID_FMT": %s",
+                                UUID_ARGS(&rule->id),
+                                UUID_ARGS(&rule->remote_id),
+                                backend->class->error(backend));
+                break;
+            }
+        }
+    }
 }
 
 static bool
@@ -135,13 +165,19 @@ run_step(const struct run *run, size_t index)
         return 0;
     }
 
-    if (is_refusal(run, step, error)) {
+    if (run->again && step->phase == FW_PHASE_PREPARE
+        && is_refusal(error)) {
         fw_slots_refuse(run->fw->slots, step->set.name,
                         run->fw->backend->class->error(run->fw->backend));
         *run->again = true;
         return 0;
     }
     doubt(run, step);
+    if ((step->phase == FW_PHASE_EXTEND || step->phase == FW_PHASE_WIDEN)
+        && is_refusal(error)) {
+        note_short_set(run, step);
+        return 0;
+    }
     if (step->phase == FW_PHASE_RETIRE) {
         /* The rules are right already; who still lists the set will be
          * done some time. */

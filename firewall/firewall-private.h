@@ -30,7 +30,8 @@ struct firewall {
                                  * something since. */
     bool litter;                /* A set could not be destroyed yet. */
     size_t n_refused;           /* Sets that the last apply had to do
-                                 * without, or without their other slot. */
+                                 * without, or without their other slot, or
+                                 * that did not take all their members. */
     bool lacks_set;             /* Rules are to name the set for prefixes of
                                  * a group that had none so far. */
     uint64_t applied;           /* Generation. */

@@ -363,7 +363,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         error = firewall_execute(fw, policy, &p,
                                  pass < MAX_PASSES ? &again : NULL, &text);
         fw->backend->class->end(fw->backend);
-        fw->n_refused = fw_slots_n_refused(p.slots);
+        fw->n_refused = fw_slots_n_refused(p.slots) + p.n_short;
         fw_problems_clear(&result->problems);
         result->problems = p.problems;
         memset(&p.problems, 0, sizeof p.problems);

@@ -33,10 +33,11 @@
  *
  * A set that the kernel refuses to make (no room for one more, a name taken by
  * somebody's set of another type, a member it does not take) costs only the
- * rules that name it: they are left out and named as problems, all else is
- * applied, and firewall_lacks_sets() asks for another try.  If the refused
- * set was to be the other slot of one that is in use, that one is edited in
- * place, with a gap if need be.
+ * rules that name it: they are left out and named as problems (or match fewer
+ * members, if the set is in use), all else is applied, and
+ * firewall_lacks_sets() asks for another try.  If the refused set was to be
+ * the other slot of one that is in use, that one is edited in place, with a
+ * gap if need be.
  *
  * What a set holds is known while this object filled it or read it since; a
  * set of doubtful content (found at start, failed batch) is read back before
@@ -137,7 +138,8 @@ struct fw_stats {
     uint64_t members_failed, lock_busy, sets_created, sets_destroyed;
     uint64_t sets_grown, sets_grow_failed;      /* To a larger size. */
     size_t n_sets, n_held, n_waiting;   /* Now; additions that wait. */
-    size_t n_refused;           /* Sets the last apply had to do without. */
+    size_t n_refused;           /* Sets the last apply had to do without, or
+                                 * that did not take all their members. */
 };
 void firewall_get_stats(const struct firewall *, struct fw_stats *);
 

@@ -41,6 +41,8 @@ struct prospect {
     struct fw_problems problems;
     struct hmap work;                   /* Contains "struct fw_set_work"s. */
     struct fw_plan *plan;
+    /* When it was carried out: sets in use that did not take all members. */
+    size_t n_short;
 };
 
 /* Returns 0, or a positive errno with a malloc'd sentence in '*text'.  To be

@@ -286,6 +286,42 @@ TEST(a_set_in_use_is_found_in_its_slot)
     fwf_uninit(&f);
 }
 
+/* A set in use is full: who does not fit is missing, and that is all. */
+TEST(a_set_in_use_that_is_full)
+{
+    const struct fw_problems *problems;
+    struct uuid g1 = policy_text_id("g1");
+    struct fwf f;
+
+    fwf_start(&f, TWO);
+    fw_backend_memory_fail(f.backend, FW_FAULT_ADD, 1, ENOSPC, true);
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.3", "10.0.0.7"), ENOSPC);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+    CHECK(firewall_needs_apply(f.fw));
+    for (int i = 0; i < 2; i++) {
+        f.pt->policy.generation++;
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK_UEQ(firewall_applied(f.fw), f.pt->policy.generation);
+        CHECK(!firewall_needs_apply(f.fw));
+        CHECK(firewall_lacks_sets(f.fw));
+        problems = &firewall_result(f.fw)->problems;
+        REQUIRE(problems->n == 1);
+        CHECK(uuid_equals(&problems->p[0].group, &g1));
+        CHECK_CONTAINS(problems->p[0].text, "does not match all members of "
+                       "group 67000001-");
+    }
+    /* Meanwhile members go as ever. */
+    CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.1"), 0);
+    CHECK_MEMBERS(&f, SET_A, "");
+
+    fw_backend_memory_fail(f.backend, FW_FAULT_ADD, 0, 0, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.3");
+    CHECK_UEQ(firewall_result(f.fw)->problems.n, 0);
+    CHECK(!firewall_lacks_sets(f.fw));
+    fwf_uninit(&f);
+}
+
 /* No memory, no rights: nothing will do, so nothing is left out. */
 TEST(what_fails_as_a_whole_keeps_last_good)
 {
