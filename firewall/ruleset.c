@@ -23,8 +23,7 @@
 static void free_chain(struct fw_chain *);
 static int compare_chains(const void *, const void *);
 static int compare_sets(const void *, const void *);
-static bool leads_back(const struct fw_table *, struct fw_chain *,
-                       struct hmapx *path, struct hmapx *done);
+static bool leads_back(const struct fw_table *, struct fw_chain *);
 static void collect_sets(const struct fw_table *, struct fw_chain *,
                          struct hmapx *seen, struct sset *);
 
@@ -65,6 +64,7 @@ void
 fw_table_init(struct fw_table *table)
 {
     hmap_init(&table->chains);
+    table->mark = 0;
 }
 
 void
@@ -86,6 +86,20 @@ fw_table_find(const struct fw_table *table, const char *name)
     HMAP_FOR_EACH_WITH_HASH (chain, node, hash_string(name, 0),
                              &table->chains) {
         if (!strcmp(chain->name, name)) {
+            return chain;
+        }
+    }
+    return NULL;
+}
+
+struct fw_chain *
+fw_table_find_like(const struct fw_table *table, const struct fw_chain *like)
+{
+    struct fw_chain *chain;
+
+    HMAP_FOR_EACH_WITH_HASH (chain, node, hmap_node_hash(&like->node),
+                             &table->chains) {
+        if (!strcmp(chain->name, like->name)) {
             return chain;
         }
     }
@@ -150,7 +164,7 @@ fw_table_clone(struct fw_table *dst, const struct fw_table *src)
 {
     const struct fw_chain *chain;
 
-    hmap_init(&dst->chains);
+    fw_table_init(dst);
     hmap_reserve(&dst->chains, hmap_count(&src->chains));
     HMAP_FOR_EACH (chain, node, &src->chains) {
         struct fw_chain *copy = xmemdup(chain, sizeof *chain);
@@ -163,6 +177,16 @@ fw_table_clone(struct fw_table *dst, const struct fw_table *src)
         copy->allocated = chain->n_rules;
         hmap_insert(&dst->chains, &copy->node, hmap_node_hash(&chain->node));
     }
+}
+
+void
+fw_table_swap(struct fw_table *a, struct fw_table *b)
+{
+    uint64_t mark = a->mark;
+
+    hmap_swap(&a->chains, &b->chains);
+    a->mark = b->mark;
+    b->mark = mark;
 }
 
 const struct fw_chain **
@@ -183,20 +207,17 @@ fw_table_sort(const struct fw_table *table)
 const char *
 fw_table_find_loop(const struct fw_table *table)
 {
-    struct hmapx path = HMAPX_INITIALIZER(&path);
-    struct hmapx done = HMAPX_INITIALIZER(&done);
-    const char *name = NULL;
     struct fw_chain *chain;
 
     HMAP_FOR_EACH (chain, node, &table->chains) {
-        if (leads_back(table, chain, &path, &done)) {
-            name = chain->name;
-            break;
+        chain->visit = FW_VISIT_NONE;
+    }
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        if (leads_back(table, chain)) {
+            return chain->name;
         }
     }
-    hmapx_destroy(&path);
-    hmapx_destroy(&done);
-    return name;
+    return NULL;
 }
 
 struct fw_rule *
@@ -435,26 +456,22 @@ rule_target(const struct fw_table *table, const struct fw_rule *rule)
     return jumps ? fw_table_find(table, rule->target) : NULL;
 }
 
-/* Depth first; a chain in 'done' leads nowhere bad and is not walked again,
+/* Depth first; a chain that is done leads nowhere bad and is not walked again,
  * which keeps shared chains cheap. */
 static bool
-leads_back(const struct fw_table *table, struct fw_chain *chain,
-           struct hmapx *path, struct hmapx *done)
+leads_back(const struct fw_table *table, struct fw_chain *chain)
 {
-    if (hmapx_contains(done, chain)) {
-        return false;
+    if (chain->visit != FW_VISIT_NONE) {
+        return chain->visit == FW_VISIT_PATH;
     }
-    if (!hmapx_add(path, chain)) {
-        return true;
-    }
+    chain->visit = FW_VISIT_PATH;
     for (size_t i = 0; i < chain->n_rules; i++) {
         struct fw_chain *next = rule_target(table, &chain->rules[i]);
-        if (next && leads_back(table, next, path, done)) {
+        if (next && leads_back(table, next)) {
             return true;
         }
     }
-    hmapx_find_and_delete(path, chain);
-    hmapx_add(done, chain);
+    chain->visit = FW_VISIT_DONE;
     return false;
 }
 

@@ -104,20 +104,30 @@ struct fw_chain {
                                  * are not ours. */
     struct fw_rule *rules;
     size_t n_rules, allocated;
+    enum { FW_VISIT_NONE, FW_VISIT_PATH, FW_VISIT_DONE }
+        visit;                  /* Of fw_table_find_loop(). */
 };
 
 struct fw_table {
     struct hmap chains;         /* Contains "struct fw_chain"s: ours, and the
                                  * built-in ones that we use. */
+    uint64_t mark;              /* Actual only: what the backend's mark() said
+                                 * when it read this.  0: nothing; a copy has
+                                 * none. */
 };
 void fw_table_init(struct fw_table *);
 void fw_table_uninit(struct fw_table *);
 struct fw_chain *fw_table_find(const struct fw_table *, const char *name);
+/* The chain that has the name of 'chain', which is of another table. */
+struct fw_chain *fw_table_find_like(const struct fw_table *,
+                                    const struct fw_chain *chain);
 /* Creates it if it does not exist. */
 struct fw_chain *fw_table_chain(struct fw_table *, const char *name);
 struct fw_rule *fw_chain_append(struct fw_chain *, const struct fw_rule *);
 /* Makes room for 'n' rules in all. */
 void fw_chain_reserve(struct fw_chain *, size_t n);
+/* Gives each what the other has. */
+void fw_table_swap(struct fw_table *, struct fw_table *);
 /* Edits of one chain; the index must be in range (insert: up to n_rules). */
 void fw_chain_insert(struct fw_chain *, size_t index, const struct fw_rule *);
 void fw_chain_delete(struct fw_chain *, size_t index);

@@ -24,8 +24,12 @@ static void diff_middle(const char *chain, size_t index,
 static void diff_builtin(const struct fw_chain *actual,
                          const struct fw_chain *desired, bool sweep,
                          struct fw_edits *);
-static void sweep_chains(const struct fw_chain **, size_t n,
-                         const struct fw_table *desired, struct fw_edits *);
+
+struct chain_list {
+    const struct fw_chain **chains;
+    size_t n, allocated;
+};
+static void sweep_chains(const struct chain_list *, struct fw_edits *);
 
 void
 fw_edits_uninit(struct fw_edits *edits)
@@ -56,36 +60,96 @@ fw_edits_add(struct fw_edits *edits, enum fw_edit_kind kind,
     }
 }
 
+static void
+list_add(struct chain_list *list, const struct fw_chain *chain)
+{
+    if (list->n >= list->allocated) {
+        list->chains = x2nrealloc(list->chains, &list->allocated,
+                                  sizeof *list->chains);
+    }
+    list->chains[list->n++] = chain;
+}
+
+static int
+compare_names(const void *a_, const void *b_)
+{
+    const struct fw_chain *const *a = a_;
+    const struct fw_chain *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* Edits come in the order of names, so that they do not change by chance. */
+static void
+list_sort(struct chain_list *list)
+{
+    if (list->n > 1) {
+        qsort(list->chains, list->n, sizeof *list->chains, compare_names);
+    }
+}
+
+static bool
+chains_equal(const struct fw_chain *a, const struct fw_chain *b)
+{
+    bool same = a->n_rules == b->n_rules;
+
+    for (size_t i = 0; same && i < a->n_rules; i++) {
+        same = fw_rule_equals(&a->rules[i], &b->rules[i]);
+    }
+    return same;
+}
+
+/* Most chains of most tables are the same: nothing is done for these but to
+ * compare them. */
 void
 fw_table_diff(const struct fw_table *actual, const struct fw_table *desired,
               bool sweep, struct fw_edits *edits)
 {
-    size_t n_desired = hmap_count(&desired->chains);
-    size_t n_actual = hmap_count(&actual->chains);
-    const struct fw_chain **old = fw_table_sort(actual);
-    const struct fw_chain **new = fw_table_sort(desired);
+    struct chain_list create = { .n = 0 }, change = { .n = 0 };
+    struct chain_list builtin = { .n = 0 }, gone = { .n = 0 };
+    const struct fw_chain *chain;
 
-    for (size_t i = 0; i < n_desired; i++) {
-        if (!new[i]->builtin && !fw_table_find(actual, new[i]->name)) {
-            fw_edits_add(edits, FW_EDIT_CHAIN_CREATE, new[i]->name, 0, NULL);
+    HMAP_FOR_EACH (chain, node, &desired->chains) {
+        const struct fw_chain *old = fw_table_find_like(actual, chain);
+
+        if (!chain->builtin && !old) {
+            list_add(&create, chain);
+        }
+        if (!chain->builtin && (old ? !chains_equal(old, chain)
+                                : chain->n_rules > 0)) {
+            list_add(&change, chain);
         }
     }
-    for (size_t i = 0; i < n_desired; i++) {
-        if (!new[i]->builtin) {
-            diff_chain(fw_table_find(actual, new[i]->name), new[i], edits);
+    HMAP_FOR_EACH (chain, node, &actual->chains) {
+        if (chain->builtin) {
+            list_add(&builtin, chain);
+        } else if (sweep && !fw_table_find_like(desired, chain)) {
+            list_add(&gone, chain);
         }
     }
-    for (size_t i = 0; i < n_actual; i++) {
-        if (old[i]->builtin) {
-            diff_builtin(old[i], fw_table_find(desired, old[i]->name), sweep,
-                         edits);
-        }
+
+    list_sort(&create);
+    for (size_t i = 0; i < create.n; i++) {
+        fw_edits_add(edits, FW_EDIT_CHAIN_CREATE, create.chains[i]->name, 0,
+                     NULL);
     }
-    if (sweep) {
-        sweep_chains(old, n_actual, desired, edits);
+    list_sort(&change);
+    for (size_t i = 0; i < change.n; i++) {
+        diff_chain(fw_table_find_like(actual, change.chains[i]),
+                   change.chains[i], edits);
     }
-    free(old);
-    free(new);
+    list_sort(&builtin);
+    for (size_t i = 0; i < builtin.n; i++) {
+        diff_builtin(builtin.chains[i],
+                     fw_table_find_like(desired, builtin.chains[i]), sweep,
+                     edits);
+    }
+    list_sort(&gone);
+    sweep_chains(&gone, edits);
+    free(create.chains);
+    free(change.chains);
+    free(builtin.chains);
+    free(gone.chains);
 }
 
 int
@@ -293,15 +357,16 @@ diff_builtin(const struct fw_chain *actual, const struct fw_chain *desired,
 
 /* Targets of chains that begin like ours and are not. */
 static void
-foreign_targets(const struct fw_chain **chains, size_t n,
-                struct sset *targets)
+foreign_targets(const struct chain_list *list, struct sset *targets)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (fw_chain_kind(chains[i]->name) != FW_NAME_UNKNOWN) {
+    for (size_t i = 0; i < list->n; i++) {
+        const struct fw_chain *chain = list->chains[i];
+
+        if (fw_chain_kind(chain->name) != FW_NAME_UNKNOWN) {
             continue;
         }
-        for (size_t j = 0; j < chains[i]->n_rules; j++) {
-            const struct fw_rule *rule = &chains[i]->rules[j];
+        for (size_t j = 0; j < chain->n_rules; j++) {
+            const struct fw_rule *rule = &chain->rules[j];
 
             if (rule->verdict == FW_JUMP || rule->verdict == FW_GOTO) {
                 sset_add(targets, rule->target);
@@ -310,21 +375,19 @@ foreign_targets(const struct fw_chain **chains, size_t n,
     }
 }
 
-/* All are flushed before the first is deleted: they may refer to each
- * other. */
+/* Of the chains that are not desired, ours go.  All are flushed before the
+ * first is deleted: they may refer to each other. */
 static void
-sweep_chains(const struct fw_chain **old, size_t n,
-             const struct fw_table *desired, struct fw_edits *edits)
+sweep_chains(const struct chain_list *gone, struct fw_edits *edits)
 {
     struct sset targets = SSET_INITIALIZER(&targets);
 
-    foreign_targets(old, n, &targets);
+    foreign_targets(gone, &targets);
     for (size_t pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < n; i++) {
-            const struct fw_chain *chain = old[i];
+        for (size_t i = 0; i < gone->n; i++) {
+            const struct fw_chain *chain = gone->chains[i];
 
-            if (chain->builtin || fw_table_find(desired, chain->name)
-                || fw_chain_kind(chain->name) == FW_NAME_UNKNOWN) {
+            if (fw_chain_kind(chain->name) == FW_NAME_UNKNOWN) {
                 continue;
             }
             if (!pass && chain->n_rules) {
