@@ -75,6 +75,7 @@ struct agent {
 
     bool applied_once;
     long long int last_apply;   /* LLONG_MIN: never. */
+    long long int next_refresh; /* When an apply is to read every table. */
     int64_t lag_ms;             /* Of the last change; -1: none. */
     int64_t structure_sent;     /* Publish time of the oldest change that is
                                  * not in the tables yet, or 0. */

@@ -37,6 +37,13 @@ static const char *const bridge_nf_knobs[] = {
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
 };
 
+static long long int
+next_refresh(const struct agent *a, long long int now)
+{
+    return (a->config->refresh_s ? now + a->config->refresh_s * 1000
+            : LLONG_MAX);
+}
+
 static struct agent *
 create(const struct config *config, const struct agent_world *world,
        char **error)
@@ -66,6 +73,7 @@ create(const struct config *config, const struct agent_world *world,
     a->started = time_msec();
     a->start = start_create(a->started);
     a->last_apply = LLONG_MIN;
+    a->next_refresh = next_refresh(a, a->started);
     a->lag_ms = -1;
     uuid_generate(&boot);
     snprintf(a->boot, sizeof a->boot, "%08x%08x%08x%08x", boot.parts[0],
@@ -301,6 +309,10 @@ apply_structure(struct agent *a, long long int now)
         return;
     }
 
+    if (now >= a->next_refresh) {
+        firewall_refresh(a->firewall);
+        a->next_refresh = next_refresh(a, now);
+    }
     before = thread_cpu_us();
     error = firewall_apply(a->firewall, policy_store_policy(a->store));
     metric_observe(a->metrics.apply_cpu, (thread_cpu_us() - before) / 1e6);

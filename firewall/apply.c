@@ -78,6 +78,8 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
     fw_ruleset_destroy(fw->tables);
     fw->tables = p->actual;
     p->actual = NULL;
+    fw_ruleset_destroy(fw->found);
+    fw->found = NULL;
     if (!error && fw->scope == FW_SCOPE_ALL) {
         set_table_settled(&fw->sets);
         fw->lacks_set = false;
@@ -339,7 +341,7 @@ read_back(const struct run *run, const struct fw_step *step,
                                    fw_table_name(step->table));
             error = EAGAIN;
         }
-        hmap_swap(&found.chains, &expected->chains);
+        fw_table_swap(&found, expected);
     }
     if (error && step->table == FW_SECURITY) {
         install_named_sets(run, step->family, expected);

@@ -63,6 +63,11 @@ struct fw_backend_class {
      * built-in chains of this table. */
     int (*read)(struct fw_backend *, enum sg_family, enum fw_table_id,
                 struct fw_table *table);
+    /* What read() would leave in 'mark' of a table, found out cheaply, between
+     * begin() and end().  If it is not what it was, the table has changed; if
+     * it is, another writer may still have left one of the same size.  0: no
+     * saying. */
+    uint64_t (*mark)(struct fw_backend *, enum sg_family, enum fw_table_id);
     int (*commit)(struct fw_backend *, enum sg_family, enum fw_table_id,
                   const struct fw_edit *, size_t n);
     int (*zone_rules)(struct fw_backend *, enum sg_family, fw_zone_cb *,
@@ -105,6 +110,8 @@ uint64_t fw_backend_memory_writes(const struct fw_backend *);
 struct fw_ruleset *fw_backend_memory_state(struct fw_backend *);
 /* A listing of this set is under way: swap and destroy answer EBUSY. */
 void fw_backend_memory_hold_dump(struct fw_backend *, const char *set, bool);
+/* Tables read so far. */
+uint64_t fw_backend_memory_reads(const struct fw_backend *);
 /* What a set holds, or NULL if there is no such set. */
 const struct sg_members *fw_backend_memory_members(const struct fw_backend *,
                                                    const char *set);

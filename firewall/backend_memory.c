@@ -57,6 +57,7 @@ struct backend_memory {
     struct sset dumps;          /* Names of sets being listed. */
     struct fault faults[FW_N_FAULTS];
     uint64_t writes;
+    uint64_t n_reads;           /* Of tables. */
     fw_backend_memory_cb *observer;
     void *aux;
     char *error;
@@ -262,6 +263,19 @@ memory_begin(struct fw_backend *up)
     return error;
 }
 
+/* As coarse as the kernel's: the number of entries. */
+static uint64_t
+make_mark(const struct fw_table *table)
+{
+    const struct fw_chain *chain;
+    uint64_t n = 1;
+
+    HMAP_FOR_EACH (chain, node, &table->chains) {
+        n += chain->n_rules + (chain->builtin ? 1 : 2);
+    }
+    return n;
+}
+
 static int
 memory_read(struct fw_backend *up, enum sg_family family,
             enum fw_table_id id, struct fw_table *table)
@@ -280,8 +294,26 @@ memory_read(struct fw_backend *up, enum sg_family family,
     fw_table_clone(&open->table, live);
     fw_table_uninit(table);
     fw_table_clone(table, live);
+    table->mark = make_mark(live);
+    b->n_reads++;
     count_foreign_jumps(table);
     return 0;
+}
+
+static uint64_t
+memory_mark(struct fw_backend *up, enum sg_family family,
+            enum fw_table_id id)
+{
+    struct backend_memory *b = memory_cast(up);
+
+    ovs_assert(b->locked);
+    return make_mark(&b->state->tables[family][id]);
+}
+
+uint64_t
+fw_backend_memory_reads(const struct fw_backend *up)
+{
+    return memory_cast(up)->n_reads;
 }
 
 static void
@@ -773,6 +805,7 @@ static const struct fw_backend_class memory_class = {
     .error = memory_error,
     .begin = memory_begin,
     .read = memory_read,
+    .mark = memory_mark,
     .commit = memory_commit,
     .zone_rules = memory_zone_rules,
     .end = memory_end,

@@ -22,6 +22,9 @@ struct firewall {
     struct fw_slots *slots;
     struct set_table sets;
     struct fw_ruleset *tables;
+    struct fw_ruleset *found;   /* By firewall_recover(); NULL after the first
+                                 * apply. */
+    bool refresh;               /* The next apply trusts neither. */
 
     struct set_writer writer;
     struct fw_member_ops ops;   /* Keeps its memory. */

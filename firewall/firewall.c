@@ -60,6 +60,7 @@ firewall_destroy(struct firewall *fw)
         fw_slots_destroy(fw->slots);
         set_table_uninit(&fw->sets);
         fw_ruleset_destroy(fw->tables);
+        fw_ruleset_destroy(fw->found);
         fw_member_ops_uninit(&fw->ops);
         clear_result(&fw->result);
         free(fw);
@@ -88,7 +89,8 @@ firewall_recover(struct firewall *fw, fw_zone_cb *zone, void *aux,
     if (!error) {
         *fresh = is_fresh(rs);
     }
-    fw_ruleset_destroy(rs);
+    fw_ruleset_destroy(fw->found);
+    fw->found = rs;
     return error;
 }
 
@@ -335,6 +337,12 @@ firewall_lacks_sets(const struct firewall *fw)
 /* ------------------------------------------------------------------------ */
 /* The structure lane. */
 
+void
+firewall_refresh(struct firewall *fw)
+{
+    fw->refresh = true;
+}
+
 int
 firewall_apply(struct firewall *fw, const struct sg_policy *policy)
 {
@@ -373,6 +381,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         }
     }
 
+    fw->refresh = false;
     fw->stats.applies++;
     fw->stats.applies_failed += error != 0;
     fw->failed = error != 0;
@@ -401,6 +410,8 @@ look_ahead(struct firewall *fw, const struct sg_policy *policy,
         .sets = &fw->sets,
         .scope = scope,
         .trust_nothing = trust_nothing,
+        .known = (trust_nothing || fw->refresh || fw->failed ? NULL
+                  : fw->tables ? fw->tables : fw->found),
     };
     int error = fw->backend->class->begin(fw->backend);
 

@@ -100,6 +100,12 @@ bool firewall_needs_apply(const struct firewall *);
  * for the caller to try again some time. */
 bool firewall_lacks_sets(const struct firewall *);
 
+/* The next apply reads every table.  Others leave out tables that are as they
+ * are to be by all that is known and have not changed their size: an edit of
+ * another program that leaves the size as it was is found, and undone, by an
+ * apply after this. */
+void firewall_refresh(struct firewall *);
+
 /* What an apply did, or why it did not.  Kept until the next one. */
 struct fw_result {
     int error;                  /* 0: the kernel is at 'generation'. */

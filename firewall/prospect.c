@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/table_diff.h"
 #include "sset.h"
 #include "util.h"
 
@@ -27,6 +28,11 @@ static int find_work(const struct context *);
 static int find_set_work(const struct context *, const struct fw_set *);
 static bool flip_slots(const struct context *);
 static void render(const struct context *);
+static int list_sets(struct fw_backend *, struct fw_ruleset *, char **text);
+static int read_table(struct fw_backend *, enum sg_family, enum fw_table_id,
+                      struct fw_ruleset *, char **text);
+static int read_tables(const struct context *);
+static void give_back(struct prospect *, enum sg_family, enum fw_table_id);
 static void note_strangers(const struct context *);
 static int make_plan(const struct context *);
 
@@ -41,7 +47,9 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
 
     hmap_init(&p->work);
     p->slots = fw_slots_clone(args->slots);
-    error = fw_read_all(args->backend, &p->actual, text);
+    p->known = args->known;
+    p->actual = fw_ruleset_create();
+    error = list_sets(args->backend, p->actual, text);
     if (error) {
         return error;
     }
@@ -51,20 +59,27 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
     render(&ctx);
     if (args->scope == FW_SCOPE_ZONES) {
         /* Sets and rules are another apply's. */
+        error = read_tables(&ctx);
+        if (error) {
+            return error;
+        }
         note_strangers(&ctx);
         return make_plan(&ctx);
     }
     if (choose_slots(&ctx)) {
         render(&ctx);
     }
-    if (drop_sets(&ctx)) {
+    error = read_tables(&ctx);
+    if (!error && drop_sets(&ctx)) {
         render(&ctx);
+        error = read_tables(&ctx);
     }
 
-    error = find_work(&ctx);
+    error = error ? error : find_work(&ctx);
     if (!error && flip_slots(&ctx)) {
         render(&ctx);
         error = find_work(&ctx);
+        error = error ? error : read_tables(&ctx);
     }
     if (error) {
         return error;
@@ -76,6 +91,11 @@ prospect_init(struct prospect *p, const struct prospect_args *args,
 void
 prospect_uninit(struct prospect *p)
 {
+    for (size_t f = 0; p->actual && f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; t < FW_N_TABLES; t++) {
+            give_back(p, f, t);
+        }
+    }
     fw_ruleset_destroy(p->actual);
     fw_ruleset_destroy(p->desired);
     fw_slots_destroy(p->slots);
@@ -88,23 +108,111 @@ int
 fw_read_all(struct fw_backend *backend, struct fw_ruleset **rsp, char **text)
 {
     struct fw_ruleset *rs = fw_ruleset_create();
-    const char *what = "sets";
-    int error = backend->class->list_sets(backend, rs);
+    int error = list_sets(backend, rs, text);
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; !error && t < FW_N_TABLES; t++) {
-            what = fw_table_name(t);
-            error = backend->class->read(backend, f, t, &rs->tables[f][t]);
+            error = read_table(backend, f, t, rs, text);
         }
     }
     if (error) {
-        *text = xasprintf("read, %s: %s", what,
-                          backend->class->error(backend));
         fw_ruleset_destroy(rs);
         return error;
     }
     *rsp = rs;
     return 0;
+}
+
+static int
+read_result(struct fw_backend *backend, const char *what, int error,
+            char **text)
+{
+    if (error) {
+        *text = xasprintf("read, %s: %s", what,
+                          backend->class->error(backend));
+    }
+    return error;
+}
+
+static int
+list_sets(struct fw_backend *backend, struct fw_ruleset *rs, char **text)
+{
+    return read_result(backend, "sets",
+                       backend->class->list_sets(backend, rs), text);
+}
+
+static int
+read_table(struct fw_backend *backend, enum sg_family family,
+           enum fw_table_id id, struct fw_ruleset *rs, char **text)
+{
+    return read_result(backend, fw_table_name(id),
+                       backend->class->read(backend, family, id,
+                                            &rs->tables[family][id]), text);
+}
+
+static bool
+is_as_desired(const struct prospect *p, const struct fw_table *table,
+              enum sg_family family, enum fw_table_id id)
+{
+    struct fw_edits edits = FW_EDITS_INITIALIZER;
+    bool same;
+
+    fw_table_diff(table, &p->desired->tables[family][id], true, &edits);
+    same = !edits.n;
+    fw_edits_uninit(&edits);
+    return same;
+}
+
+/* Takes the table from what is known if that will do. */
+static bool
+take_known(const struct context *ctx, enum sg_family family,
+           enum fw_table_id id)
+{
+    struct fw_backend *backend = ctx->args->backend;
+    struct prospect *p = ctx->p;
+    struct fw_table *known = p->known ? &p->known->tables[family][id] : NULL;
+
+    if (!known || !known->mark || !is_as_desired(p, known, family, id)
+        || backend->class->mark(backend, family, id) != known->mark) {
+        return false;
+    }
+    fw_table_swap(known, &p->actual->tables[family][id]);
+    p->tables[family][id] = TABLE_KNOWN;
+    return true;
+}
+
+static void
+give_back(struct prospect *p, enum sg_family family, enum fw_table_id id)
+{
+    if (p->tables[family][id] == TABLE_KNOWN) {
+        fw_table_swap(&p->known->tables[family][id],
+                      &p->actual->tables[family][id]);
+        p->tables[family][id] = TABLE_MISSING;
+    }
+}
+
+/* Every table that is not there yet, or was known and is to be changed
+ * now. */
+static int
+read_tables(const struct context *ctx)
+{
+    struct prospect *p = ctx->p;
+    int error = 0;
+
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        for (size_t t = 0; !error && t < FW_N_TABLES; t++) {
+            if (p->tables[f][t] == TABLE_KNOWN
+                && !is_as_desired(p, &p->actual->tables[f][t], f, t)) {
+                give_back(p, f, t);
+            }
+            if (p->tables[f][t] == TABLE_MISSING && !take_known(ctx, f, t)) {
+                error = read_table(ctx->args->backend, f, t, p->actual,
+                                   ctx->text);
+                p->tables[f][t] = error ? TABLE_MISSING : TABLE_READ;
+            }
+        }
+    }
+    return error;
 }
 
 static void
@@ -465,6 +573,12 @@ make_plan(const struct context *ctx)
         *ctx->text = xasprintf("plan, check: %s", error);
         free(error);
         return EINVAL;
+    }
+    for (size_t i = 0; i < p->plan->n_steps; i++) {
+        const struct fw_step *step = &p->plan->steps[i];
+
+        ovs_assert(step->kind != FW_STEP_TABLE_COMMIT
+                   || p->tables[step->family][step->table] == TABLE_READ);
     }
     return 0;
 }

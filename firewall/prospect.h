@@ -8,6 +8,9 @@
  * out what each existing set lacks, and plans.  It writes nothing; between
  * backend begin() and end().
  *
+ * A table is not read if what is known of it is what it is to be, and its mark
+ * is what it was.  Whatever is to be changed is read.
+ *
  * A set for prefixes stays as long as its group has some, or some chain that
  * names it does not change otherwise: so a table is not written for a prefix
  * that comes and goes.
@@ -30,11 +33,18 @@ struct prospect_args {
     struct set_table *sets;             /* A set whose size in the kernel is
                                          * not what it should be becomes
                                          * doubtful. */
+    /* The tables as they were last read, or NULL.  Those that are not read
+     * are taken from here, and given back by prospect_uninit() unless
+     * somebody took over 'actual'. */
+    struct fw_ruleset *known;
     bool trust_nothing;                 /* Read every set. */
     enum fw_scope scope;
 };
 
 struct prospect {
+    struct fw_ruleset *known;           /* Of the arguments. */
+    enum { TABLE_MISSING, TABLE_READ, TABLE_KNOWN }
+        tables[SG_N_FAMILIES][FW_N_TABLES];
     struct fw_ruleset *actual, *desired;
     struct fw_slots *slots;             /* Of the desired sets; what cannot
                                          * be had. */
@@ -54,7 +64,7 @@ void prospect_uninit(struct prospect *);
 /* Tells 'slots' which sets for prefixes rules name in 'actual'. */
 void prospect_keep_sets(const struct fw_ruleset *actual, struct fw_slots *);
 
-/* Reads tables and set headers.  Returns as prospect_init() does. */
+/* Reads all tables and set headers.  Returns as prospect_init() does. */
 int fw_read_all(struct fw_backend *, struct fw_ruleset **, char **text)
     SG_MUST_USE;
 

@@ -192,7 +192,16 @@ iptables_read(struct fw_backend *up, enum sg_family family,
                       ovs_strerror(error));
         return error;
     }
+    table->mark = ipt_txn_mark(*txnp);
     return 0;
+}
+
+static uint64_t
+iptables_mark(struct fw_backend *up, enum sg_family family,
+              enum fw_table_id id)
+{
+    ovs_assert(backend_cast(up)->lock >= 0);
+    return ipt_table_mark(family, id);
 }
 
 static int
@@ -303,6 +312,7 @@ static const struct fw_backend_class iptables_class = {
     .error = iptables_error,
     .begin = iptables_begin,
     .read = iptables_read,
+    .mark = iptables_mark,
     .commit = iptables_commit,
     .zone_rules = iptables_zone_rules,
     .end = iptables_end,

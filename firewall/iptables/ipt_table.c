@@ -96,6 +96,8 @@ BUILD_ASSERT_DECL((int) IPT_SO_GET_INFO == IP6T_SO_GET_INFO
 /* Another program replaces the table between two questions about it. */
 #define MAX_FETCHES 10
 
+static int open_socket(enum sg_family, int *fd);
+static int ask_info(struct ipt_txn *);
 static int fetch(struct ipt_txn *);
 static int take_copy(struct ipt_txn *);
 static int apply_edit(struct ipt_txn *, const struct fw_edit *,
@@ -113,9 +115,8 @@ ipt_txn_open(const struct ipt_codec *codec, enum fw_table_id id,
     t->codec = *codec;
     t->id = id;
     t->lib = libs[codec->family];
-    t->fd = socket(codec->family == SG_IPV4 ? AF_INET : AF_INET6,
-                   SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-    error = t->fd < 0 ? errno : fetch(t);
+    error = open_socket(codec->family, &t->fd);
+    error = error ? error : fetch(t);
     if (error) {
         ipt_txn_close(t);
         return error;
@@ -139,6 +140,33 @@ ipt_txn_close(struct ipt_txn *t)
     }
 }
 
+uint64_t
+ipt_txn_mark(const struct ipt_txn *t)
+{
+    return (uint64_t) t->info.num_entries << 32 | t->info.size;
+}
+
+uint64_t
+ipt_table_mark(enum sg_family family, enum fw_table_id id)
+{
+    struct ipt_txn t = { .codec = { .family = family }, .id = id };
+    uint64_t mark = 0;
+
+    if (!open_socket(family, &t.fd)) {
+        mark = ask_info(&t) ? 0 : ipt_txn_mark(&t);
+        close(t.fd);
+    }
+    return mark;
+}
+
+static int
+open_socket(enum sg_family family, int *fd)
+{
+    *fd = socket(family == SG_IPV4 ? AF_INET : AF_INET6,
+                 SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    return *fd < 0 ? errno : 0;
+}
+
 static int
 level(const struct ipt_txn *t)
 {
@@ -154,15 +182,20 @@ ask(const struct ipt_txn *t, int option, void *answer, size_t size)
 }
 
 static int
+ask_info(struct ipt_txn *t)
+{
+    memset(&t->info, 0, sizeof t->info);
+    ovs_strlcpy(t->info.name, fw_table_name(t->id), sizeof t->info.name);
+    return ask(t, IPT_SO_GET_INFO, &t->info, sizeof t->info);
+}
+
+static int
 fetch(struct ipt_txn *t)
 {
     int error = EAGAIN;
 
     for (int i = 0; i < MAX_FETCHES && error == EAGAIN; i++) {
-        memset(&t->info, 0, sizeof t->info);
-        ovs_strlcpy(t->info.name, fw_table_name(t->id),
-                    sizeof t->info.name);
-        error = ask(t, IPT_SO_GET_INFO, &t->info, sizeof t->info);
+        error = ask_info(t);
         if (error) {
             break;
         }

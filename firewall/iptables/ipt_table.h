@@ -27,6 +27,12 @@
 
 struct ipt_txn;
 
+/* A number that is another one if the table has changed its size; 0 if the
+ * kernel does not answer. */
+uint64_t ipt_table_mark(enum sg_family, enum fw_table_id);
+/* The same of what was read. */
+uint64_t ipt_txn_mark(const struct ipt_txn *);
+
 int ipt_txn_open(const struct ipt_codec *, enum fw_table_id,
                  struct ipt_txn **) SG_MUST_USE;
 void ipt_txn_close(struct ipt_txn *);

@@ -877,6 +877,26 @@ BACKEND_TEST(other_writer)
     }
 }
 
+/* The mark is that of the table that was read, and another one when the table
+ * has more rules. */
+BACKEND_TEST(table_mark)
+{
+    struct fw_rule theirs = make_rule(FW_ACCEPT, NULL, "theirs");
+    struct fw_table table;
+
+    fw_table_init(&table);
+    REQUIRE(!f->c->begin(f->b));
+    REQUIRE(!f->c->read(f->b, SG_IPV4, FW_SECURITY, &table));
+    CHECK(table.mark);
+    CHECK(f->c->mark(f->b, SG_IPV4, FW_SECURITY) == table.mark);
+    f->c->end(f->b);
+    other_append(f, "FORWARD", &theirs);
+    REQUIRE(!f->c->begin(f->b));
+    CHECK(f->c->mark(f->b, SG_IPV4, FW_SECURITY) != table.mark);
+    f->c->end(f->b);
+    fw_table_uninit(&table);
+}
+
 /* Jumps from our chains and hooks are ours; others keep a chain alive. */
 BACKEND_TEST(chain_references)
 {

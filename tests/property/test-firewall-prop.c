@@ -370,6 +370,7 @@ TEST(applied_follows_what_is_in_force)
     CHECK_UEQ(firewall_applied(w.fw), 8);
 
     w.pt->policy.generation = 9;
+    firewall_refresh(w.fw);
     fw_backend_memory_fail(w.backend, FW_FAULT_READ, 1, EIO, false);
     CHECK_EQ(firewall_apply(w.fw, &w.pt->policy), EIO);
     firewall_note_applied(w.fw, &w.pt->policy);
