@@ -44,6 +44,7 @@ all:
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
 CORE_SRCS += agent/config.c
+CORE_SRCS += agent/config_doc.c
 CORE_SRCS += agent/config_keys.c
 CORE_SRCS += agent/kept.c
 CORE_SRCS += agent/last_good.c
@@ -307,9 +308,8 @@ TEST_SHIMS += tests/lib/teeth.c
 # never include jansson.h.
 OVS_JSON_SRCS += agent/port_watch.c
 
-MAN_PAGES +=
 MAN_PAGES += agent/sg-agent.8
-#MAN_PAGES += agent/sg-agent.yaml.5
+MAN_PAGES += agent/sg-agent.yaml.5
 #MAN_PAGES += tools/sg-controller.8
 #MAN_PAGES += tools/sgctl.8
 
@@ -496,7 +496,7 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 
 .PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
 	check-clang check-conformance check-system check-layers check-mutants \
-	analyze analyze-gcc update-golden bench swarm
+	analyze analyze-gcc update-golden update-docs bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
@@ -524,6 +524,10 @@ fuzz:
 
 update-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run --update $^
+
+# What documents say of the configuration, from its table of keys.
+update-docs: $(BUILD)/tests/test-config
+	$(Q)TEST_UPDATE_DOCS=yes $<
 
 # libopenvswitch itself is not instrumented; our code is.
 ASAN_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
@@ -633,6 +637,7 @@ help:
 	@echo 'check-layers       include edges and forbidden symbols'
 	@echo 'check-mutants      deliberate faults that tests must find'
 	@echo 'analyze            cppcheck;  analyze-gcc: gcc -fanalyzer'
+	@echo 'update-docs        renew what documents say of the configuration'
 	@echo 'update-golden      rewrite golden outputs; review them as a diff'
 	@echo 'bench              measurements against written budgets'
 	@echo 'swarm              broker and controller with 100 simulated hosts'

@@ -5,8 +5,8 @@
 /* The configuration of sg-agent: YAML text to a struct, checked as a whole.
  *
  * Pure: the caller reads files and asks the kernel for the host name.  One
- * table in config.c holds every key with its type, range, default and help;
- * parsing, printing and docs/configuration.md follow it.
+ * table in config_keys.c holds every key with its type, range, default and
+ * help; parsing, printing and all documents follow it.
  *
  * Strict.  An unknown key, a key twice, a wrong type, a value out of range,
  * an anchor, alias or tag refuses the whole text with one sentence,
@@ -94,6 +94,10 @@ void config_format(const struct config *, struct ds *);
 /* The same with the meaning, type, range and default of each key: the text of
  * etc/sg-agent.yaml. */
 void config_format_example(struct ds *);
+/* All keys with that, as they stand in agent/sg-agent.yaml.5 and in
+ * docs/configuration.md. */
+void config_format_page(struct ds *);
+void config_format_table(struct ds *);
 
 /* Sets a password that was read from 'password_file'; cuts one line end. */
 char *config_set_password(struct config *, const char *text, size_t len)
