@@ -310,8 +310,11 @@ OVS_JSON_SRCS += agent/port_watch.c
 
 MAN_PAGES += agent/sg-agent.8
 MAN_PAGES += agent/sg-agent.yaml.5
-#MAN_PAGES += tools/sg-controller.8
-#MAN_PAGES += tools/sgctl.8
+MAN_PAGES += tools/sg-controller.8
+MAN_PAGES += tools/sgctl.8
+
+# Of programs that are not installed.
+OTHER_PAGES += tools/sg-swarm.8
 
 # Other installed files, as source:directory.
 INSTALL_DATA +=
@@ -496,7 +499,7 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 
 .PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
 	check-clang check-conformance check-system check-layers check-mutants \
-	analyze analyze-gcc update-golden update-docs bench swarm
+	analyze analyze-gcc update-golden update-docs check-pages bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
@@ -552,6 +555,10 @@ check-system: all
 
 check-layers: lib
 	$(Q)tools/check-layers --build $(BUILD)
+
+# Options, commands and words of the programs against their manual pages.
+check-pages: programs
+	$(Q)tools/check-pages --build $(BUILD) $(MAN_PAGES) $(OTHER_PAGES)
 
 # Deliberate faults, each of which a test must find.
 check-mutants: $(call test_programs,$(UNIT_TESTS))
@@ -637,6 +644,7 @@ help:
 	@echo 'check-layers       include edges and forbidden symbols'
 	@echo 'check-mutants      deliberate faults that tests must find'
 	@echo 'analyze            cppcheck;  analyze-gcc: gcc -fanalyzer'
+	@echo 'check-pages        manual pages against programs, and a linter'
 	@echo 'update-docs        renew what documents say of the configuration'
 	@echo 'update-golden      rewrite golden outputs; review them as a diff'
 	@echo 'bench              measurements against written budgets'
