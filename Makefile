@@ -574,7 +574,7 @@ bench: $(call test_programs,$(BENCH_TESTS)) all
 		--build $(BUILD) $(filter --quick,$(BENCH_ARGS)))
 	$(Q)tests/bench/bench-agent --build $(BUILD) $(BENCH_ARGS)
 
-# Broker, controller and 100 simulated hosts: six minutes; SWARM_ARGS=--quick
+# Broker, controller and 100 simulated hosts: eight minutes; SWARM_ARGS=--quick
 # for a glance.
 SWARM_ARGS ?=
 swarm: programs
