@@ -101,7 +101,7 @@ def changes_table(found):
             format(n["n"], ","), n["n"] / (n["wall_s"] - n["late_s"] - 0.5),
             format(found[0].topology["groups"], ","),
             format(round(reload["cpu_ns"]["controller"] / reload["n"] / 1e3),
-                   ","))),
+                   ",")),
         table(["", "hosts that need it", "delivered to", "bytes of bodies",
                "broker", "hosts", "controller"], rows)]
 
