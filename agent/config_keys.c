@@ -53,7 +53,7 @@ const struct config_key config_keys[] = {
         "flags of oslo.messaging.  (hardened, where agents only bind, is not "
         "supported yet.)"),
     KEY("run_dir", PATH, run_dir, 1, 80, "/run/sg-agent", NULL,
-        "For the control socket and the process id."),
+        "For the control socket."),
     KEY("state_dir", PATH, state_dir, 1, PATH_MAX_BYTES, "/var/lib/sg-agent",
         NULL,
         "For the last policy of a controller, which is to outlive a "
