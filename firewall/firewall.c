@@ -28,6 +28,7 @@ static int look_ahead(struct firewall *, const struct sg_policy *,
                       enum fw_scope, bool trust_nothing, struct prospect *,
                       char **text);
 static bool is_fresh(const struct fw_ruleset *);
+static void begin_result(struct fw_result *, uint64_t generation);
 static void clear_result(struct fw_result *);
 static void set_origins(struct fw_ruleset *actual,
                         const struct fw_ruleset *desired);
@@ -196,7 +197,8 @@ change_group(struct firewall *fw, const struct sg_policy *policy,
 }
 
 /* Do prefixes come into the group, in fw->ops, that no set holds yet which
- * rules name?  Then an apply has to make it. */
+ * rules name?  Then an apply has to make it, unless the last one could not:
+ * that is tried again at its own pace. */
 static bool
 lacks_set(const struct firewall *fw, const struct uuid *group)
 {
@@ -206,8 +208,12 @@ lacks_set(const struct firewall *fw, const struct uuid *group)
             struct fw_set nets = hosts;
 
             nets.content = FW_NETS;
+            fw_name_set(nets.name, &(struct fw_set_form) {
+                .family = f, .content = FW_NETS,
+            }, group);
             if (set_table_find(&fw->sets, &hosts)
-                && !set_table_find(&fw->sets, &nets)) {
+                && !set_table_find(&fw->sets, &nets)
+                && !fw_slots_refusal(fw->slots, nets.name)) {
                 return true;
             }
         }
@@ -351,8 +357,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
     char *text = NULL;
     int error;
 
-    clear_result(result);
-    result->generation = policy->generation;
+    begin_result(result, policy->generation);
     if (!fw->complete) {
         result->error = EAGAIN;
         result->error_text = xstrdup("wait, controller: no complete answer "
@@ -375,6 +380,9 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         fw_problems_clear(&result->problems);
         result->problems = p.problems;
         memset(&p.problems, 0, sizeof p.problems);
+        if (!again) {
+            fw_slots_learn(fw->slots, p.slots);
+        }
         prospect_uninit(&p);
         if (!again) {
             break;
@@ -549,6 +557,18 @@ firewall_get_stats(const struct firewall *fw, struct fw_stats *stats)
 }
 
 /* ------------------------------------------------------------------------ */
+
+/* Problems stay until an apply has looked for them again. */
+static void
+begin_result(struct fw_result *result, uint64_t generation)
+{
+    struct fw_problems problems = result->problems;
+
+    free(result->error_text);
+    memset(result, 0, sizeof *result);
+    result->generation = generation;
+    result->problems = problems;
+}
 
 static void
 clear_result(struct fw_result *result)

@@ -112,7 +112,7 @@ struct fw_result {
     char *error_text;           /* "step, object: text", or NULL. */
     uint64_t generation;        /* What was tried. */
     size_t n_steps, n_commits, n_edits, n_added, n_removed;
-    struct fw_problems problems; /* Of rendering. */
+    struct fw_problems problems; /* Of the last rendering. */
 };
 int firewall_apply(struct firewall *, const struct sg_policy *) SG_MUST_USE;
 const struct fw_result *firewall_result(const struct firewall *);

@@ -43,6 +43,8 @@ void fw_slots_pin(struct fw_slots *, const char *set);
 /* The reason, or NULL: it is not refused, or pinned. */
 const char *fw_slots_refusal(const struct fw_slots *, const char *set);
 bool fw_slots_is_pinned(const struct fw_slots *, const char *set);
+/* Refused or pinned are also those that are so in 'other'. */
+void fw_slots_learn(struct fw_slots *, const struct fw_slots *other);
 /* Refused or pinned. */
 size_t fw_slots_n_refused(const struct fw_slots *);
 /* Forgets all of that. */

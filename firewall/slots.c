@@ -75,10 +75,7 @@ fw_slots_clone(const struct fw_slots *src)
     sset_destroy(&dst->kept);
     sset_clone(&dst->kept, &src->kept);
 
-    const struct shash_node *node;
-    HMAP_FOR_EACH (node, node, &src->refused.map) {
-        shash_add(&dst->refused, node->name, nullable_xstrdup(node->data));
-    }
+    fw_slots_learn(dst, src);
     return dst;
 }
 
@@ -169,6 +166,17 @@ fw_slots_is_pinned(const struct fw_slots *slots, const char *set)
     fw_name_slot_a(name, set);
     node = shash_find(&slots->refused, name);
     return node && !node->data;
+}
+
+void
+fw_slots_learn(struct fw_slots *slots, const struct fw_slots *other)
+{
+    const struct shash_node *node;
+
+    HMAP_FOR_EACH (node, node, &other->refused.map) {
+        free(shash_replace(&slots->refused, node->name,
+                           nullable_xstrdup(node->data)));
+    }
 }
 
 size_t

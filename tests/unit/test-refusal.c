@@ -16,6 +16,8 @@
 #include "uuid.h"
 
 #define SET2_A "sg1-m4a-67000002-8e1d0e693a14"
+#define NETS_A "sg1-n4a-67000001-4495174344e4"
+#define NETS_B "sg1-n4b-67000001-4495174344e4"
 
 #define PORT2 "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 " \
               "mac=52:54:00:00:00:02 ip=10.0.0.2 group=g2\n"
@@ -100,6 +102,25 @@ check_healed(struct fwf *f)
     CHECK(!firewall_needs_apply(f->fw));
 }
 
+static void
+take_name(struct fwf *f, const char *name)
+{
+    struct fw_set set = { .maxelem = 10, .hashsize = 64 };
+
+    ovs_strzcpy(set.name, name, sizeof set.name);
+    fw_ruleset_add_set(fw_backend_memory_state(f->backend), &set)
+        ->foreign_type = true;
+}
+
+static void
+give_name_back(struct fwf *f, const char *name)
+{
+    struct fw_set *set = fwf_set(f, name);
+
+    hmap_remove(&fw_backend_memory_state(f->backend)->sets, &set->node);
+    free(set);
+}
+
 TEST(a_set_that_is_not_created)
 {
     static const int errors[] = { ENOSPC, EINVAL, EEXIST };
@@ -172,6 +193,73 @@ TEST(a_set_for_prefixes)
     CHECK_RULES(&f, "g1", SET_A " sg1-n4a-67000001-4495174344e4");
     CHECK_MEMBERS(&f, "sg1-n4a-67000001-4495174344e4", "10.9.0.0/16");
     CHECK(!firewall_lacks_sets(f.fw));
+    fwf_uninit(&f);
+}
+
+/* Then more prefixes are no reason for another apply, and members leave as
+ * they do while all is well: the set is tried again when its time comes. */
+TEST(prefixes_without_their_set_do_not_hurry)
+{
+    static const bool taken[] = { false, true };
+
+    for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+        struct fwf f;
+
+        fwf_start(&f, TWO);
+        if (taken[i]) {
+            take_name(&f, NETS_A);
+            take_name(&f, NETS_B);
+        } else {
+            fw_backend_memory_fail(f.backend, FW_FAULT_CREATE, 1, ENOSPC,
+                                   true);
+        }
+        CHECK_EQ(fwf_change(&f, "g1", "10.9.0.0/16", NULL), 0);
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK_UEQ(n_refused(&f), 1);
+
+        CHECK_EQ(fwf_change(&f, "g1", "10.8.0.0/16", "10.0.0.7"), 0);
+        CHECK(!firewall_needs_apply(f.fw));
+        CHECK(!firewall_is_urgent(f.fw));
+        CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+        CHECK(firewall_lacks_sets(f.fw));
+
+        /* The first prefix of another group is not kept waiting by that. */
+        CHECK_EQ(fwf_change(&f, "g2", "10.7.0.0/16", "10.0.0.2"), 0);
+        CHECK(firewall_needs_apply(f.fw));
+        CHECK(firewall_is_urgent(f.fw));
+        fw_backend_memory_fail(f.backend, FW_FAULT_CREATE, 0, 0, false);
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK_MEMBERS(&f, "sg1-n4a-67000002-8e1d0e693a14", "10.7.0.0/16");
+        fwf_uninit(&f);
+    }
+}
+
+/* What cannot be said anew, because nothing can be read, still stands. */
+TEST(problems_outlast_an_apply_that_could_not_look)
+{
+    static const enum fw_fault_op ops[] = {
+        FW_FAULT_BEGIN, FW_FAULT_LIST, FW_FAULT_READ,
+    };
+    struct fwf f;
+
+    fwf_init(&f, TWO);
+    firewall_set_complete(f.fw);
+    fw_backend_memory_fail(f.backend, FW_FAULT_CREATE, 1, EINVAL, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    check_contained(&f, ovs_strerror(EINVAL));
+    for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+        const struct fw_problems *problems;
+
+        fw_backend_memory_fail(f.backend, ops[i], 1, EAGAIN, false);
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
+        problems = &firewall_result(f.fw)->problems;
+        REQUIRE(problems->n == 1);
+        CHECK_CONTAINS(problems->p[0].text, "left out for the addresses of");
+        CHECK_UEQ(n_refused(&f), 1);
+        CHECK_RULES(&f, "g1", "-");
+    }
+    check_healed(&f);
+    CHECK_UEQ(firewall_result(f.fw)->problems.n, 0);
     fwf_uninit(&f);
 }
 
@@ -341,25 +429,6 @@ TEST(what_fails_as_a_whole_keeps_last_good)
         CHECK(firewall_needs_apply(f.fw));
         fwf_uninit(&f);
     }
-}
-
-static void
-take_name(struct fwf *f, const char *name)
-{
-    struct fw_set set = { .maxelem = 10, .hashsize = 64 };
-
-    ovs_strzcpy(set.name, name, sizeof set.name);
-    fw_ruleset_add_set(fw_backend_memory_state(f->backend), &set)
-        ->foreign_type = true;
-}
-
-static void
-give_name_back(struct fwf *f, const char *name)
-{
-    struct fw_set *set = fwf_set(f, name);
-
-    hmap_remove(&fw_backend_memory_state(f->backend)->sets, &set->node);
-    free(set);
 }
 
 TEST(both_names_taken_by_others)
