@@ -102,9 +102,13 @@ static void
 note_short_set(const struct run *run, const struct fw_step *step)
 {
     const struct fw_backend *backend = run->fw->backend;
+    struct installed_set *set = set_table_find(&run->fw->sets, &step->set);
     const struct sg_group *group;
 
     run->p->n_short++;
+    if (set && !strcmp(set->set.name, step->set.name)) {
+        set->full = true;
+    }
     HMAP_FOR_EACH (group, node, &run->policy->groups) {
         for (size_t i = 0; i < group->rules.n_rules; i++) {
             const struct sg_rule *rule = &group->rules.rules[i];

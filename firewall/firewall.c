@@ -222,7 +222,9 @@ lacks_set(const struct firewall *fw, const struct uuid *group)
 }
 
 /* A held set gets its additions with the next apply.  Who was about to leave
- * is still there, unless the set is doubtful; then the apply will see. */
+ * is still there, unless the set is doubtful; then the apply will see, as it
+ * does in a set that was full: trying each time would ask for an apply each
+ * time. */
 static int
 add_to_set(struct firewall *fw, const struct sg_policy *policy,
            struct installed_set *set)
@@ -241,7 +243,7 @@ add_to_set(struct firewall *fw, const struct sg_policy *policy,
             set_table_wait(&fw->sets, set, &list->p[i]);
         }
     }
-    return (set->held || set->doubtful || !list->n ? 0
+    return (set->held || set->doubtful || set->full || !list->n ? 0
             : firewall_add_live(fw, policy, &addition, &set->room));
 }
 
@@ -349,6 +351,18 @@ firewall_refresh(struct firewall *fw)
     fw->refresh = true;
 }
 
+/* Whatever the kernel refused is tried again. */
+static void
+forgive(struct firewall *fw)
+{
+    struct installed_set *set;
+
+    fw_slots_forgive(fw->slots);
+    SET_TABLE_FOR_EACH (set, &fw->sets) {
+        set->full = false;
+    }
+}
+
 int
 firewall_apply(struct firewall *fw, const struct sg_policy *policy)
 {
@@ -365,7 +379,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         return EAGAIN;
     }
 
-    fw_slots_forgive(fw->slots);
+    forgive(fw);
     for (int pass = 1; ; pass++) {
         bool again = false;
 

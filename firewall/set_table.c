@@ -62,6 +62,7 @@ set_table_put(struct set_table *table, const struct fw_set *desired)
     if (strcmp(set->set.name, desired->name)) {
         ovs_strzcpy(set->set.name, desired->name, sizeof set->set.name);
         set->set.slot = desired->slot;
+        set->full = false;
         set_table_doubt(table, set, false);
         set_table_came(table, set);
         set_table_left(table, set);

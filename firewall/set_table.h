@@ -29,6 +29,8 @@ struct installed_set {
     struct set_room room;
     bool doubtful;              /* Set with set_table_doubt(). */
     bool held;                  /* Additions wait for the next apply. */
+    bool full;                  /* The last apply could not add them all: it
+                                 * is for the next one. */
     struct sg_members waiting;  /* These additions. */
     struct sg_members leaving;  /* Deletions that go with the next apply. */
 };

@@ -398,15 +398,43 @@ TEST(a_set_in_use_that_is_full)
         CHECK_CONTAINS(problems->p[0].text, "does not match all members of "
                        "group 67000001-");
     }
-    /* Meanwhile members go as ever. */
-    CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.1"), 0);
+    /* Meanwhile members go as ever, and others come with the next try, which
+     * they do not hurry. */
+    uint64_t writes = fw_backend_memory_writes(f.backend);
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.4", NULL), 0);
+    CHECK_UEQ(fw_backend_memory_writes(f.backend), writes);
+    CHECK(!firewall_needs_apply(f.fw));
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.5", "10.0.0.1"), 0);
     CHECK_MEMBERS(&f, SET_A, "");
+    CHECK(!firewall_needs_apply(f.fw));
 
     fw_backend_memory_fail(f.backend, FW_FAULT_ADD, 0, 0, false);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
-    CHECK_MEMBERS(&f, SET_A, "10.0.0.3");
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.3 10.0.0.4 10.0.0.5");
     CHECK_UEQ(firewall_result(f.fw)->problems.n, 0);
     CHECK(!firewall_lacks_sets(f.fw));
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.6", NULL), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6");
+    fwf_uninit(&f);
+}
+
+/* Who did not fit is gone before the next try, which has nothing to do: from
+ * then on members come as ever. */
+TEST(a_set_in_use_that_is_full_no_more)
+{
+    struct fwf f;
+
+    fwf_start(&f, TWO);
+    fw_backend_memory_fail(f.backend, FW_FAULT_ADD, 1, ENOSPC, true);
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.3", NULL), ENOSPC);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(firewall_lacks_sets(f.fw));
+    fw_backend_memory_fail(f.backend, FW_FAULT_ADD, 0, 0, false);
+    CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.3"), 0);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(!firewall_lacks_sets(f.fw));
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.4", NULL), 0);
+    CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.4 10.0.0.7");
     fwf_uninit(&f);
 }
 
