@@ -71,7 +71,10 @@ gather(struct agent *a, struct start_input *in, long long int now)
     };
     HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
         in->n_ports++;
-        if (port->state == SG_ABSENT) {
+        in->n_unknown += port->state == SG_ABSENT;
+        if (port->state == SG_ABSENT
+            && (port->binding.plug == SG_PLUG_HYBRID
+                || port->binding.plug == SG_PLUG_SHARED_BRIDGE)) {
             if (in->n_uncovered < START_MAX_NAMED) {
                 in->uncovered[in->n_uncovered] = port->id;
             }

@@ -84,7 +84,7 @@ next_state(struct start *s, const struct start_input *in, long long int now)
     if (!in->complete) {
         return START_ASKING;
     }
-    if (in->found_ports && in->n_uncovered == in->n_ports) {
+    if (in->found_ports && in->n_unknown == in->n_ports) {
         return START_FORGOTTEN;
     }
     if (!first || !in->n_ports) {

@@ -18,8 +18,8 @@
  *
  * On a host that was never filtered, the instances may be running, and to
  * hook in would cut off each one that the controller does not know.  So
- * nothing is written until the answer covers every local port ("uncovered"),
- * or until an operator says that it is enough.  Then the raw tables come
+ * nothing is written until the answer covers every local port whose tap is
+ * there ("uncovered"), or until an operator says that it is enough.  Then the raw tables come
  * first, and only START_ZONES_MS later the rules ("zones"): in that time the
  * flows that run get to be known in the zone of their bridge, without which
  * the rules would take their answers for something new. */
@@ -59,7 +59,10 @@ struct start_input {
     bool complete;              /* A controller has answered in full, or the
                                  * saved policy is in force. */
     size_t n_ports;             /* Local ports. */
-    size_t n_uncovered;         /* Of them: nothing is known of them. */
+    size_t n_unknown;           /* Of them: nothing is known of them. */
+    size_t n_uncovered;         /* Of these: the rules would cut them off,
+                                 * because their tap is on a managed
+                                 * bridge. */
     struct uuid uncovered[START_MAX_NAMED];     /* The first ones. */
     bool zones_applied;         /* An apply in scope ZONES succeeded. */
 };

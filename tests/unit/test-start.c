@@ -57,7 +57,7 @@ TEST(an_adopted_host_needs_one_complete_answer)
     CHECK_CONTAINS(start_reason(f.s), "not been read");
     CHECK_CONTAINS(start_enforce(f.s), "could not be read");
     f.in.recovered = f.in.found_ports = true;
-    f.in.n_uncovered = 50;
+    f.in.n_unknown = 50;
     CHECK_STATE(&f, 1200, "asking", 1200);
     CHECK_CONTAINS(start_reason(f.s), "no complete answer");
     CHECK_CONTAINS(start_enforce(f.s), "no controller has answered");
@@ -67,7 +67,7 @@ TEST(an_adopted_host_needs_one_complete_answer)
     /* Ports that the controller does not know do not matter here: an earlier
      * run would have closed them, too. */
     f.in.complete = true;
-    f.in.n_uncovered = 49;
+    f.in.n_unknown = 49;
     CHECK_STATE(&f, 1300, "enforcing", 1300);
     CHECK(start_may_write(f.s) && start_is_enforcing(f.s));
     CHECK(!start_reason(f.s));
@@ -86,23 +86,23 @@ TEST(a_controller_that_knows_nothing_does_not_count)
 
     init(&f);
     f.in.found_ports = f.in.complete = true;
-    f.in.n_uncovered = 50;
+    f.in.n_unknown = 50;
     CHECK_STATE(&f, 1100, "forgotten", 1100);
     CHECK_CONTAINS(start_reason(f.s), "knows none of the ports");
     CHECK_CONTAINS(start_enforce(f.s), "knows none of the ports");
     CHECK(!start_may_write(f.s));
-    f.in.n_ports = f.in.n_uncovered = 0;
+    f.in.n_ports = f.in.n_unknown = 0;
     CHECK_STATE(&f, 1200, "forgotten", 1100);
 
     f.in.n_ports = 50;
-    f.in.n_uncovered = 3;
+    f.in.n_unknown = 3;
     CHECK_STATE(&f, 1300, "enforcing", 1300);
     uninit(&f);
 
     /* It protected nobody: then it takes nothing away. */
     init(&f);
     f.in.complete = true;
-    f.in.n_uncovered = 50;
+    f.in.n_unknown = 50;
     CHECK_STATE(&f, 1100, "enforcing", 1100);
     uninit(&f);
 }
