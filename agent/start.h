@@ -19,10 +19,11 @@
  * On a host that was never filtered, the instances may be running, and to
  * hook in would cut off each one that the controller does not know.  So
  * nothing is written until the answer covers every local port whose tap is
- * there ("uncovered"), or until an operator says that it is enough.  Then the raw tables come
- * first, and only START_ZONES_MS later the rules ("zones"): in that time the
- * flows that run get to be known in the zone of their bridge, without which
- * the rules would take their answers for something new. */
+ * there ("uncovered"), or until an operator says that it is enough.  Then the
+ * raw tables come first, and only START_ZONES_MS later the rules ("zones"):
+ * in that time the flows that run get to be known in the zone of their
+ * bridge, without which the rules would take their answers for something
+ * new. */
 
 #include <stdbool.h>
 #include <stddef.h>
