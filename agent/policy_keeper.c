@@ -141,6 +141,21 @@ use(struct policy_keeper *k, long long int now)
     k->needs_seqno = policy_store_needs_seqno(k->store);
 }
 
+/* A controller has answered before the file came into force.  What it does not
+ * know, and the file does, must not be closed, nor be missing in the next
+ * file. */
+static bool
+remember(struct policy_keeper *k, long long int now)
+{
+    size_t n = policy_store_remember(k->store, &k->last.update, now);
+
+    if (n) {
+        VLOG_WARN("the controller does not know %"PRIuSIZE" objects that the "
+                  "saved policy has; they are in force as saved", n);
+    }
+    return n > 0;
+}
+
 static int64_t
 thread_cpu_us(void)
 {
@@ -192,8 +207,13 @@ bool
 policy_keeper_run(struct policy_keeper *k,
                   const struct policy_keeper_input *in, long long int now)
 {
+    bool changed = false;
+
     k->now = now;
     if (in->sync->complete) {
+        if (k->found && !k->in_force) {
+            changed = remember(k, now);
+        }
         if (k->in_force) {
             VLOG_INFO("a controller has answered: its policy replaces that "
                       "of the file");
@@ -205,7 +225,7 @@ policy_keeper_run(struct policy_keeper *k,
         if (k->answered) {
             save_if_due(k, now);
         }
-        return false;
+        return changed;
     }
     if (k->found && in->ready && now >= k->use_at
         && (!k->in_force

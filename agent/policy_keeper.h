@@ -7,8 +7,9 @@
  * While a controller answers, what it says is saved now and then, and at the
  * end.  On a host without any rules of ours (it was booted), what was saved
  * becomes the policy if no controller has answered within a grace period,
- * until one does.  A host that still has our rules keeps those: they may be
- * newer than the file. */
+ * until one does; and if one has, whatever that one does not know is as saved.
+ * A host that still has our rules keeps those: they may be newer than the
+ * file. */
 
 #include <stdbool.h>
 

@@ -119,6 +119,7 @@ bool store_port_has_group(const struct sg_port_spec *,
 struct policy_store_applied store_apply(struct policy_store *,
                                         const struct sg_update *,
                                         struct sg_ref_list *ask);
+size_t store_remember(struct policy_store *, const struct sg_update *);
 
 /* Does this rule need the members of 'remote_id'? */
 static inline bool

@@ -142,6 +142,17 @@ policy_store_update(struct policy_store *ps, const struct sg_update *update,
 }
 
 size_t
+policy_store_remember(struct policy_store *ps, const struct sg_update *saved,
+                      long long int now)
+{
+    ps->now = MAX(ps->now, now);
+
+    size_t n = store_remember(ps, saved);
+    new_generation(ps);
+    return n;
+}
+
+size_t
 policy_store_take_changes(struct policy_store *ps,
                           struct store_change **changes)
 {

@@ -78,6 +78,14 @@ struct policy_store_applied policy_store_update(struct policy_store *,
                                                 long long int now,
                                                 struct sg_ref_list *ask);
 
+/* A controller has answered, and what it did not tell may be in a policy that
+ * was saved before: takes from there what is absent here, as orphaned (what
+ * was deleted stays that).  Nothing that is known changes.  Returns how many
+ * objects it took. */
+size_t policy_store_remember(struct policy_store *,
+                             const struct sg_update *saved,
+                             long long int now);
+
 /* Net member changes since the last take: (group, added, removed) with each
  * address at most once.  The caller frees with policy_store_changes_free(). */
 struct store_change {

@@ -20,9 +20,12 @@ struct apply {
     struct policy_store *ps;
     int64_t sent;
     struct sg_ref_list *ask;    /* Or NULL. */
+    bool remembered;            /* No word of a controller: of what is known
+                                 * nothing changes, problems included. */
     struct policy_store_applied n;
 };
 
+static void apply_objects(struct apply *, const struct sg_update *);
 static void apply_port(struct apply *, const struct sg_port_spec *);
 static void apply_rules(struct apply *, const struct sg_rules_spec *);
 static void apply_members(struct apply *, const struct sg_members_spec *);
@@ -34,6 +37,7 @@ static bool check_order(struct apply *, struct track *, enum rpc_order,
                         int64_t revision);
 static bool check_limits(struct apply *, struct track *, char *problem,
                          int64_t revision);
+static void take(struct apply *, struct track *, enum sg_knowledge);
 static void set_port(struct policy_store *, struct store_port *,
                      const struct sg_port_spec *);
 static void set_rules(struct policy_store *, struct store_group *,
@@ -50,19 +54,7 @@ store_apply(struct policy_store *ps, const struct sg_update *update,
     struct apply a = { .ps = ps, .sent = update->sent, .ask = ask };
 
     ps->update_sent = update->sent;
-    /* In the order of needs: what a port brings into use may follow. */
-    for (size_t i = 0; i < update->n_ports; i++) {
-        apply_port(&a, &update->ports[i]);
-    }
-    for (size_t i = 0; i < update->n_rules; i++) {
-        apply_rules(&a, &update->rules[i]);
-    }
-    for (size_t i = 0; i < update->n_members; i++) {
-        apply_members(&a, &update->members[i]);
-    }
-    for (size_t i = 0; i < update->n_deleted; i++) {
-        apply_deleted(&a, &update->deleted[i]);
-    }
+    apply_objects(&a, update);
     for (size_t i = 0; i < update->n_unknown; i++) {
         apply_unknown(&a, &update->unknown[i]);
     }
@@ -71,6 +63,33 @@ store_apply(struct policy_store *ps, const struct sg_update *update,
     }
     ps->update_sent = 0;
     return a.n;
+}
+
+size_t
+store_remember(struct policy_store *ps, const struct sg_update *update)
+{
+    struct apply a = { .ps = ps, .remembered = true };
+
+    apply_objects(&a, update);
+    return a.n.n_accepted;
+}
+
+/* In the order of needs: what a port brings into use may follow. */
+static void
+apply_objects(struct apply *a, const struct sg_update *update)
+{
+    for (size_t i = 0; i < update->n_ports; i++) {
+        apply_port(a, &update->ports[i]);
+    }
+    for (size_t i = 0; i < update->n_rules; i++) {
+        apply_rules(a, &update->rules[i]);
+    }
+    for (size_t i = 0; i < update->n_members; i++) {
+        apply_members(a, &update->members[i]);
+    }
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        apply_deleted(a, &update->deleted[i]);
+    }
 }
 
 static void
@@ -98,7 +117,7 @@ apply_port(struct apply *a, const struct sg_port_spec *spec)
     } else {
         set_port(ps, p, spec);
     }
-    store_set_state(ps, &p->track, SG_KNOWN);
+    take(a, &p->track, SG_KNOWN);
 }
 
 static void
@@ -126,7 +145,7 @@ apply_rules(struct apply *a, const struct sg_rules_spec *spec)
     } else {
         set_rules(ps, g, spec);
     }
-    store_set_state(ps, &g->rules, SG_KNOWN);
+    take(a, &g->rules, SG_KNOWN);
 }
 
 static void
@@ -161,7 +180,7 @@ apply_members(struct apply *a, const struct sg_members_spec *spec)
         /* Even an empty list: status waits for it. */
         ps->changed = true;
     }
-    store_set_state(ps, &g->members, SG_KNOWN);
+    take(a, &g->members, SG_KNOWN);
 }
 
 static void
@@ -201,9 +220,8 @@ apply_deleted(struct apply *a, const struct sg_ref *ref)
         break;
     }
     *track_revision(t) = ref->revision;
-    store_set_problem(ps, t, NULL);
-    store_set_state(ps, t, SG_DELETED);
-    a->n.n_accepted++;
+    check_limits(a, t, NULL, ref->revision);
+    take(a, t, SG_DELETED);
 }
 
 /* Not the word of a controller that deleted it: what is in force stays. */
@@ -247,6 +265,10 @@ static bool
 check_order(struct apply *a, struct track *t, enum rpc_order order,
             int64_t revision)
 {
+    if (a->remembered && *track_state(t) != SG_ABSENT) {
+        a->n.n_old++;
+        return false;
+    }
     switch (order) {
     case RPC_ACCEPT:
         return true;
@@ -275,14 +297,30 @@ static bool
 check_limits(struct apply *a, struct track *t, char *problem,
              int64_t revision)
 {
-    store_set_problem(a->ps, t, problem);
-    if (problem) {
-        t->refused = MAX(t->refused, revision);
-        a->n.n_refused++;
+    bool ok = !problem;
+
+    if (a->remembered) {
+        free(problem);
     } else {
-        a->n.n_accepted++;
+        store_set_problem(a->ps, t, problem);
+        if (problem) {
+            t->refused = MAX(t->refused, revision);
+        }
     }
-    return !problem;
+    a->n.n_accepted += ok;
+    a->n.n_refused += !ok;
+    return ok;
+}
+
+/* The object was changed; 'state' is what a controller's word makes of it. */
+static void
+take(struct apply *a, struct track *t, enum sg_knowledge state)
+{
+    if (a->remembered) {
+        *track_revision(t) = 0;
+        state = state == SG_KNOWN ? SG_ORPHANED : state;
+    }
+    store_set_state(a->ps, t, state);
 }
 
 static void

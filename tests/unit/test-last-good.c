@@ -238,6 +238,99 @@ TEST(a_controller_replaces_it)
     policy_store_destroy(ps);
 }
 
+static int
+port_state(const struct policy_store *ps, const char *name)
+{
+    struct uuid id = policy_text_id(name);
+
+    return sg_policy_port(policy_store_policy(ps), &id)->state;
+}
+
+/* A controller was faster than the file, and knows less: what it told counts,
+ * the rest is as saved, and whatever it tells later replaces that. */
+TEST(what_a_controller_does_not_know)
+{
+    struct policy_store *ps = new_store();
+    struct policy_store *other = new_store();
+    struct uuid g1 = policy_text_id("g1"), g2 = policy_text_id("g2");
+    const struct sg_policy *policy = policy_store_policy(other);
+    struct store_object object;
+    struct last_good lg;
+    size_t len;
+    char *text;
+
+    apply(ps, POLICY);
+    apply(ps, "deleted port p3 rev=20");
+    text = save(ps, &len);
+    REQUIRE(CHECK_NO_ERROR(load(text, len, &lg)));
+
+    /* Of g2 there is a member list, but no rules; p4 nobody knows. */
+    apply(other, "port p2 rev=1 groups=g3; rules g3 rev=1 n=1 remote=g2;"
+          "members g2 rev=2 +9; unknown port p1; unknown port p3;"
+          "unknown port p4");
+    CHECK_UEQ(policy_store_remember(other, &lg.update, 2000), 5);
+    CHECK_EQ(port_state(other, "p1"), SG_ORPHANED);
+    CHECK_EQ(port_state(other, "p2"), SG_KNOWN);
+    CHECK_EQ(port_state(other, "p3"), SG_DELETED);
+    CHECK_EQ(port_state(other, "p4"), SG_ABSENT);
+    CHECK_EQ(sg_policy_group(policy, &g1)->rules_state, SG_ORPHANED);
+    CHECK_UEQ(sg_policy_group(policy, &g1)->rules.n_rules, 5);
+    CHECK_EQ(sg_policy_group(policy, &g2)->rules_state, SG_ORPHANED);
+    REQUIRE(policy_store_object(other, SG_KIND_MEMBERS, &g2, &object));
+    CHECK_EQ(object.state, SG_KNOWN);
+    CHECK_EQ(object.revision, 2);
+    CHECK_UEQ(sg_members_count(&sg_policy_group(policy, &g2)->members), 1);
+    REQUIRE(policy_store_object(other, SG_KIND_RULES, &g1, &object));
+    CHECK_EQ(object.revision, 0);
+    CHECK(!policy_store_remember(other, &lg.update, 2000));
+
+    apply(other, "rules g1 rev=1 n=1; port p3 rev=1 trusted");
+    CHECK_EQ(sg_policy_group(policy, &g1)->rules_state, SG_KNOWN);
+    CHECK_UEQ(sg_policy_group(policy, &g1)->rules.n_rules, 1);
+    CHECK_EQ(port_state(other, "p3"), SG_KNOWN);
+    sg_update_uninit(&lg.update);
+    free(text);
+    policy_store_destroy(other);
+    policy_store_destroy(ps);
+}
+
+/* The controller's object was beyond a limit: the saved one is the last good,
+ * and the complaint stays. */
+TEST(what_a_controller_tells_and_is_refused)
+{
+    struct policy_store *ps = new_store();
+    struct policy_store *other = new_store();
+    struct ds text = DS_EMPTY_INITIALIZER;
+    struct uuid g2 = policy_text_id("g2");
+    struct store_object object;
+    struct last_good lg;
+    struct sg_ref ref;
+    size_t len;
+    char *saved;
+
+    apply(ps, POLICY);
+    saved = save(ps, &len);
+    REQUIRE(CHECK_NO_ERROR(load(saved, len, &lg)));
+    apply(other, "port p1 rev=1 groups=g1; rules g1 rev=1 n=1 remote=g2");
+    ds_put_cstr(&text, "members g2 rev=2");
+    for (int i = 1; i <= 1001; i++) {
+        ds_put_format(&text, " +%d", i);
+    }
+    apply(other, ds_cstr(&text));
+    policy_store_remember(other, &lg.update, 2000);
+    REQUIRE(policy_store_object(other, SG_KIND_MEMBERS, &g2, &object));
+    CHECK_EQ(object.state, SG_ORPHANED);
+    CHECK_EQ(object.revision, 0);
+    CHECK_CONTAINS(object.problem, "1001 members, more than 1000");
+    CHECK(!policy_store_behind(other, sg_object_hash(SG_KIND_MEMBERS, &g2), 2,
+                               &ref));
+    ds_destroy(&text);
+    sg_update_uninit(&lg.update);
+    free(saved);
+    policy_store_destroy(other);
+    policy_store_destroy(ps);
+}
+
 /* Puts the right checksum in front of 'rest'. */
 static char *
 sign(const char *rest)
