@@ -301,7 +301,9 @@ check_limits(struct apply *a, struct track *t, char *problem,
 
     if (a->remembered) {
         free(problem);
-    } else {
+    } else if (!ok || revision >= t->refused) {
+        /* Otherwise an answer was overtaken by the message that was refused,
+         * which is newer: that is still missing. */
         store_set_problem(a->ps, t, problem);
         if (problem) {
             t->refused = MAX(t->refused, revision);
