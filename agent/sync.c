@@ -512,20 +512,6 @@ receive_change(struct sync *s, const struct sg_update *update,
 
     applied = policy_store_update(s->store, update, now, &ask);
     s->gaps += ask.n;
-    for (size_t i = 0; i < ask.n; i++) {
-        struct sync_entry *e = sync_objects_find(&s->objects,
-                                                 ask.refs[i].kind,
-                                                 &ask.refs[i].id);
-
-        if (e && !e->asked) {
-            sync_objects_doubt(&s->objects, e, 0,
-                               sync_spread(s, now, SYNC_GAP_SPREAD_MS));
-        }
-    }
-    if (ask.n || (s->call.active && s->call.fresh)) {
-        kept_add(&s->kept, update);
-    }
-    sg_ref_list_clear(&ask);
     sync_objects_refresh(&s->objects, s->store, now);
 
     if (applied.n_refused || sync_objects_counts(&s->objects).n_unknown) {
@@ -542,6 +528,21 @@ receive_change(struct sync *s, const struct sg_update *update,
             hear(s, update->bad[i].kind, &update->bad[i].id, now);
         }
     }
+    /* Behind what was heard: to hear of a gap is no news. */
+    for (size_t i = 0; i < ask.n; i++) {
+        struct sync_entry *e = sync_objects_find(&s->objects,
+                                                 ask.refs[i].kind,
+                                                 &ask.refs[i].id);
+
+        if (e && !e->asked) {
+            sync_objects_doubt(&s->objects, e, 0,
+                               sync_spread(s, now, SYNC_GAP_SPREAD_MS));
+        }
+    }
+    if (ask.n || (s->call.active && s->call.fresh)) {
+        kept_add(&s->kept, update);
+    }
+    sg_ref_list_clear(&ask);
 }
 
 /* A message was about this object. */
