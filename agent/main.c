@@ -133,12 +133,13 @@ make_state_dir(const char *name)
     }
 }
 
-/* SIGTERM and SIGINT as a descriptor of the loop: an orderly stop closes the
- * connections and says so.  To be called after daemonize_start(), so that a
- * monitor process keeps its own handlers, and before threads exist, so that
- * they inherit the mask. */
+/* Signals as a descriptor of the loop: SIGTERM and SIGINT are an orderly stop,
+ * which closes the connections and says so, SIGHUP opens the log file anew, as
+ * programs that rotate logs expect.  To be called after daemonize_start(), so
+ * that a monitor process keeps its own handlers, and before threads exist, so
+ * that they inherit the mask. */
 static int
-open_stop_signals(void)
+open_signals(void)
 {
     sigset_t mask;
     int fd;
@@ -146,6 +147,7 @@ open_stop_signals(void)
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
     sigprocmask(SIG_BLOCK, &mask, NULL);
     fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) {
@@ -154,21 +156,34 @@ open_stop_signals(void)
     return fd;
 }
 
-static void
-run(struct agent *agent, struct control *control, int stop_fd)
+/* False when it is time to stop. */
+static bool
+handle_signals(int fd)
 {
     struct signalfd_siginfo info;
 
+    while (read(fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGHUP) {
+            return false;
+        }
+        vlog_reopen_log_file();
+    }
+    return true;
+}
+
+static void
+run(struct agent *agent, struct control *control, int signals)
+{
     for (;;) {
         if (agent_run(agent)) {
             control_run(control);
-            if (read(stop_fd, &info, sizeof info) == sizeof info) {
+            if (!handle_signals(signals)) {
                 break;
             }
         }
         agent_wait(agent);
         control_wait(control);
-        poll_fd_wait(stop_fd, POLLIN);
+        poll_fd_wait(signals, POLLIN);
         poll_block();
     }
 }
@@ -181,7 +196,7 @@ main(int argc, char *argv[])
     struct config *config;
     struct agent *agent;
     char *error = NULL;
-    int stop_fd;
+    int signals;
     int retval;
 
     ovs_cmdl_proctitle_init(argc, argv);
@@ -203,7 +218,7 @@ main(int argc, char *argv[])
     make_state_dir(config->state_dir);
     signal(SIGPIPE, SIG_IGN);
     daemonize_start(false);
-    stop_fd = open_stop_signals();
+    signals = open_signals();
     agent = agent_create(config, &error);
     if (!agent) {
         ovs_fatal(0, "%s", error);
@@ -216,7 +231,7 @@ main(int argc, char *argv[])
     daemonize_complete();
     VLOG_INFO("sg-agent %s on host %s", SG_VERSION, config->host);
 
-    run(agent, control, stop_fd);
+    run(agent, control, signals);
 
     VLOG_INFO("stops; the rules stay");
     control_destroy(control);

@@ -510,8 +510,8 @@ port_json(const struct report_input *in, const struct sg_port *port)
     return j;
 }
 
-/* An address pair that is a prefix is checked as a source, but it is no member
- * of the groups' sets: 0.0.0.0/0 there would open them to everybody. */
+/* An address pair of length 0 is checked as a source, but it is no member of
+ * the port's groups: it would open them to everybody. */
 static json_t *
 spec_json(const struct sg_port_spec *spec)
 {
@@ -532,7 +532,7 @@ spec_json(const struct sg_port_spec *spec)
         json_object_set_new(pair, "mac", report_string(
             sg_mac_format(&spec->pairs[i].mac, mac)));
         json_object_set_new(pair, "member", json_boolean(
-            sg_prefix_is_host(&spec->pairs[i].prefix)));
+            spec->pairs[i].prefix.plen > 0));
         json_array_append_new(pairs, pair);
     }
     for (size_t i = 0; i < spec->n_groups; i++) {

@@ -128,7 +128,7 @@ TEST(an_empty_status_is_a_bad_one)
     "  \"knowledge\": \"known\", \"sync\": \"confirmed\"," \
     "  \"policy\": {\"revision\": 3, \"mac_address\": \"fa:00\"," \
     "   \"fixed_ips\": [\"10.0.0.1\", \"fd00::1\"]," \
-    "   \"pairs\": [{\"address\": \"10.1.0.0/16\", \"mac\": \"fa:01\"," \
+    "   \"pairs\": [{\"address\": \"0.0.0.0/0\", \"mac\": \"fa:01\"," \
     "     \"member\": false}], \"groups\": [\"g1\"]," \
     "   \"port_security_enabled\": true, \"trusted\": false," \
     "   \"refused\": [{\"what\": \"pair\", \"reason\": \"odd\"}]}}," \
@@ -164,7 +164,7 @@ TEST(one_port)
         "mac address   fa:00\n"
         "addresses     10.0.0.1, fd00::1\n"
         "groups        g1\n"
-        "pairs         10.1.0.0/16 as fa:01, no member of its groups\n"
+        "pairs         0.0.0.0/0 as fa:01, no member of its groups\n"
         "left out      pair: odd\n";
     struct output_query query = { .kind = OUTPUT_PORTS, .id = "t\x1bp" };
     struct ds ds = DS_EMPTY_INITIALIZER;

@@ -154,7 +154,7 @@ check_path(json_t *root, const char *path, const char *expected,
 }
 #define PATH(J, P, EXPECTED) check_path(J, P, EXPECTED, __LINE__)
 
-#define ANSWER "port p1 rev=3 groups=g1 ip=1 pair=10.9.0.0/16 pair=2;" \
+#define ANSWER "port p1 rev=3 groups=g1 ip=1 pair=0.0.0.0/0 pair=2;" \
     "rules g1 rev=2 n=1 remote=g1 refused;" \
     "members g1 rev=7 +1 +2 +10.9.0.0/16 +2001:db8::1"
 
@@ -335,9 +335,9 @@ TEST(ports)
     PATH(j, "ports.0.policy.revision", "3");
     PATH(j, "ports.0.policy.network_id", "null");
     PATH(j, "ports.0.policy.fixed_ips", "[\"10.0.0.1\"]");
-    /* A prefix is a source, not a member. */
+    /* Everything is a source, not a member. */
     PATH(j, "ports.0.policy.pairs", "["
-         "{\"address\":\"10.9.0.0/16\",\"mac\":\"02:00:00:00:00:00\","
+         "{\"address\":\"0.0.0.0/0\",\"mac\":\"02:00:00:00:00:00\","
          "\"member\":false},"
          "{\"address\":\"10.0.0.2\",\"mac\":\"02:00:00:00:00:00\","
          "\"member\":true}]");
