@@ -407,6 +407,62 @@ KERNEL_TEST(foreign_untouched)
     check_foreign_untouched(f, SG_IPV6);
 }
 
+/* Rules of others that keep an account of their own in the kernel, while
+ * packets pass: the table is still the one that was read. */
+static const char *const counting_rules[] = {
+    "-m limit --limit 1/sec",
+    "-m hashlimit --hashlimit-above 5/sec --hashlimit-name x"
+    " --hashlimit-mode srcip",
+    "-m recent --name x --set",
+    "-m statistic --mode nth --every 2 --packet 0",
+    "-m quota --quota 100000",
+    "-m connlimit --connlimit-above 100",
+    "-m connbytes --connbytes 1: --connbytes-dir both"
+    " --connbytes-mode packets",
+    "-m time --timestart 00:00",
+    "-m string --algo bm --string x",
+    "-m bpf --bytecode \"1,6 0 0 1\"",
+    "-j RATEEST --rateest-name x --rateest-interval 250ms"
+    " --rateest-ewma 0.5s",
+    "-m rateest --rateest x --rateest-gt --rateest-bps 1",
+    "-j IDLETIMER --timeout 10 --label x",
+    "-j NFLOG",
+};
+
+KERNEL_TEST(foreign_rules_that_count)
+{
+    struct fw_rule hook = make_rule(FW_DROP, NULL, "qbr+");
+    struct fw_edit edit = make_edit(FW_EDIT_INSERT, "FORWARD", 0, &hook);
+    struct fw_table table;
+
+    hook.match |= FW_M_COMMENT;
+    edit.rule = hook;
+    free(netns_run(NULL, "ip link set lo up"));
+    for (size_t i = 0; i < ARRAY_SIZE(counting_rules); i++) {
+        /* The kernel may lack some. */
+        free(netns_run(NULL, "iptables-legacy -A INPUT %s 2>&1 || :",
+                       counting_rules[i]));
+    }
+
+    fw_table_init(&table);
+    REQUIRE(!f->c->begin(f->b));
+    REQUIRE(!f->c->read(f->b, SG_IPV4, FW_FILTER, &table));
+    const struct fw_chain *chain = fw_table_find(&table, "INPUT");
+    REQUIRE(chain && chain->n_rules > ARRAY_SIZE(counting_rules) / 2);
+    free(netns_run(NULL, "ping -q -c 4 -i 0.1 127.0.0.1"));
+    CHECK_EQ(f->c->commit(f->b, SG_IPV4, FW_FILTER, &edit, 1), 0);
+    f->c->end(f->b);
+    fw_table_uninit(&table);
+
+    /* Packets that passed meanwhile are counted. */
+    fw_table_init(&table);
+    REQUIRE(!read_table(f, SG_IPV4, FW_FILTER, &table));
+    chain = fw_table_find(&table, "INPUT");
+    REQUIRE(chain && chain->n_rules);
+    CHECK(chain->rules[chain->n_rules - 1].packets >= 8);
+    fw_table_uninit(&table);
+}
+
 /* Our chain was made by another version, or by hand: it is read, with rules
  * we do not know; other chains are not read at all. */
 KERNEL_TEST(foreign_chains)
