@@ -343,11 +343,10 @@ apply_structure(struct agent *a, long long int now)
         a->zones_applied = true;
         agent_run_start(a, time_msec());
     }
-    /* What is left over (a set that is still being listed) is tried again
-     * with back-off, like a failure. */
     pacer_result(a->pacer,
                  error || firewall_needs_apply(a->firewall) ? PACER_FAILED
-                 : firewall_lacks_sets(a->firewall) ? PACER_PARTLY
+                 : firewall_lacks_sets(a->firewall)
+                   || firewall_has_litter(a->firewall) ? PACER_PARTLY
                  : PACER_DONE, time_msec());
     agent_update_status(a, now);
 }

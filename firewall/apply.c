@@ -85,6 +85,7 @@ firewall_execute(struct firewall *fw, const struct sg_policy *policy,
         fw->lacks_set = false;
     }
     fw->litter = fw->litter || fw->writer.litter;
+    fw->writer.litter = false;
     return error;
 }
 

@@ -331,9 +331,15 @@ firewall_is_urgent(const struct firewall *fw)
 bool
 firewall_needs_apply(const struct firewall *fw)
 {
-    return fw->complete && (fw->failed || fw->litter || fw->writer.litter
+    return fw->complete && (fw->failed || fw->writer.litter
                             || fw->lacks_set || fw->sets.n_doubtful
                             || fw->sets.n_leaving);
+}
+
+bool
+firewall_has_litter(const struct firewall *fw)
+{
+    return fw->litter;
 }
 
 bool

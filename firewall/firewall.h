@@ -94,8 +94,11 @@ void firewall_hold(struct firewall *,
 bool firewall_is_urgent(const struct firewall *);
 
 /* Does something wait for an apply besides what the caller knows (doubtful
- * sets, failed steps, retired sets, first prefixes, urgent deletions)? */
+ * sets, failed steps, first prefixes, urgent deletions)? */
 bool firewall_needs_apply(const struct firewall *);
+/* Is there a set that the last apply could not destroy, because somebody lists
+ * it?  It harms nobody and is in no generation's way: try again some time. */
+bool firewall_has_litter(const struct firewall *);
 /* Did the kernel refuse sets in the last apply?  All else is in force; it is
  * for the caller to try again some time. */
 bool firewall_lacks_sets(const struct firewall *);

@@ -204,7 +204,8 @@ turn(struct world *w, const struct random_policy *next_rp, bool blink_matters)
     error = change_members(w, next);
     for (int i = 0; i < MAX_TRIES; i++) {
         error = firewall_apply(w->fw, &next->policy);
-        if (!error && !firewall_needs_apply(w->fw)) {
+        if (!error && !firewall_needs_apply(w->fw)
+            && !firewall_has_litter(w->fw)) {
             break;
         }
     }

@@ -184,12 +184,56 @@ TEST(an_old_set_that_is_listed_goes_later)
     fw_backend_memory_hold_dump(f.backend, SET_A, true);
     fwf_set_policy(&f, PORT "rules g1\n" MEMBERS);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
-    CHECK(firewall_needs_apply(f.fw));
     CHECK(fwf_set(&f, SET_A));
+    CHECK(firewall_has_litter(f.fw));
+
+    /* That holds up nothing. */
+    CHECK(!firewall_needs_apply(f.fw));
+    f.pt->policy.generation += 3;
+    firewall_note_applied(f.fw, &f.pt->policy);
+    CHECK_UEQ(firewall_applied(f.fw), f.pt->policy.generation);
+
     fw_backend_memory_hold_dump(f.backend, SET_A, false);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
-    CHECK(!firewall_needs_apply(f.fw));
+    CHECK(!firewall_has_litter(f.fw));
     CHECK(!fwf_set(&f, SET_A));
+    fwf_uninit(&f);
+}
+
+/* What a swap leaves behind asks for one apply, and if that cannot destroy it
+ * either, for no more than another try some time. */
+TEST(a_temporary_set_that_stays_goes_later)
+{
+    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_group *g;
+    struct fwf f;
+
+    fwf_start(&f, POLICY);
+    g = policy_text_group(f.pt, "g1");
+    for (int i = 0; i < 5000; i++) {
+        struct sg_prefix p = {
+            .addr = { 10, 1, i >> 8, i }, .family = SG_IPV4, .plen = 32,
+        };
+        sg_members_add(&g->members, &p);
+        sg_prefix_list_add(&list, &p);
+    }
+
+    struct fw_member_change c = {
+        .group = g->id, .added = list.p, .n_added = list.n,
+    };
+    fw_backend_memory_fail(f.backend, FW_FAULT_DESTROY, 1, EBUSY, true);
+    CHECK_EQ(firewall_members(f.fw, &f.pt->policy, &c, 1), 0);
+    CHECK(firewall_needs_apply(f.fw));
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+        CHECK(!firewall_needs_apply(f.fw));
+        CHECK(firewall_has_litter(f.fw));
+    }
+    fw_backend_memory_fail(f.backend, FW_FAULT_DESTROY, 0, 0, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(!firewall_has_litter(f.fw));
+    CHECK_UEQ(hmap_count(&fw_backend_memory_state(f.backend)->sets), 1);
+    sg_prefix_list_uninit(&list);
     fwf_uninit(&f);
 }
 
