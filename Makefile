@@ -281,6 +281,7 @@ GOLDEN_TESTS += tests/golden/golden-sync.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 CONFORMANCE_TESTS += tests/conformance/test-refusal-kernel.c
+CONFORMANCE_TESTS += tests/conformance/test-state-file.c
 
 # The same, run beside a broker of their own (tests/lib/with-broker).
 BROKER_TESTS += tests/conformance/test-amqp-client.c

@@ -87,7 +87,10 @@ policy_keeper_destroy(struct policy_keeper *k)
                                                ->generation)) {
         save(k);
     }
-    state_file_destroy(k->file);
+    if (!state_file_destroy(k->file)) {
+        VLOG_WARN("the disk did not take the policy within %d s: not saved",
+                  STATE_FILE_END_S);
+    }
     forget(k);
     free(k->ignored);
     free(k->error);

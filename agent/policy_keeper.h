@@ -23,7 +23,8 @@ struct report_saved;
 /* All are borrowed for the life of the object. */
 struct policy_keeper *policy_keeper_create(const struct config *,
                                            struct policy_store *);
-/* Saves what is new since the last time and waits until it is on the disk. */
+/* Saves what is new since the last time and waits until it is on the disk, or
+ * has not been for some seconds. */
 void policy_keeper_destroy(struct policy_keeper *);
 
 /* To be called once, when the kernel was read and has no rules of ours: looks

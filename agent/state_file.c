@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/last_good.h"
@@ -25,7 +26,7 @@ struct job {
 };
 
 struct state_file {
-    const char *dir, *host;
+    char *dir, *host;
     bool started;
     pthread_t thread;
 
@@ -33,6 +34,7 @@ struct state_file {
     pthread_cond_t cond;
     struct job *job;            /* The mailbox. */
     bool stop;
+    bool gone;                  /* The thread touches nothing any more. */
     bool ended;                 /* A result waits to be fetched. */
     char *error;
     int64_t cpu_us;
@@ -57,31 +59,60 @@ state_file_create(const char *dir, const char *host)
 {
     struct state_file *sf = xzalloc(sizeof *sf);
 
-    sf->dir = dir;
-    sf->host = host;
+    pthread_condattr_t attr;
+
+    sf->dir = xstrdup(dir);
+    sf->host = xstrdup(host);
     ovs_mutex_init(&sf->mutex);
-    xpthread_cond_init(&sf->cond, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    xpthread_cond_init(&sf->cond, &attr);
+    pthread_condattr_destroy(&attr);
     return sf;
 }
 
-void
+/* Lets the thread end.  Returns false if it did not in time. */
+static bool
+end_thread(struct state_file *sf)
+{
+    struct timespec until;
+    bool gone;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STATE_FILE_END_S;
+    ovs_mutex_lock(&sf->mutex);
+    sf->stop = true;
+    xpthread_cond_broadcast(&sf->cond);
+    while (!sf->gone
+           && !pthread_cond_timedwait(&sf->cond, &sf->mutex.lock, &until)) {
+        continue;
+    }
+    gone = sf->gone;
+    ovs_mutex_unlock(&sf->mutex);
+    if (gone) {
+        xpthread_join(sf->thread, NULL);
+    }
+    return gone;
+}
+
+bool
 state_file_destroy(struct state_file *sf)
 {
     if (!sf) {
-        return;
+        return true;
     }
-    if (sf->started) {
-        ovs_mutex_lock(&sf->mutex);
-        sf->stop = true;
-        xpthread_cond_signal(&sf->cond);
-        ovs_mutex_unlock(&sf->mutex);
-        xpthread_join(sf->thread, NULL);
+    if (sf->started && !end_thread(sf)) {
+        /* Still the thread's, for as long as the disk holds it. */
+        return false;
     }
     job_destroy(sf->job);
     xpthread_cond_destroy(&sf->cond);
     ovs_mutex_destroy(&sf->mutex);
     free(sf->error);
+    free(sf->dir);
+    free(sf->host);
     free(sf);
+    return true;
 }
 
 /* Is it safe to believe, or to rely on, what this is? */
@@ -211,6 +242,8 @@ run(void *sf_)
             ovs_mutex_cond_wait(&sf->cond, &sf->mutex);
         }
     }
+    sf->gone = true;
+    xpthread_cond_broadcast(&sf->cond);
     ovs_mutex_unlock(&sf->mutex);
     return NULL;
 }

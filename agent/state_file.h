@@ -10,6 +10,7 @@
  * to root or this user, and nobody else may write to it; the file is readable
  * for its owner only.  No symbolic link is followed. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sg/update.h"
@@ -18,10 +19,13 @@
 
 struct state_file;
 
-/* No file is touched.  'dir' and 'host' are borrowed. */
+/* No file is touched. */
 struct state_file *state_file_create(const char *dir, const char *host);
-/* Waits until everything that was handed in is written. */
-void state_file_destroy(struct state_file *);
+/* Waits until everything that was handed in is written, but not for ever: a
+ * disk that hangs must not keep an agent from being started again.  Returns
+ * false if it gave up; the old file is whole then. */
+#define STATE_FILE_END_S 5
+bool state_file_destroy(struct state_file *);
 
 /* Reads it.  NULL and '*text' (malloc'd, '*len' bytes), where '*text' is NULL
  * if there is no such file; or a sentence. */
