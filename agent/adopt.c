@@ -110,6 +110,7 @@ agent_run_start(struct agent *a, long long int now)
                   start_reason(a->start));
     }
     if (start_may_write(a->start)) {
+        a->zones_applied = false;
         firewall_set_scope(a->firewall, start_is_enforcing(a->start)
                                         ? FW_SCOPE_ALL : FW_SCOPE_ZONES);
         firewall_set_complete(a->firewall);

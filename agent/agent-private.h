@@ -60,7 +60,8 @@ struct agent {
     bool known_host;            /* A saved policy of this host is in force.
                                  * To be set before the first turn. */
     bool found_ports;           /* An earlier run left protected ports. */
-    bool zones_applied;         /* An apply in scope ZONES succeeded. */
+    bool zones_applied;         /* An apply in scope ZONES succeeded since
+                                 * 'start' asks for one. */
     bool plugs_known;           /* The list of local ports is complete. */
 
     struct policy_store *store;

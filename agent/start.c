@@ -84,13 +84,15 @@ next_state(struct start *s, const struct start_input *in, long long int now)
     if (!in->complete) {
         return START_ASKING;
     }
-    if (in->found_ports && in->n_unknown == in->n_ports) {
+    if (!in->fresh && in->found_ports && in->n_unknown == in->n_ports) {
         return START_FORGOTTEN;
     }
     if (!first || !in->n_ports) {
         return START_ENFORCING;
     }
     if (in->n_uncovered && !s->word) {
+        /* The zone of a port that comes now is to have its second, too. */
+        s->zones_since = LLONG_MIN;
         return START_UNCOVERED;
     }
     if (in->zones_applied && s->zones_since == LLONG_MIN) {

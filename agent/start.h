@@ -56,7 +56,9 @@ struct start_input {
                                  * earlier run saved: not a first start,
                                  * although the kernel is empty (the host
                                  * was booted). */
-    bool found_ports;           /* The raw tables have zones of ours. */
+    bool found_ports;           /* The raw tables have zones of ours.  On a
+                                 * fresh host they are those of a first start
+                                 * that ended early, and protect nobody. */
     bool complete;              /* A controller has answered in full, or the
                                  * saved policy is in force. */
     size_t n_ports;             /* Local ports. */
@@ -65,7 +67,8 @@ struct start_input {
                                  * because their tap is on a managed
                                  * bridge. */
     struct uuid uncovered[START_MAX_NAMED];     /* The first ones. */
-    bool zones_applied;         /* An apply in scope ZONES succeeded. */
+    bool zones_applied;         /* An apply in scope ZONES succeeded since
+                                 * the state is START_ZONES. */
 };
 
 struct start;

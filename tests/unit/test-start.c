@@ -107,6 +107,21 @@ TEST(a_controller_that_knows_nothing_does_not_count)
     uninit(&f);
 }
 
+/* A first start that ended between zones and rules has protected nobody: the
+ * next one is a first start, and the operator may end the waiting. */
+TEST(zones_alone_protected_nobody)
+{
+    struct fixture f;
+
+    init_fresh(&f);
+    f.in.found_ports = true;
+    f.in.n_unknown = f.in.n_uncovered = 50;
+    CHECK_STATE(&f, 2000, "uncovered", 2000);
+    CHECK(!start_enforce(f.s));
+    CHECK_STATE(&f, 2100, "zones", 2100);
+    uninit(&f);
+}
+
 TEST(zones_first_and_rules_a_second_later)
 {
     struct fixture f;
@@ -182,7 +197,13 @@ TEST(a_port_that_is_not_covered)
     CHECK_STATE(&f, 92010, "uncovered", 92010);
     CHECK(!start_may_write(f.s));
     f.in.n_uncovered = 0;
-    CHECK_STATE(&f, 92100, "enforcing", 92100);
+    f.in.zones_applied = false;
+    CHECK_STATE(&f, 92100, "zones", 92100);
+    CHECK_STATE(&f, 93500, "zones", 92100);
+    f.in.zones_applied = true;
+    CHECK_STATE(&f, 93600, "zones", 92100);
+    CHECK_EQ((int) start_next(f.s), 94600);
+    CHECK_STATE(&f, 94600, "enforcing", 94600);
     uninit(&f);
 }
 
