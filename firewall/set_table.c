@@ -15,6 +15,7 @@ void
 set_table_init(struct set_table *table)
 {
     hmap_init(&table->sets);
+    ovs_list_init(&table->wait_list);
     table->n_doubtful = table->n_waiting = table->n_leaving = 0;
     table->n_waiting_nets = 0;
 }
@@ -117,6 +118,9 @@ set_table_wait(struct set_table *table, struct installed_set *set,
 {
     bool came = sg_members_add(&set->waiting, p);
 
+    if (came && sg_members_count(&set->waiting) == 1) {
+        ovs_list_push_back(&table->wait_list, &set->wait_node);
+    }
     table->n_waiting += came;
     table->n_waiting_nets += came && set->set.content == FW_NETS;
 }
@@ -127,6 +131,9 @@ set_table_give_up(struct set_table *table, struct installed_set *set,
 {
     bool was_waiting = sg_members_remove(&set->waiting, p);
 
+    if (was_waiting && !sg_members_count(&set->waiting)) {
+        ovs_list_remove(&set->wait_node);
+    }
     table->n_waiting -= was_waiting;
     table->n_waiting_nets -= was_waiting && set->set.content == FW_NETS;
     return was_waiting;
@@ -154,6 +161,9 @@ set_table_came(struct set_table *table, struct installed_set *set)
 {
     size_t n = sg_members_count(&set->waiting);
 
+    if (n) {
+        ovs_list_remove(&set->wait_node);
+    }
     table->n_waiting -= n;
     table->n_waiting_nets -= set->set.content == FW_NETS ? n : 0;
     sg_members_clear(&set->waiting);
@@ -179,7 +189,7 @@ set_table_is_coming(const struct set_table *table, const struct sg_prefix *p)
         if (!sg_prefix_is_host(p)) {
             return true;
         }
-        SET_TABLE_FOR_EACH (set, table) {
+        LIST_FOR_EACH (set, wait_node, &table->wait_list) {
             if (sg_members_contains(&set->waiting, p)) {
                 return true;
             }

@@ -10,6 +10,7 @@
  * besides what is 'leaving'. */
 
 #include "firewall/ruleset.h"
+#include "openvswitch/list.h"
 #include "sg/members.h"
 
 /* How large a set is, and when it is to grow.  A try that fails is not
@@ -32,6 +33,7 @@ struct installed_set {
     bool full;                  /* The last apply could not add them all: it
                                  * is for the next one. */
     struct sg_members waiting;  /* These additions. */
+    struct ovs_list wait_node;  /* In set_table 'wait_list' if any wait. */
     struct sg_members leaving;  /* Deletions that go with the next apply. */
 };
 
@@ -39,6 +41,7 @@ struct installed_set {
 struct set_table {
     struct hmap sets;           /* Contains "struct installed_set"s. */
     size_t n_doubtful;
+    struct ovs_list wait_list;  /* Contains those for which any wait. */
     size_t n_waiting, n_leaving;        /* Members, of all sets. */
     size_t n_waiting_nets;
 };
