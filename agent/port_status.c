@@ -266,6 +266,8 @@ judge_port(struct update *u, const struct sg_port *port,
         break;
     }
 
+    info->closed = info->closed && !u->in->starting;
+
     if (info->since == LLONG_MIN
         || info->state != state || info->reason != v.reason) {
         info->since = u->now;

@@ -42,13 +42,12 @@ const char *port_state_name(enum port_state);
     PORT_REASON(UNENFORCEABLE, "unenforceable",                              \
                 "its traffic crosses no Linux bridge of ours")               \
     PORT_REASON(SHARED_BRIDGE, "shared_bridge",                              \
-                "another device is on its bridge; closed")                   \
+                "another device is on its bridge")                           \
     PORT_REASON(NO_DEVICE, "no_device", "there is no tap on its bridge yet") \
-    PORT_REASON(NO_ZONE, "no_zone", "no conntrack zone is left; closed")     \
-    PORT_REASON(UNKNOWN, "unknown",                                          \
-                "the controller does not know it; closed")                   \
-    PORT_REASON(DELETED, "deleted", "the controller deleted it; closed")     \
-    PORT_REASON(NO_POLICY, "no_policy", "no answer for it yet; closed")      \
+    PORT_REASON(NO_ZONE, "no_zone", "no conntrack zone is left")             \
+    PORT_REASON(UNKNOWN, "unknown", "the controller does not know it")       \
+    PORT_REASON(DELETED, "deleted", "the controller deleted it")             \
+    PORT_REASON(NO_POLICY, "no_policy", "no answer for it yet")              \
     PORT_REASON(APPLY_FAILED, "apply_failed",                                \
                 "the last apply failed; last good stays")                    \
     PORT_REASON(NOT_APPLIED, "not_applied", "not in the kernel yet")         \
@@ -80,7 +79,9 @@ struct port_info {
     char detail[256];           /* Which group, which sentence; or "". */
     long long int since;        /* Of 'state' and 'reason'. */
     uint64_t generation;        /* In the kernel for this port, or 0. */
-    bool closed;                /* Nothing but its drops is in force. */
+    bool closed;                /* Nothing but its drops is in force.  Never
+                                 * while the agent starts: the kernel is as
+                                 * it was found, which may be open. */
     bool excepted;              /* Named in unenforceable_ok. */
     bool counts;                /* Against the status of the host. */
     /* Internal. */

@@ -321,8 +321,9 @@ show_port(const json_t *port, struct ds *out)
     put_value(out, "state", "%s %s, generation %lld", str(port, "state"),
               since, num(port, "generation"));
     if (*str(port, "reason")) {
-        put_value(out, "reason", "%s: %s %s", str(port, "reason"),
-                  str(port, "reason_text"), str(port, "detail"));
+        put_value(out, "reason", "%s: %s%s %s", str(port, "reason"),
+                  str(port, "reason_text"),
+                  is(port, "closed") ? "; closed" : "", str(port, "detail"));
     }
     put_value(out, "knowledge", "%s, %s %s", str(port, "knowledge"),
               str(port, "sync"), str(port, "problem"));

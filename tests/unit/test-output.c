@@ -173,6 +173,20 @@ TEST(one_port)
     CHECK_SHOW(PORTS, "tap1", PORTS, true, expected);
     CHECK_SHOW(PORTS, "qvo1", PORTS, true, expected);
     CHECK_SHOW(PORTS, "AAAA", PORTS, true, expected);
+    CHECK_SHOW(PORTS, "qvo2",
+               "{\"ports\": [{\"id\": \"p\", \"interface\": \"qvo2\", "
+               "\"device\": \"t\", \"bridge\": \"b\", \"plug\": \"x\", "
+               "\"uplink\": \"u\", \"state\": \"asked\", \"since_ms\": 7, "
+               "\"reason\": \"unknown\", \"reason_text\": \"not known\", "
+               "\"detail\": \"at 7\", \"closed\": true, \"knowledge\": "
+               "\"absent\", \"sync\": \"asked\", \"problem\": \"none\"}]}",
+               true,
+               "port          p\n"
+               "device        t on bridge b, zone 0\n"
+               "plug          x, interface qvo2, uplink u\n"
+               "state         asked 7 ms ago, generation 0\n"
+               "reason        unknown: not known; closed at 7\n"
+               "knowledge     absent, asked none\n");
 
     char *both = show(OUTPUT_PORTS, "aa", NULL, PORTS, &good);
     CHECK_CONTAINS(both, "left out      pair: odd\n\nport          aabb");

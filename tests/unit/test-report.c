@@ -353,7 +353,8 @@ TEST(ports)
     j = load(report_ports(&f.in));
     PATH(j, "ports.0.knowledge", "\"absent\"");
     PATH(j, "ports.0.policy", "null");
-    PATH(j, "ports.0.closed", "true");
+    /* The agent starts: who knows what is in the kernel. */
+    PATH(j, "ports.0.closed", "false");
     json_decref(j);
     uninit(&f);
 }
