@@ -194,9 +194,13 @@ inbox_flush(struct inbox *inbox)
     inbox->batch = NULL;
     inbox->batch_lastp = &inbox->batch;
     inbox->batch_bytes = 0;
-    if (!atomic_load(&inbox->signalled)
-        && !atomic_exchange(&inbox->signalled, true)) {
+    /* In this order: the loop clears the descriptor only when it sees the
+     * flag.  The other way round it could take the flag, and find nothing at
+     * the descriptor yet; which then would stay readable, and the loop awake,
+     * until the next event. */
+    if (!atomic_load(&inbox->signalled)) {
         eventfd_raise(inbox->fd);
+        atomic_store(&inbox->signalled, true);
     }
 }
 
