@@ -32,6 +32,9 @@ static int run_set_step(const struct run *, size_t index);
 static void note_deleted(struct firewall *, const struct fw_step *);
 static int run_add(const struct run *, size_t index);
 static int run_commit(const struct run *, const struct fw_step *);
+static void apply_edits(struct fw_table *, const struct fw_step *);
+static bool is_committed(const struct run *, const struct fw_step *,
+                         const struct fw_table *);
 static int read_back(const struct run *, const struct fw_step *,
                      struct fw_table *expected);
 static void install_sets(const struct run *, enum sg_family, size_t next);
@@ -311,20 +314,46 @@ run_commit(const struct run *run, const struct fw_step *step)
     int error = backend->class->commit(backend, step->family, step->table,
                                        step->edits, step->n_edits);
 
-    if (error) {
+    if (error && !is_committed(run, step, table)) {
         return error;
     }
     run->fw->stats.commits++;
     run->fw->stats.edits += step->n_edits;
     run->fw->result.n_commits++;
     run->fw->result.n_edits += step->n_edits;
+    apply_edits(table, step);
+    return read_back(run, step, table);
+}
 
+static void
+apply_edits(struct fw_table *table, const struct fw_step *step)
+{
     for (size_t i = 0; i < step->n_edits; i++) {
         /* The check of the plan did the same to a copy. */
-        error = fw_edit_apply(table, &step->edits[i]);
+        int error = fw_edit_apply(table, &step->edits[i]);
         ovs_assert(!error);
     }
-    return read_back(run, step, table);
+}
+
+/* A commit of 'table' failed.  Is it in force all the same?  The kernel takes
+ * the rules in one step and the counters in another, which may fail alone. */
+static bool
+is_committed(const struct run *run, const struct fw_step *step,
+             const struct fw_table *table)
+{
+    struct fw_backend *backend = run->fw->backend;
+    struct fw_table found, expected;
+    bool committed;
+
+    fw_table_init(&found);
+    fw_table_clone(&expected, table);
+    apply_edits(&expected, step);
+    committed = (!backend->class->read(backend, step->family, step->table,
+                                       &found)
+                 && fw_table_matches(&found, &expected));
+    fw_table_uninit(&found);
+    fw_table_uninit(&expected);
+    return committed;
 }
 
 /* Whatever is found becomes the 'expected' table. */
@@ -340,10 +369,12 @@ read_back(const struct run *run, const struct fw_step *step,
     error = backend->class->read(backend, step->family, step->table, &found);
     if (!error) {
         if (!fw_table_matches(&found, expected)) {
-            *run->text = xasprintf("read back, %s %s: somebody else changed "
-                                   "the table",
-                                   sg_family_name(step->family),
-                                   fw_table_name(step->table));
+            if (!*run->text) {
+                *run->text = xasprintf("read back, %s %s: somebody else "
+                                       "changed the table",
+                                       sg_family_name(step->family),
+                                       fw_table_name(step->table));
+            }
             error = EAGAIN;
         }
         fw_table_swap(&found, expected);

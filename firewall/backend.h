@@ -98,6 +98,8 @@ enum fw_fault_op {
     FW_FAULT_BEGIN, FW_FAULT_READ, FW_FAULT_COMMIT, FW_FAULT_LIST,
     FW_FAULT_MEMBERS, FW_FAULT_CREATE, FW_FAULT_ADD, FW_FAULT_DEL,
     FW_FAULT_SWAP, FW_FAULT_DESTROY,
+    FW_FAULT_COMMITTED,         /* A commit is made, and said to have
+                                 * failed. */
     FW_N_FAULTS
 };
 /* The 'nth' (from 1) coming operation of kind 'op' fails with 'error', and

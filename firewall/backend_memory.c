@@ -412,7 +412,7 @@ memory_commit(struct fw_backend *up, enum sg_family family,
     count_references(b, live, 1);
     close_table(open);
     changed(b);
-    return 0;
+    return fault(b, FW_FAULT_COMMITTED, fw_table_name(id));
 }
 
 static bool

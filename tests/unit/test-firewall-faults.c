@@ -237,6 +237,28 @@ TEST(a_temporary_set_that_stays_goes_later)
     fwf_uninit(&f);
 }
 
+/* The kernel has the new rules, but something behind that failed (libiptc
+ * gives the counters back in a second step): who leaves from now on leaves the
+ * set that the new rules name. */
+TEST(a_commit_that_is_made_although_it_failed)
+{
+    struct fwf f;
+
+    fwf_start(&f, POLICY);
+    fwf_hold_group(&f);
+    CHECK_EQ(fwf_change(&f, "g1", "10.0.0.3", NULL), 0);
+    fwf_set_policy(&f, PORT "rules g1\n"
+                   "rule ingress IPv4 proto=6 ports=80-80 group=g1\n"
+                   "members g1 10.0.0.1 10.0.0.2 10.0.0.3\n");
+    fw_backend_memory_fail(f.backend, FW_FAULT_COMMITTED, 1, EINVAL, false);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(!firewall_needs_apply(f.fw));
+    CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.2 10.0.0.3");
+    CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.2"), 0);
+    CHECK_MEMBERS(&f, SET_B, "10.0.0.1 10.0.0.3");
+    fwf_uninit(&f);
+}
+
 /* A commit fails that has nothing to do with the set: its deletions, which
  * come behind the commit, do not wait for the next try. */
 TEST(deletions_are_made_even_if_the_commit_fails)
