@@ -16,6 +16,8 @@ static void refresh_one(struct sync_objects *, const struct sg_ref *,
                         bool needed, long long int now);
 static void set_unknown(struct sync_entry *, long long int now);
 static bool is_absent(const struct sync_entry *, const struct policy_store *);
+static bool has_problem(const struct sync_entry *,
+                        const struct policy_store *);
 static void settle(struct sync_entry *, const struct policy_store *,
                    long long int now);
 static int compare_names(const void *, const void *);
@@ -300,14 +302,18 @@ void
 sync_objects_answered(struct sync_objects *so,
                       const struct policy_store *store, long long int now)
 {
+    bool problems = policy_store_n_problems(store) > 0;
     struct sync_entry *e;
 
     HMAP_FOR_EACH (e, node, &so->entries) {
-        /* The answer for a port may say of its groups that they are unknown
-         * without their having been asked for. */
+        /* The answer for a port may say of its groups that they are unknown,
+         * or bring what the store refuses, without their having been asked
+         * for. */
         if (e->asked || e->said_unknown) {
             settle(e, store, now);
             e->asked = false;
+        } else if (problems && has_problem(e, store)) {
+            sync_objects_refused(so, e, now);
         }
     }
     so->dirty = true;
@@ -397,6 +403,15 @@ is_absent(const struct sync_entry *e, const struct policy_store *store)
 
     return (policy_store_object(store, e->kind, &e->id, &object)
             && object.state == SG_ABSENT);
+}
+
+static bool
+has_problem(const struct sync_entry *e, const struct policy_store *store)
+{
+    struct store_object object;
+
+    return (policy_store_object(store, e->kind, &e->id, &object)
+            && object.problem);
 }
 
 static uint32_t
