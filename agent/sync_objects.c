@@ -14,6 +14,7 @@
 static uint32_t entry_hash(enum sg_kind, const struct uuid *);
 static void refresh_one(struct sync_objects *, const struct sg_ref *,
                         bool needed, long long int now);
+static void set_needed(struct sync_entry *, bool needed, long long int now);
 static void set_unknown(struct sync_entry *, long long int now);
 static bool is_absent(const struct sync_entry *, const struct policy_store *);
 static bool has_problem(const struct sync_entry *,
@@ -71,10 +72,17 @@ sync_objects_refresh(struct sync_objects *so,
 
     struct sync_entry *e;
     HMAP_FOR_EACH_SAFE (e, node, &so->entries) {
-        if (e->mark != so->mark) {
+        if (e->mark != so->mark && !e->gone) {
             so->bindings_changed |= e->kind != SG_KIND_PORT;
-            hmap_remove(&so->entries, &e->node);
-            free(e);
+            if (e->kind == SG_KIND_PORT) {
+                hmap_remove(&so->entries, &e->node);
+                free(e);
+            } else {
+                /* If it is needed again before anybody has unbound it, nobody
+                 * will say another time that it is bound. */
+                set_needed(e, false, now);
+                e->gone = true;
+            }
         }
     }
     so->dirty = true;
@@ -128,14 +136,17 @@ sync_objects_recount(struct sync_objects *so)
 }
 
 char **
-sync_objects_exchanges(const struct sync_objects *so, size_t *np)
+sync_objects_exchanges(struct sync_objects *so, size_t *np)
 {
     char **names = xcalloc(hmap_count(&so->entries) + 1, sizeof *names);
-    const struct sync_entry *e;
+    struct sync_entry *e;
     size_t n = 0;
 
-    HMAP_FOR_EACH (e, node, &so->entries) {
-        if (e->kind != SG_KIND_PORT) {
+    HMAP_FOR_EACH_SAFE (e, node, &so->entries) {
+        if (e->gone) {
+            hmap_remove(&so->entries, &e->node);
+            free(e);
+        } else if (e->kind != SG_KIND_PORT) {
             names[n++] = rpc_group_exchange(e->kind, &e->id);
         }
     }
@@ -335,6 +346,13 @@ refresh_one(struct sync_objects *so, const struct sg_ref *ref, bool needed,
         so->bindings_changed |= e->kind != SG_KIND_PORT;
     }
     e->mark = so->mark;
+    e->gone = false;
+    set_needed(e, needed, now);
+}
+
+static void
+set_needed(struct sync_entry *e, bool needed, long long int now)
+{
     if (needed && !e->needed) {
         /* New, or it lingered and a gap of that time was not asked for. */
         e->confirmed = false;

@@ -35,6 +35,8 @@ struct sync_entry {
     enum sg_kind kind;
     struct uuid id;
     bool needed;                /* False: lingers. */
+    bool gone;                  /* Not held any more, but nobody was told to
+                                 * unbind it yet. */
     bool bound;
     bool gathers;               /* 'ask_at' is only for the binding that
                                  * came: any earlier question takes it
@@ -84,8 +86,9 @@ struct sync_entry *sync_objects_find(const struct sync_objects *,
  */
 struct sync_counts sync_objects_counts(const struct sync_objects *);
 void sync_objects_recount(struct sync_objects *);
-/* Sorted, malloc'd names of the exchanges of all groups held. */
-char **sync_objects_exchanges(const struct sync_objects *, size_t *n);
+/* Sorted, malloc'd names of the exchanges of all groups held; whoever takes
+ * them unbinds all others, so that is the end of entries that are gone. */
+char **sync_objects_exchanges(struct sync_objects *, size_t *n);
 
 /* The connection is gone and with it all bindings. */
 void sync_objects_disconnected(struct sync_objects *);

@@ -308,3 +308,56 @@ TEST(unneeded_messages_are_counted)
                              "deleted members g2 rev=3"), 3);
     uninit(&f);
 }
+
+static void
+cast(struct fixture *f, const char *text, long long int now)
+{
+    struct sg_update update;
+
+    update_text_parse(&update, SG_METHOD_PORTS_UPDATED, text);
+    update.epoch.ms = 100;
+    sync_update(f->sync, &update, now);
+    sg_update_uninit(&update);
+}
+
+/* A group is forgotten, and needed again before anybody has looked at the
+ * list of bindings: that is the same as before, so nobody binds anything and
+ * nobody says that it is bound. */
+TEST(needed_again_before_it_was_unbound)
+{
+    struct sync_status status;
+    struct fixture f;
+    char **names;
+    size_t n;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    answer(&f, "port p1 rev=1 groups=g1; rules g1 rev=1", 1);
+    bind_all(&f, 2);
+    REQUIRE(run(&f, 30));
+    answer(&f, "same", 31);
+    cast(&f, "port p1 rev=2", 40);
+    CHECK(!policy_store_expire(f.store, 41, 1000));
+    CHECK(policy_store_expire(f.store, 1041, 1000));
+    sync_needs_changed(f.sync, 1041);
+    cast(&f, "port p1 rev=3 groups=g1", 1042);
+
+    REQUIRE(sync_take_bindings(f.sync, 1043, &names, &n));
+    REQUIRE(n == 1);
+    free(names[0]);
+    free(names);
+    REQUIRE(run(&f, 1100));
+    answer(&f, "rules g1 rev=1", 1101);
+    sync_get_status(f.sync, 1101, &status);
+    CHECK_UEQ(status.n_unbound, 0);
+    CHECK(status.in_sync);
+
+    /* Forgotten for good: it is unbound. */
+    cast(&f, "port p1 rev=4", 1200);
+    policy_store_expire(f.store, 1201, 1000);
+    CHECK(policy_store_expire(f.store, 2201, 1000));
+    REQUIRE(sync_take_bindings(f.sync, 2202, &names, &n));
+    CHECK_UEQ(n, 0);
+    free(names);
+    uninit(&f);
+}
