@@ -17,13 +17,14 @@ VLOG_DEFINE_THIS_MODULE(adopt);
 static void
 recover_zone(const struct fw_zone_rule *rule, void *a_)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 20);
     struct agent *a = a_;
 
     if (!rule->ours) {
         plugs_claim_zone(a->plugs, rule->device, rule->zone);
     } else if (!zone_alloc_restore(a->zones, rule->device, rule->zone)) {
-        VLOG_WARN("bridge %s: zone %"PRIu16" of an earlier run cannot be "
-                  "kept", rule->device, rule->zone);
+        VLOG_WARN_RL(&rl, "bridge %s: zone %"PRIu16" of an earlier run cannot "
+                     "be kept", rule->device, rule->zone);
     }
 }
 
