@@ -247,6 +247,8 @@ static void
 take_event(struct broker *b, const struct amqp_event *event,
            long long int now)
 {
+    static struct vlog_rate_limit down_rl = VLOG_RATE_LIMIT_INIT(30, 10);
+
     switch (event->type) {
     case AMQP_NONE:
         break;
@@ -258,10 +260,9 @@ take_event(struct broker *b, const struct amqp_event *event,
         sync_connected(b->sync, now);
         break;
     case AMQP_DOWN:
-        if (log_budget_take(&b->log, now)) {
-            VLOG_WARN("no connection to the broker: %s; policy stays as it "
-                      "is", event->reason ? event->reason : "lost");
-        }
+        /* Of its own rate: no flood of others' messages may hide it. */
+        VLOG_WARN_RL(&down_rl, "no connection to the broker: %s; policy stays "
+                     "as it is", event->reason ? event->reason : "lost");
         free(b->queue);
         b->queue = NULL;
         b->call[0] = '\0';
