@@ -437,12 +437,16 @@ judge_object(const struct update *u, enum sg_kind kind,
              struct verdict *v)
 {
     bool port = kind == SG_KIND_PORT;
-    struct store_object object;
+    struct store_object object = { .problem = NULL };
+    const char *problem;
 
+    policy_store_object(u->in->store, kind, id, &object);
+    problem = object.problem;
     switch (state) {
     case SG_ABSENT:
-        worse(v, PORT_REASON_GROUP_MISSING, "%s of "UUID_FMT,
-              sg_kind_name(kind), UUID_ARGS(id));
+        worse(v, PORT_REASON_GROUP_MISSING, "%s of "UUID_FMT"%s%s",
+              sg_kind_name(kind), UUID_ARGS(id),
+              problem ? ": " : "", problem ? problem : "");
         break;
     case SG_ORPHANED:
         worse(v, port ? PORT_REASON_ORPHANED : PORT_REASON_GROUP_ORPHANED,
@@ -452,10 +456,9 @@ judge_object(const struct update *u, enum sg_kind kind,
     case SG_DELETED:
         break;
     }
-    if (policy_store_object(u->in->store, kind, id, &object)
-        && object.problem) {
+    if (problem) {
         worse(v, PORT_REASON_REFUSED, "%s of "UUID_FMT": %s",
-              sg_kind_name(kind), UUID_ARGS(id), object.problem);
+              sg_kind_name(kind), UUID_ARGS(id), problem);
     }
 }
 

@@ -361,6 +361,23 @@ TEST(unknown_deleted_orphaned)
     uninit(&f);
 }
 
+/* Beyond a limit from the beginning, so that there is no last good. */
+TEST(a_group_that_is_refused)
+{
+    struct fixture f;
+
+    init_protected(&f);
+    sync_request_full(f.sync, f.now);
+    ask(&f);
+    answer(&f, "port p1 rev=2 groups=g1; rules g1 rev=2 remote=g3;"
+           "members g3 rev=1 +1 +2 +3 +4 +5 +6 +7 +8 +9 +10 +11");
+    apply(&f);
+    check_port(&f, "p1", "degraded group_missing since 1020 gen 3 counts: "
+               "members of 67000003-0000-4000-8000-000000000003: "
+               "11 members, more than 10");
+    uninit(&f);
+}
+
 TEST(groups)
 {
     struct fixture f;
