@@ -44,7 +44,7 @@ struct entry {
 static bool get_entry(const struct ipt_blob *, size_t offset,
                       struct entry *);
 static bool find_spans(struct walk *);
-static void visit(const struct walk *, const struct span *, ipt_blob_cb *,
+static void visit(const struct walk *, const struct span *, ipt_blob_cb *cb,
                   void *aux);
 
 int

@@ -45,7 +45,7 @@ typedef void ipt_blob_cb(const struct ipt_blob_item *, void *aux);
 
 /* Calls 'cb' for each chain and each of its rules, in the kernel's order.
  * Returns 0, or EPROTO if this is no table; then 'cb' was not called. */
-int ipt_blob_walk(const struct ipt_blob *, ipt_blob_cb *, void *aux)
+int ipt_blob_walk(const struct ipt_blob *, ipt_blob_cb *cb, void *aux)
     SG_MUST_USE;
 
 /* Are these the same rules of the same chains, whatever their counters? */

@@ -41,7 +41,7 @@ void ipt_txn_close(struct ipt_txn *);
  * the kernel said is no table. */
 int ipt_txn_read(const struct ipt_txn *, struct fw_table *) SG_MUST_USE;
 /* The rules of a raw table that give a zone. */
-int ipt_txn_zones(const struct ipt_txn *, fw_zone_cb *, void *aux)
+int ipt_txn_zones(const struct ipt_txn *, fw_zone_cb *cb, void *aux)
     SG_MUST_USE;
 int ipt_txn_commit(struct ipt_txn *, const struct fw_edit *, size_t n,
                    struct ds *error) SG_MUST_USE;

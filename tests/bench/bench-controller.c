@@ -409,7 +409,7 @@ run_command(struct bench *b, const char *line)
         do_paced(b, change, g, n, us);
     } else if (sscanf(line, "floor %zu", &n) == 1 && n && n <= MAX_CHANGES) {
         do_floor(b, n);
-    } else if (sscanf(line, "start %s %s %s", word[0], word[1],
+    } else if (sscanf(line, "start %1023s %1023s %1023s", word[0], word[1],
                       word[2]) == 3) {
         structure_start(b, word[0], word[1], word[2]);
     } else if (!strcmp(line, "stop\n")) {
