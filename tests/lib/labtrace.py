@@ -83,6 +83,8 @@ class Trace:
         for path in self._files():
             with open(path, errors="replace") as f:
                 for line in f:
+                    if not line.endswith("\n"):
+                        break           # Under way.
                     call = re.match(r"([0-9.]+) (\w+)\((.*)", line)
                     dump = re.match(r" \| [0-9a-f]+  ([0-9a-f ]{48})", line)
                     if call:
