@@ -61,6 +61,19 @@ enum rpc_message_type {
     RPC_REPLY,
 };
 
+/* What does not depend on the deployment. */
+#define RPC_MAX_ACK 64          /* Bytes of an `ack`. */
+#define RPC_MAX_ACKED 64        /* Of those in one report. */
+#define RPC_MAX_REASON 64       /* Bytes of a reason in a report. */
+#define RPC_MAX_REASONS 16
+#define RPC_MAX_STATE 32        /* Bytes of `state` in a report. */
+#define RPC_MAX_BOOT 64         /* Bytes of a boot in `duplicate_host`. */
+#define RPC_MAX_BOOTS 8
+#define RPC_MAX_PARTS 4096      /* Of one object. */
+#define RPC_PAGE_BYTES (1024 * 1024)    /* Entries of a page, as a controller
+                                         * should cut them. */
+#define RPC_INLINE_BYTES (64 * 1024)    /* Entries that a change brings. */
+
 /* The envelope and what surrounds the arguments. */
 struct rpc_message {
     enum rpc_message_type type;
@@ -123,6 +136,19 @@ char *rpc_encode_sync_call(const struct sg_sync_request *,
                            const char *unique_id, size_t *len);
 char *rpc_encode_sync_reply(const struct sg_update *, const char *msg_id,
                             const char *unique_id, size_t *len);
+/* The same from parts that were encoded before.  An entry is one object of
+ * 'objects': rpc_encode_entry() makes it of an update that has just that, as
+ * a body, deleted or unknown.  What else is in the update given here is left
+ * out but for what is not an object. */
+struct rpc_entry {
+    const char *text;
+    size_t len;
+};
+char *rpc_encode_entry(const struct sg_update *, size_t *len);
+char *rpc_encode_joined_reply(const struct sg_update *,
+                              const struct rpc_entry *, size_t n,
+                              const char *msg_id, const char *unique_id,
+                              size_t *len);
 /* The reply to a call whose method has no result. */
 char *rpc_encode_null_reply(const char *msg_id, const char *unique_id,
                             size_t *len);

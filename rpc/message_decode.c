@@ -9,27 +9,35 @@
 #include <config.h>
 #include "rpc/message_json.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util.h"
 
-/* Every set of arguments begins with these two; 'FIRST' is where the method's
- * own begin. */
-enum { ARG_EPOCH, ARG_SENT, ARG_FIRST, ARG_SECOND, ARG_THIRD };
+/* Every set of arguments begins with these; 'FIRST' is where the method's own
+ * begin.  In the order in which the encoder writes them. */
+enum { ARG_EPOCH, ARG_SENT, ARG_ACK, ARG_FIRST, ARG_SECOND, ARG_THIRD };
+/* The answer to `sync` has no `ack` and more of its own. */
+enum { ANSWER_OBJECTS = ARG_FIRST, ANSWER_SAME, ANSWER_WANT_HAVE, ANSWER_PAGE,
+       ANSWER_NEXT, ANSWER_DIGEST, ANSWER_DUPLICATE_HOST };
 
-static const char *const arg_names[][6] = {
-    [SG_METHOD_PORTS_UPDATED] = { "epoch", "sent", "ports" },
-    [SG_METHOD_PORTS_DELETED] = { "epoch", "sent", "ports" },
-    [SG_METHOD_RESYNC] = { "epoch", "sent", "objects" },
-    [SG_METHOD_RULES_UPDATED] = { "epoch", "sent", "rules" },
-    [SG_METHOD_MEMBERS_CHANGED] = { "epoch", "sent", "members" },
-    [SG_METHOD_GROUP_DELETED] = { "epoch", "sent", "group", "revision" },
-    [SG_METHOD_BEACON] = { "epoch", "sent", "seq", "changed", "more" },
+#define COMMON "epoch", "sent", "ack"
+static const char *const arg_names[][11] = {
+    [SG_METHOD_PORTS_UPDATED] = { COMMON, "ports", "objects" },
+    [SG_METHOD_PORTS_DELETED] = { COMMON, "ports" },
+    [SG_METHOD_RESYNC] = { COMMON, "objects" },
+    [SG_METHOD_DUPLICATE_HOST] = { COMMON, "boots" },
+    [SG_METHOD_RULES_UPDATED] = { COMMON, "rules", "objects" },
+    [SG_METHOD_MEMBERS_CHANGED] = { COMMON, "members" },
+    [SG_METHOD_GROUP_DELETED] = { COMMON, "group", "revision" },
+    [SG_METHOD_BEACON] = { COMMON, "seq", "changed", "more" },
     /* As a request this one is the controller's; here stands its answer. */
-    [SG_METHOD_SYNC] = { "epoch", "sent", "objects", "same", "next" },
+    [SG_METHOD_SYNC] = { COMMON, "objects", "same", "want_have", "page",
+                         "next", "digest", "duplicate_host" },
     [SG_METHOD_REPORT] = { NULL },
 };
+#undef COMMON
 
 static char *read_update(json_t *, const struct msg_place *,
                          const struct rpc_limits *, enum sg_method,
@@ -40,6 +48,8 @@ static char *read_ports(const struct msg_object *, struct sg_update *);
 static char *read_ports_deleted(const struct msg_object *,
                                 struct sg_update *);
 static char *read_resync(const struct msg_object *, struct sg_update *);
+static char *read_duplicate_host(const struct msg_object *,
+                                 struct sg_update *);
 static char *read_rules(const struct msg_object *, struct sg_update *);
 static char *read_members(const struct msg_object *, struct sg_update *);
 static char *read_group_deleted(const struct msg_object *,
@@ -51,6 +61,7 @@ static void add_ref(struct sg_ref **, size_t *n, const struct sg_ref *);
 static void add_bad(const struct msg_object *, struct sg_update *,
                     enum sg_kind, json_t *id, char *error);
 
+static char *read_inline(const struct msg_object *, struct sg_update *);
 static char *read_answer(const struct msg_object *, struct sg_update *);
 static void read_answer_object(const struct msg_object *, json_t *, size_t,
                                struct sg_update *);
@@ -59,6 +70,7 @@ static char *read_answer_body(const struct msg_reader *,
                               json_t *, struct sg_update *);
 static char *read_answer_absence(const struct msg_object *, enum sg_kind,
                                  struct sg_update *);
+static char *read_part(const struct msg_object *, struct sg_update *);
 static json_t *answer_id(const struct msg_object *, enum sg_kind);
 
 /* Decodes the arguments of a cast or fanout to an agent.  Returns NULL and
@@ -168,6 +180,9 @@ read_common(const struct msg_object *object, struct sg_update *update)
     if (!error && msg_has(object, ARG_SENT)) {
         error = msg_int(object, ARG_SENT, 0, &update->sent);
     }
+    if (!error && msg_has(object, ARG_ACK)) {
+        error = msg_short_text(object, ARG_ACK, RPC_MAX_ACK, &update->ack);
+    }
     return error;
 }
 
@@ -182,6 +197,8 @@ read_args(const struct msg_object *object, struct sg_update *update)
         return read_ports_deleted(object, update);
     case SG_METHOD_RESYNC:
         return read_resync(object, update);
+    case SG_METHOD_DUPLICATE_HOST:
+        return read_duplicate_host(object, update);
     case SG_METHOD_RULES_UPDATED:
         return read_rules(object, update);
     case SG_METHOD_MEMBERS_CHANGED:
@@ -224,6 +241,28 @@ read_ports(const struct msg_object *object, struct sg_update *update)
         update->ports = msg_grow(update->ports, update->n_ports,
                                  sizeof *update->ports);
         update->ports[update->n_ports++] = port;
+    }
+    return read_inline(object, update);
+}
+
+/* Bodies that come along, so that nobody need ask for them.  Whatever is wrong
+ * with them costs only that question. */
+static char *
+read_inline(const struct msg_object *object, struct sg_update *update)
+{
+    json_t *array, *value;
+    size_t i;
+    char *error;
+
+    if (!msg_has(object, ARG_SECOND)) {
+        return NULL;
+    }
+    error = msg_array(object, ARG_SECOND, RPC_LIMIT_OBJECTS, &array);
+    if (error) {
+        return error;
+    }
+    json_array_foreach (array, i, value) {
+        read_answer_object(object, value, i, update);
     }
     return NULL;
 }
@@ -299,14 +338,25 @@ read_resync(const struct msg_object *object, struct sg_update *update)
     return NULL;
 }
 
+static char *
+read_duplicate_host(const struct msg_object *object, struct sg_update *update)
+{
+    if (!msg_has(object, ARG_FIRST)) {
+        return msg_error(object->place, "boots: missing");
+    }
+    return msg_text_list(object, ARG_FIRST, RPC_MAX_BOOTS, RPC_MAX_BOOT,
+                         &update->boots, &update->n_boots);
+}
+
 /* The one rule list of a fanout. */
 static char *
 read_rules(const struct msg_object *object, struct sg_update *update)
 {
     struct msg_place place = { object->place, "rules", 0 };
+    char *error = read_answer_body(object->reader, &place, SG_KIND_RULES,
+                                   object->values[ARG_FIRST], update);
 
-    return read_answer_body(object->reader, &place, SG_KIND_RULES,
-                            object->values[ARG_FIRST], update);
+    return error ? error : read_inline(object, update);
 }
 
 /* The one member list of a fanout: here, unlike in an answer, it is usually a
@@ -406,7 +456,7 @@ read_entry(const struct msg_place *place, const char *key, json_t *value,
 
 enum {
     OBJECT_KIND, OBJECT_ID, OBJECT_DELETED, OBJECT_UNKNOWN, OBJECT_REVISION,
-    OBJECT_PORT, OBJECT_RULES, OBJECT_MEMBERS,
+    OBJECT_PORT, OBJECT_RULES, OBJECT_MEMBERS, OBJECT_PART, OBJECT_PARTS,
 };
 static const char *const object_names[] = {
     [OBJECT_KIND] = "kind",
@@ -418,6 +468,8 @@ static const char *const object_names[] = {
     [OBJECT_PORT] = "port",
     [OBJECT_RULES] = "rules",
     [OBJECT_MEMBERS] = "members",
+    [OBJECT_PART] = "part",
+    [OBJECT_PARTS] = "parts",
     NULL,
 };
 
@@ -428,13 +480,27 @@ read_answer(const struct msg_object *object, struct sg_update *update)
 {
     json_t *array, *value;
     size_t i;
-    char *error = msg_array(object, ARG_FIRST, RPC_LIMIT_OBJECTS, &array);
+    char *error = msg_array(object, ANSWER_OBJECTS, RPC_LIMIT_OBJECTS,
+                            &array);
 
     if (!error) {
-        error = msg_bool(object, ARG_SECOND, &update->same);
+        error = msg_bool(object, ANSWER_SAME, &update->same);
     }
-    if (!error && msg_has(object, ARG_THIRD)) {
-        error = msg_text_dup(object, ARG_THIRD, &update->next);
+    if (!error) {
+        error = msg_bool(object, ANSWER_WANT_HAVE, &update->want_have);
+    }
+    if (!error && msg_has(object, ANSWER_PAGE)) {
+        error = msg_int(object, ANSWER_PAGE, 1, &update->page);
+    }
+    if (!error && msg_has(object, ANSWER_NEXT)) {
+        error = msg_text_dup(object, ANSWER_NEXT, &update->next);
+    }
+    if (!error && msg_has(object, ANSWER_DIGEST)) {
+        error = msg_digest(object, ANSWER_DIGEST, &update->digest);
+    }
+    if (!error) {
+        error = msg_bool(object, ANSWER_DUPLICATE_HOST,
+                         &update->duplicate_host);
     }
     if (error) {
         return error;
@@ -473,8 +539,11 @@ read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
     int n_bodies = (msg_has(&object, OBJECT_PORT)
                     + msg_has(&object, OBJECT_RULES)
                     + msg_has(&object, OBJECT_MEMBERS));
+    bool inlined = update->method != SG_METHOD_SYNC;
     if (n_bodies != msg_has(&object, OBJECT_PORT + kind)) {
         error = msg_error(&place, "the body is not of this kind");
+    } else if (inlined && (!n_bodies || kind == SG_KIND_PORT)) {
+        error = msg_error(&place, "not a body of rules or members");
     } else if (!n_bodies) {
         error = read_answer_absence(&object, kind, update);
     } else if (msg_has(&object, OBJECT_DELETED)
@@ -486,6 +555,10 @@ read_answer_object(const struct msg_object *parent, json_t *json, size_t i,
 
         error = read_answer_body(parent->reader, &body, kind,
                                  object.values[OBJECT_PORT + kind], update);
+        if (!error && (msg_has(&object, OBJECT_PART)
+                       || msg_has(&object, OBJECT_PARTS))) {
+            error = read_part(&object, update);
+        }
     }
     if (error) {
         add_bad(parent, update, kind, answer_id(&object, kind), error);
@@ -539,6 +612,44 @@ read_answer_body(const struct msg_reader *reader,
         return error;
     }
     OVS_NOT_REACHED();
+}
+
+/* The body that was read last is a part of a list, which takes it back if it
+ * is not. */
+static char *
+read_part(const struct msg_object *object, struct sg_update *update)
+{
+    bool members = msg_has(object, OBJECT_MEMBERS);
+    int64_t part, parts;
+    char *error = NULL;
+
+    if (!members || update->method != SG_METHOD_SYNC) {
+        error = msg_error(object->place, "only members in an answer come in "
+                          "parts");
+    }
+    if (!error) {
+        error = msg_int(object, OBJECT_PART, 1, &part);
+    }
+    if (!error) {
+        error = msg_int(object, OBJECT_PARTS, 1, &parts);
+    }
+    if (!error && (part > parts || parts > RPC_MAX_PARTS)) {
+        error = msg_error(object->place, "part %"PRId64" of %"PRId64, part,
+                          parts);
+    }
+    if (!error) {
+        struct sg_members_spec *spec = &update->members[update->n_members - 1];
+
+        spec->part = (unsigned int) part;
+        spec->parts = (unsigned int) parts;
+    } else if (members) {
+        sg_members_spec_uninit(&update->members[--update->n_members]);
+    } else if (msg_has(object, OBJECT_RULES)) {
+        sg_rules_spec_uninit(&update->rules[--update->n_rules]);
+    } else {
+        sg_port_spec_uninit(&update->ports[--update->n_ports]);
+    }
+    return error;
 }
 
 /* "deleted" takes an object away, "unknown" does not: exactly one of them. */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "rpc/address_range.h"
 #include "util.h"
 #include "uuid.h"
@@ -26,6 +27,9 @@ struct call {
 };
 
 static char *encode_body(json_t *message, size_t *len);
+static char *envelop(const char *message, size_t message_len, size_t *len);
+static json_t *reply(json_t *result, const char *msg_id,
+                     const char *unique_id);
 static char *encode_reply(json_t *result, const char *msg_id,
                           const char *unique_id, size_t *len);
 static char *encode_request(const char *method, json_t *args,
@@ -35,6 +39,12 @@ static char *dump(json_t *, size_t *len);
 
 static json_t *args_of_update(const struct sg_update *);
 static json_t *answer(const struct sg_update *);
+static json_t *answer_head(const struct sg_update *);
+static json_t *entries(const struct sg_update *, size_t first_rules);
+static void set_inline(json_t *args, const struct sg_update *,
+                       size_t first_rules);
+static json_t *latency(const struct sg_latency *);
+static json_t *texts(char *const *, size_t n);
 static json_t *port(const struct sg_port_spec *);
 static json_t *rules(const struct sg_rules_spec *);
 static json_t *rule(const struct sg_rule *);
@@ -102,6 +112,48 @@ rpc_encode_sync_reply(const struct sg_update *update, const char *msg_id,
     return encode_reply(answer(update), msg_id, unique_id, len);
 }
 
+/* One element of the list 'objects'. */
+char *
+rpc_encode_entry(const struct sg_update *update, size_t *len)
+{
+    json_t *list = entries(update, 0);
+    json_t *entry = json_incref(json_array_get(list, 0));
+
+    ovs_assert(json_array_size(list) == 1);
+    json_decref(list);
+    return dump(entry, len);
+}
+
+/* The texts go to the end of the message, where its list of objects is: the
+ * result is its last key, and the list is the last key of the result. */
+char *
+rpc_encode_joined_reply(const struct sg_update *update,
+                        const struct rpc_entry *array, size_t n,
+                        const char *msg_id, const char *unique_id,
+                        size_t *len)
+{
+    static const char tail[] = "]}}";
+    struct ds text = DS_EMPTY_INITIALIZER;
+    json_t *result = answer_head(update);
+    size_t head_len;
+    char *head, *body;
+
+    set(result, "objects", json_array());
+    head = dump(reply(result, msg_id, unique_id), &head_len);
+    ovs_assert(head_len > sizeof tail
+               && !strcmp(head + head_len - (sizeof tail - 1), tail));
+    ds_put_buffer(&text, head, head_len - (sizeof tail - 1));
+    for (size_t i = 0; i < n; i++) {
+        ds_put_cstr(&text, i ? "," : "");
+        ds_put_buffer(&text, array[i].text, array[i].len);
+    }
+    ds_put_cstr(&text, tail);
+    body = envelop(ds_cstr(&text), text.length, len);
+    ds_destroy(&text);
+    free(head);
+    return body;
+}
+
 char *
 rpc_encode_null_reply(const char *msg_id, const char *unique_id, size_t *len)
 {
@@ -166,6 +218,20 @@ rpc_encode_report(const struct sg_report *report, const char *unique_id,
                                            : json_integer(report->lag_ms));
     set(args, "ports", json_integer(report->n_ports));
     set(args, "protected", json_integer(report->n_protected));
+    set(args, "digest", text_or_null(report->digest));
+    set(args, "state", text_or_null(report->state));
+    set(args, "problems", json_integer(report->n_problems));
+    set(args, "orphaned", json_integer(report->n_orphaned));
+    set(args, "held", json_integer(report->n_held));
+    set(args, "errors", json_integer(report->errors));
+    set(args, "stale", json_boolean(report->stale));
+    set(args, "reasons", texts(report->reasons, report->n_reasons));
+    if (report->n_acked) {
+        set(args, "acked", texts(report->acked, report->n_acked));
+    }
+    if (report->has_latency) {
+        set(args, "latency", latency(&report->latency));
+    }
     return encode_request(sg_method_name(SG_METHOD_REPORT), args, NULL,
                           unique_id, len);
 }
@@ -204,28 +270,43 @@ static char *
 encode_reply(json_t *result, const char *msg_id, const char *unique_id,
              size_t *len)
 {
+    return encode_body(reply(result, msg_id, unique_id), len);
+}
+
+/* Takes ownership of 'result'. */
+static json_t *
+reply(json_t *result, const char *msg_id, const char *unique_id)
+{
     json_t *message = json_object();
 
     /* A stock client looks up all five. */
-    set(message, "result", result);
     set(message, "failure", json_null());
     set(message, "ending", json_true());
     set(message, "_msg_id", json_string(msg_id));
     set(message, "_unique_id", json_string(unique_id));
-    return encode_body(message, len);
+    set(message, "result", result);
+    return message;
 }
 
 /* Takes ownership of 'message'. */
 static char *
 encode_body(json_t *message, size_t *len)
 {
-    json_t *envelope = json_object();
     size_t inner_len;
     char *inner = dump(message, &inner_len);
+    char *body = envelop(inner, inner_len, len);
+
+    free(inner);
+    return body;
+}
+
+static char *
+envelop(const char *message, size_t message_len, size_t *len)
+{
+    json_t *envelope = json_object();
 
     set(envelope, "oslo.version", json_string("2.0"));
-    set(envelope, "oslo.message", json_stringn(inner, inner_len));
-    free(inner);
+    set(envelope, "oslo.message", json_stringn(message, message_len));
     return dump(envelope, len);
 }
 
@@ -255,6 +336,9 @@ args_of_update(const struct sg_update *update)
 
     set(args, "epoch", epoch(&update->epoch));
     set(args, "sent", json_integer(update->sent));
+    if (update->ack) {
+        set(args, "ack", json_string(update->ack));
+    }
     switch (update->method) {
     case SG_METHOD_PORTS_UPDATED:
         list = json_array();
@@ -262,6 +346,7 @@ args_of_update(const struct sg_update *update)
             append(list, port(&update->ports[i]));
         }
         set(args, "ports", list);
+        set_inline(args, update, 0);
         return args;
 
     case SG_METHOD_PORTS_DELETED:
@@ -274,9 +359,14 @@ args_of_update(const struct sg_update *update)
         }
         return args;
 
+    case SG_METHOD_DUPLICATE_HOST:
+        set(args, "boots", texts(update->boots, update->n_boots));
+        return args;
+
     case SG_METHOD_RULES_UPDATED:
-        ovs_assert(update->n_rules == 1);
+        ovs_assert(update->n_rules >= 1);
         set(args, "rules", rules(&update->rules[0]));
+        set_inline(args, update, 1);
         return args;
 
     case SG_METHOD_MEMBERS_CHANGED:
@@ -318,23 +408,68 @@ append_object(json_t *objects, enum sg_kind kind, const char *key,
     return object;
 }
 
-/* The result of `sync`: bodies first, then what has none. */
+/* The result of `sync`.  Its objects come last, so that others can be put
+ * there: rpc_encode_joined_reply(). */
 static json_t *
 answer(const struct sg_update *update)
 {
-    json_t *objects = json_array();
+    json_t *result = answer_head(update);
+
+    set(result, "objects", entries(update, 0));
+    return result;
+}
+
+/* All of it but the objects. */
+static json_t *
+answer_head(const struct sg_update *update)
+{
     json_t *result = json_object();
 
-    for (size_t i = 0; i < update->n_ports; i++) {
+    set(result, "epoch", epoch(&update->epoch));
+    set(result, "sent", json_integer(update->sent));
+    if (update->same) {
+        set(result, "same", json_true());
+    }
+    if (update->want_have) {
+        set(result, "want_have", json_true());
+    }
+    if (update->page) {
+        set(result, "page", json_integer(update->page));
+    }
+    set(result, "next", text_or_null(update->next));
+    if (update->digest) {
+        set(result, "digest", json_string(update->digest));
+    }
+    if (update->duplicate_host) {
+        set(result, "duplicate_host", json_true());
+    }
+    return result;
+}
+
+/* The bodies of 'update' from rule list number 'first_rules' on, then what has
+ * no body. */
+static json_t *
+entries(const struct sg_update *update, size_t first_rules)
+{
+    bool with_ports = update->method == SG_METHOD_SYNC;
+    json_t *objects = json_array();
+
+    for (size_t i = 0; with_ports && i < update->n_ports; i++) {
         append_object(objects, SG_KIND_PORT, "port", port(&update->ports[i]));
     }
-    for (size_t i = 0; i < update->n_rules; i++) {
+    for (size_t i = first_rules; i < update->n_rules; i++) {
         append_object(objects, SG_KIND_RULES, "rules",
                       rules(&update->rules[i]));
     }
     for (size_t i = 0; i < update->n_members; i++) {
-        append_object(objects, SG_KIND_MEMBERS, "members",
-                      members(&update->members[i]));
+        const struct sg_members_spec *spec = &update->members[i];
+        json_t *object = append_object(objects, SG_KIND_MEMBERS, "members",
+                                       members(spec));
+
+        if (spec->part) {
+            set(object, "part", json_integer(spec->part));
+            set(object, "parts", json_integer(spec->parts));
+        }
     }
     for (size_t i = 0; i < update->n_deleted; i++) {
         const struct sg_ref *ref = &update->deleted[i];
@@ -351,15 +486,37 @@ answer(const struct sg_update *update)
 
         set(object, "unknown", json_true());
     }
+    return objects;
+}
 
-    set(result, "epoch", epoch(&update->epoch));
-    set(result, "sent", json_integer(update->sent));
-    set(result, "objects", objects);
-    if (update->same) {
-        set(result, "same", json_true());
+/* What a change brings along, if anything. */
+static void
+set_inline(json_t *args, const struct sg_update *update, size_t first_rules)
+{
+    if (update->n_rules > first_rules || update->n_members) {
+        set(args, "objects", entries(update, first_rules));
     }
-    set(result, "next", text_or_null(update->next));
-    return result;
+}
+
+static json_t *
+latency(const struct sg_latency *l)
+{
+    json_t *object = json_object();
+
+    for (int kind = 0; kind < SG_N_KINDS; kind++) {
+        json_t *phases = json_object();
+
+        for (int phase = 0; phase < SG_LATENCY_N_PHASES; phase++) {
+            json_t *counts = json_array();
+
+            for (int i = 0; i < SG_LATENCY_BUCKETS; i++) {
+                append(counts, json_integer(l->counts[kind][phase][i]));
+            }
+            set(phases, sg_latency_phase_name(phase), counts);
+        }
+        set(object, sg_kind_name((enum sg_kind) kind), phases);
+    }
+    return object;
 }
 
 /* The three lists are always there: a missing one would be refused. */
@@ -594,6 +751,17 @@ epoch(const struct sg_epoch *e)
 
     return (e->ms ? json_string_nocheck(sg_epoch_format(e, text))
             : json_null());
+}
+
+static json_t *
+texts(char *const *array, size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        append(list, json_string(array[i]));
+    }
+    return list;
 }
 
 static json_t *

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
+#include "rpc/digest.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -128,6 +129,73 @@ msg_text_dup(const struct msg_object *object, int field, char **textp)
 
     if (!error) {
         *textp = xstrdup(text);
+    }
+    return error;
+}
+
+char *
+msg_short_text(const struct msg_object *object, int field, size_t max,
+               char **textp)
+{
+    const char *text;
+    char *error = msg_text(object, field, &text);
+
+    if (!error && strlen(text) > max) {
+        error = field_error(object, field, "string is too long");
+    }
+    if (!error) {
+        *textp = xstrdup(text);
+    }
+    return error;
+}
+
+/* Each element is read as the only field of an object of its own. */
+char *
+msg_text_list(const struct msg_object *object, int field, size_t max_n,
+              size_t max, char ***textsp, size_t *np)
+{
+    static const char *const names[] = { NULL };
+    struct msg_place place = { object->place, object->names[field], 0 };
+    json_t *array = object->values[field];
+    char **texts = NULL;
+    char *error = NULL;
+    size_t n;
+
+    if (!json_is_array(array)) {
+        return field_error(object, field, "not a list");
+    } else if (json_array_size(array) > max_n) {
+        return field_error(object, field, "list is too long");
+    }
+    for (n = 0; n < json_array_size(array); n++) {
+        struct msg_place at = { &place, NULL, n };
+        struct msg_object element = {
+            .reader = object->reader, .place = &at, .names = names,
+            .values = { json_array_get(array, n) },
+        };
+
+        texts = msg_grow(texts, n, sizeof *texts);
+        error = msg_short_text(&element, 0, max, &texts[n]);
+        if (error) {
+            sg_texts_free(texts, n);
+            return error;
+        }
+    }
+    *textsp = texts;
+    *np = n;
+    return NULL;
+}
+
+char *
+msg_digest(const struct msg_object *object, int field, char **digestp)
+{
+    const char *text;
+    char *error = field_string(object, field, &text);
+
+    if (!error && !rpc_digest_ok(text)) {
+        error = field_error(object, field, "not 40 lower-case hex digits");
+    }
+    if (!error) {
+        *digestp = xstrdup(text);
     }
     return error;
 }

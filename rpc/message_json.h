@@ -35,7 +35,7 @@ struct msg_reader {
                                          * there are none. */
 };
 
-#define MSG_MAX_FIELDS 12
+#define MSG_MAX_FIELDS 20
 
 struct msg_object {
     const struct msg_reader *reader;
@@ -61,6 +61,14 @@ msg_has(const struct msg_object *object, int field)
 char *msg_text(const struct msg_object *, int field,
                const char **) SG_MUST_USE;
 char *msg_text_dup(const struct msg_object *, int field, char **) SG_MUST_USE;
+/* The same of at most 'max' bytes. */
+char *msg_short_text(const struct msg_object *, int field, size_t max,
+                     char **) SG_MUST_USE;
+/* An array of at most 'max_n' of those. */
+char *msg_text_list(const struct msg_object *, int field, size_t max_n,
+                    size_t max, char ***, size_t *n) SG_MUST_USE;
+/* 40 lower-case hex digits (rpc/digest.h). */
+char *msg_digest(const struct msg_object *, int field, char **) SG_MUST_USE;
 char *msg_id(const struct msg_object *, int field,
              struct uuid *) SG_MUST_USE;
 char *msg_epoch(const struct msg_object *, int field,

@@ -20,6 +20,13 @@ static char *read_sync(const struct msg_object *, struct sg_sync_request *);
 static char *read_refs(const struct msg_object *, int field,
                        bool with_revision, struct sg_ref **, size_t *n);
 static char *read_report(const struct msg_object *, struct sg_report *);
+static char *read_health(const struct msg_object *, struct sg_report *);
+static char *read_count(const struct msg_object *, int field, size_t *);
+static char *read_latency(const struct msg_object *, struct sg_latency *);
+static char *read_phases(const struct msg_reader *, const struct msg_place *,
+                         json_t *, struct sg_latency *, enum sg_kind);
+static char *read_buckets(const struct msg_object *, int field,
+                          uint64_t counts[SG_LATENCY_BUCKETS]);
 
 enum {
     SYNC_HOST, SYNC_BOOT, SYNC_EPOCH, SYNC_PORTS, SYNC_DIGEST, SYNC_OBJECTS,
@@ -40,6 +47,9 @@ static const char *const sync_names[] = {
 enum {
     REPORT_HOST, REPORT_BOOT, REPORT_EPOCH, REPORT_GENERATION, REPORT_APPLIED,
     REPORT_IN_SYNC, REPORT_LAG_MS, REPORT_PORTS, REPORT_PROTECTED,
+    REPORT_DIGEST, REPORT_STATE, REPORT_PROBLEMS, REPORT_ORPHANED,
+    REPORT_HELD, REPORT_ERRORS, REPORT_STALE, REPORT_REASONS, REPORT_ACKED,
+    REPORT_LATENCY,
 };
 static const char *const report_names[] = {
     [REPORT_HOST] = "host",
@@ -51,6 +61,16 @@ static const char *const report_names[] = {
     [REPORT_LAG_MS] = "lag_ms",
     [REPORT_PORTS] = "ports",
     [REPORT_PROTECTED] = "protected",
+    [REPORT_DIGEST] = "digest",
+    [REPORT_STATE] = "state",
+    [REPORT_PROBLEMS] = "problems",
+    [REPORT_ORPHANED] = "orphaned",
+    [REPORT_HELD] = "held",
+    [REPORT_ERRORS] = "errors",
+    [REPORT_STALE] = "stale",
+    [REPORT_REASONS] = "reasons",
+    [REPORT_ACKED] = "acked",
+    [REPORT_LATENCY] = "latency",
     NULL,
 };
 
@@ -157,7 +177,7 @@ read_sync(const struct msg_object *object, struct sg_sync_request *request)
                             &request->ports, &request->n_ports);
     }
     if (!error && msg_has(object, SYNC_DIGEST)) {
-        error = msg_text_dup(object, SYNC_DIGEST, &request->digest);
+        error = msg_digest(object, SYNC_DIGEST, &request->digest);
     }
     if (!error && msg_has(object, SYNC_OBJECTS)) {
         request->partial = true;
@@ -205,7 +225,7 @@ read_refs(const struct msg_object *object, int field, bool with_revision,
 static char *
 read_report(const struct msg_object *object, struct sg_report *report)
 {
-    int64_t generation, applied, n_ports, n_protected;
+    int64_t generation, applied;
     char *error = read_host(object, REPORT_HOST, &report->host);
 
     if (!error) {
@@ -227,18 +247,148 @@ read_report(const struct msg_object *object, struct sg_report *report)
     if (!error && msg_has(object, REPORT_LAG_MS)) {
         error = msg_int(object, REPORT_LAG_MS, 0, &report->lag_ms);
     }
-    if (!error) {
-        error = msg_int(object, REPORT_PORTS, 0, &n_ports);
-    }
-    if (!error) {
-        error = msg_int(object, REPORT_PROTECTED, 0, &n_protected);
-    }
     if (error) {
         return error;
     }
     report->generation = generation;
     report->applied = applied;
-    report->n_ports = n_ports;
-    report->n_protected = n_protected;
+    if (!msg_has(object, REPORT_PORTS) || !msg_has(object, REPORT_PROTECTED)) {
+        return msg_error(object->place, "ports or protected: missing");
+    }
+    return read_health(object, report);
+}
+
+/* What says how well the agent is.  All of it may be absent. */
+static char *
+read_health(const struct msg_object *object, struct sg_report *report)
+{
+    const struct {
+        int field;
+        size_t *count;
+    } counts[] = {
+        { REPORT_PORTS, &report->n_ports },
+        { REPORT_PROTECTED, &report->n_protected },
+        { REPORT_PROBLEMS, &report->n_problems },
+        { REPORT_ORPHANED, &report->n_orphaned },
+        { REPORT_HELD, &report->n_held },
+    };
+    int64_t errors = 0;
+    char *error = NULL;
+
+    for (size_t i = 0; !error && i < ARRAY_SIZE(counts); i++) {
+        error = read_count(object, counts[i].field, counts[i].count);
+    }
+    if (!error && msg_has(object, REPORT_ERRORS)) {
+        error = msg_int(object, REPORT_ERRORS, 0, &errors);
+        report->errors = errors;
+    }
+    if (!error && msg_has(object, REPORT_DIGEST)) {
+        error = msg_digest(object, REPORT_DIGEST, &report->digest);
+    }
+    if (!error && msg_has(object, REPORT_STATE)) {
+        error = msg_short_text(object, REPORT_STATE, RPC_MAX_STATE,
+                               &report->state);
+    }
+    if (!error) {
+        error = msg_bool(object, REPORT_STALE, &report->stale);
+    }
+    if (!error && msg_has(object, REPORT_REASONS)) {
+        error = msg_text_list(object, REPORT_REASONS, RPC_MAX_REASONS,
+                              RPC_MAX_REASON, &report->reasons,
+                              &report->n_reasons);
+    }
+    if (!error && msg_has(object, REPORT_ACKED)) {
+        error = msg_text_list(object, REPORT_ACKED, RPC_MAX_ACKED,
+                              RPC_MAX_ACK, &report->acked, &report->n_acked);
+    }
+    if (!error && msg_has(object, REPORT_LATENCY)) {
+        error = read_latency(object, &report->latency);
+        report->has_latency = !error;
+    }
+    return error;
+}
+
+/* Absent counts as none. */
+static char *
+read_count(const struct msg_object *object, int field, size_t *count)
+{
+    int64_t n = 0;
+    char *error = msg_has(object, field) ? msg_int(object, field, 0, &n)
+                                         : NULL;
+
+    if (!error) {
+        *count = n;
+    }
+    return error;
+}
+
+/* {"members": {"stored": [...], "kernel": [...]}, ...}; what is absent has
+ * counted nothing. */
+static char *
+read_latency(const struct msg_object *report, struct sg_latency *latency)
+{
+    static const char *const names[] = {
+#define SG_KIND(ENUM, NAME) [SG_KIND_##ENUM] = NAME,
+        SG_KINDS
+#undef SG_KIND
+        NULL,
+    };
+    struct msg_place place = { report->place, "latency", 0 };
+    struct msg_object object;
+    char *error = msg_object_init(&object, report->reader, &place,
+                                  report->values[REPORT_LATENCY], names);
+
+    for (int kind = 0; !error && kind < SG_N_KINDS; kind++) {
+        struct msg_place at = { &place, names[kind], 0 };
+
+        if (msg_has(&object, kind)) {
+            error = read_phases(report->reader, &at, object.values[kind],
+                                latency, (enum sg_kind) kind);
+        }
+    }
+    return error;
+}
+
+static char *
+read_phases(const struct msg_reader *reader, const struct msg_place *place,
+            json_t *json, struct sg_latency *latency, enum sg_kind kind)
+{
+    static const char *const names[] = {
+#define SG_LATENCY_PHASE(ENUM, NAME) [SG_LATENCY_##ENUM] = NAME,
+        SG_LATENCY_PHASES
+#undef SG_LATENCY_PHASE
+        NULL,
+    };
+    struct msg_object object;
+    char *error = msg_object_init(&object, reader, place, json, names);
+
+    for (int phase = 0; !error && phase < SG_LATENCY_N_PHASES; phase++) {
+        if (msg_has(&object, phase)) {
+            error = read_buckets(&object, phase,
+                                 latency->counts[kind][phase]);
+        }
+    }
+    return error;
+}
+
+static char *
+read_buckets(const struct msg_object *object, int field,
+             uint64_t counts[SG_LATENCY_BUCKETS])
+{
+    struct msg_place place = { object->place, object->names[field], 0 };
+    json_t *array = object->values[field];
+
+    if (!json_is_array(array)
+        || json_array_size(array) != SG_LATENCY_BUCKETS) {
+        return msg_error(&place, "not %d numbers", SG_LATENCY_BUCKETS);
+    }
+    for (size_t i = 0; i < SG_LATENCY_BUCKETS; i++) {
+        json_t *value = json_array_get(array, i);
+
+        if (!json_is_integer(value) || json_integer_value(value) < 0) {
+            return msg_error(&place, "not %d numbers", SG_LATENCY_BUCKETS);
+        }
+        counts[i] = json_integer_value(value);
+    }
     return NULL;
 }

@@ -61,8 +61,21 @@ sg_update_uninit(struct sg_update *update)
     free(update->bad);
     sg_refusals_free(update->problems, update->n_problems);
     free(update->entries);
+    free(update->ack);
     free(update->next);
+    free(update->digest);
+    sg_texts_free(update->boots, update->n_boots);
     free(update->refs);
+}
+
+/* Frees an array of 'n' malloc'd texts. */
+void
+sg_texts_free(char **texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(texts[i]);
+    }
+    free(texts);
 }
 
 /* Frees both lists and leaves them empty. */
@@ -92,4 +105,8 @@ sg_report_uninit(struct sg_report *report)
 {
     free(report->host);
     free(report->boot);
+    free(report->digest);
+    free(report->state);
+    sg_texts_free(report->reasons, report->n_reasons);
+    sg_texts_free(report->acked, report->n_acked);
 }

@@ -119,6 +119,10 @@ put_members(struct ds *ds, const struct sg_members_spec *members)
     } else {
         ds_put_format(ds, " from %"PRId64"\n", members->prev);
     }
+    if (members->part) {
+        ds_put_format(ds, "  part %u of %u\n", members->part,
+                      members->parts);
+    }
     put_prefixes(ds, "+", members->added.p, members->added.n);
     put_prefixes(ds, "-", members->removed.p, members->removed.n);
 }
@@ -161,8 +165,26 @@ put_update(struct ds *ds, const struct sg_update *update)
         ds_put_format(ds, "changed %016"PRIx64" revision %"PRId64"\n",
                       update->entries[i].hash, update->entries[i].revision);
     }
+    for (size_t i = 0; i < update->n_boots; i++) {
+        ds_put_format(ds, "boot %s\n", update->boots[i]);
+    }
+    if (update->ack) {
+        ds_put_format(ds, "ack %s\n", update->ack);
+    }
     if (update->same) {
         ds_put_cstr(ds, "same\n");
+    }
+    if (update->want_have) {
+        ds_put_cstr(ds, "want have\n");
+    }
+    if (update->page) {
+        ds_put_format(ds, "page %"PRId64"\n", update->page);
+    }
+    if (update->digest) {
+        ds_put_format(ds, "digest %s\n", update->digest);
+    }
+    if (update->duplicate_host) {
+        ds_put_cstr(ds, "duplicate host\n");
     }
     if (update->next) {
         ds_put_format(ds, "next %s\n", update->next);

@@ -14,6 +14,7 @@
 
 #define UNIQUE "0123456789abcdef0123456789abcdef"
 #define MSG_ID "fedcba9876543210fedcba9876543210"
+#define DIGEST "0123456789abcdef0123456789abcdef01234567"
 
 static struct rpc_limits
 limits(void)
@@ -223,6 +224,39 @@ add_objects(uint64_t *seed, struct sg_update *update)
     }
 }
 
+/* What a change may bring along. */
+static void
+add_inline(uint64_t *seed, struct sg_update *update)
+{
+    size_t n = test_random(seed) % 3;
+
+    update->rules = xrealloc(update->rules, (update->n_rules + n + 1)
+                                            * sizeof *update->rules);
+    for (size_t i = 0; i < n; i++) {
+        random_rules(seed, &update->rules[update->n_rules++]);
+    }
+    update->n_members = test_random(seed) % 3;
+    update->members = xcalloc(update->n_members + 1, sizeof *update->members);
+    for (size_t i = 0; i < update->n_members; i++) {
+        random_members(seed, true, &update->members[i]);
+    }
+}
+
+static void
+add_answer_head(uint64_t *seed, struct sg_update *update)
+{
+    update->same = test_random(seed) % 2;
+    update->want_have = test_random(seed) % 2;
+    update->page = test_random(seed) % 3;
+    update->next = test_random(seed) % 2 ? xstrdup("page \"2\"") : NULL;
+    update->digest = test_random(seed) % 2 ? xstrdup(DIGEST) : NULL;
+    update->duplicate_host = test_random(seed) % 2;
+    if (update->n_members) {
+        update->members[0].parts = test_random(seed) % 3;
+        update->members[0].part = update->members[0].parts;
+    }
+}
+
 static void
 random_update(uint64_t *seed, enum sg_method method, struct sg_update *update)
 {
@@ -230,12 +264,16 @@ random_update(uint64_t *seed, enum sg_method method, struct sg_update *update)
     update->epoch.ms = 1 + test_random(seed) % INT64_MAX;
     update->epoch.tag = test_random(seed);
     update->sent = test_random(seed) % INT64_MAX;
+    if (method != SG_METHOD_SYNC && test_random(seed) % 2) {
+        update->ack = xstrdup("r 17");
+    }
     switch (method) {
     case SG_METHOD_PORTS_UPDATED:
         update->ports = xcalloc(2, sizeof *update->ports);
         update->n_ports = 2;
         random_port(seed, &update->ports[0]);
         random_port(seed, &update->ports[1]);
+        add_inline(seed, update);
         break;
     case SG_METHOD_PORTS_DELETED:
         random_ref(seed, SG_KIND_PORT, &update->deleted, &update->n_deleted);
@@ -251,6 +289,14 @@ random_update(uint64_t *seed, enum sg_method method, struct sg_update *update)
         update->rules = xcalloc(1, sizeof *update->rules);
         update->n_rules = 1;
         random_rules(seed, &update->rules[0]);
+        add_inline(seed, update);
+        break;
+    case SG_METHOD_DUPLICATE_HOST:
+        update->n_boots = test_random(seed) % 3;
+        update->boots = xcalloc(3, sizeof *update->boots);
+        for (size_t i = 0; i < update->n_boots; i++) {
+            update->boots[i] = xasprintf("boot %"PRIuSIZE, i);
+        }
         break;
     case SG_METHOD_MEMBERS_CHANGED:
         update->members = xcalloc(1, sizeof *update->members);
@@ -276,8 +322,7 @@ random_update(uint64_t *seed, enum sg_method method, struct sg_update *update)
         break;
     case SG_METHOD_SYNC:
         add_objects(seed, update);
-        update->same = test_random(seed) % 2;
-        update->next = test_random(seed) % 2 ? xstrdup("page \"2\"") : NULL;
+        add_answer_head(seed, update);
         break;
     case SG_METHOD_REPORT:
         FAIL("no update");
@@ -332,6 +377,8 @@ check_objects(const struct sg_update *got, const struct sg_update *want)
         CHECK_EQ(a->revision, b->revision);
         CHECK_EQ(a->prev, b->prev);
         CHECK_EQ(a->whole, b->whole);
+        CHECK_UEQ(a->part, b->part);
+        CHECK_UEQ(a->parts, b->parts);
         check_prefixes(&a->added, &b->added);
         check_prefixes(&a->removed, &b->removed);
     }
@@ -354,6 +401,16 @@ check_updates(const struct sg_update *got, const struct sg_update *want)
     CHECK_EQ(got->more, want->more);
     CHECK_EQ(got->same, want->same);
     CHECK(same_string(got->next, want->next));
+    CHECK(same_string(got->ack, want->ack));
+    CHECK(same_string(got->digest, want->digest));
+    CHECK_EQ(got->want_have, want->want_have);
+    CHECK_EQ(got->page, want->page);
+    CHECK_EQ(got->duplicate_host, want->duplicate_host);
+    if (CHECK_UEQ(got->n_boots, want->n_boots)) {
+        for (size_t i = 0; i < got->n_boots; i++) {
+            CHECK_STR(got->boots[i], want->boots[i]);
+        }
+    }
     if (CHECK_UEQ(got->n_entries, want->n_entries)) {
         for (size_t i = 0; i < got->n_entries; i++) {
             CHECK_UEQ(got->entries[i].hash, want->entries[i].hash);
@@ -423,6 +480,61 @@ TEST(round_trip_answers)
     }
 }
 
+/* An update with just one object, of the arrays of 'u'. */
+static char *
+encode_one(const struct sg_update *u, int kind, size_t i, size_t *len)
+{
+    struct sg_update one;
+
+    sg_update_init(&one, SG_METHOD_SYNC);
+    one.ports = kind == 0 ? &u->ports[i] : NULL;
+    one.n_ports = kind == 0;
+    one.rules = kind == 1 ? &u->rules[i] : NULL;
+    one.n_rules = kind == 1;
+    one.members = kind == 2 ? &u->members[i] : NULL;
+    one.n_members = kind == 2;
+    one.deleted = kind == 3 ? &u->deleted[i] : NULL;
+    one.n_deleted = kind == 3;
+    one.unknown = kind == 4 ? &u->unknown[i] : NULL;
+    one.n_unknown = kind == 4;
+    return rpc_encode_entry(&one, len);
+}
+
+/* Joined from its entries, an answer has the same text. */
+TEST(joined_answers)
+{
+    uint64_t seed = test_seed();
+
+    for (unsigned int round = 0; round < test_rounds(50); round++) {
+        struct rpc_entry entries[32];
+        struct sg_update u;
+        size_t n = 0, len, joined_len;
+
+        random_update(&seed, SG_METHOD_SYNC, &u);
+        const size_t counts[] = {
+            u.n_ports, u.n_rules, u.n_members, u.n_deleted, u.n_unknown,
+        };
+        for (int kind = 0; kind < 5; kind++) {
+            for (size_t i = 0; i < counts[kind]; i++) {
+                REQUIRE(n < ARRAY_SIZE(entries));
+                entries[n].text = encode_one(&u, kind, i, &entries[n].len);
+                n++;
+            }
+        }
+        char *whole = rpc_encode_sync_reply(&u, MSG_ID, UNIQUE, &len);
+        char *joined = rpc_encode_joined_reply(&u, entries, n, MSG_ID, UNIQUE,
+                                               &joined_len);
+        CHECK_STR(joined, whole);
+        CHECK_UEQ(joined_len, len);
+        for (size_t i = 0; i < n; i++) {
+            free(CONST_CAST(char *, entries[i].text));
+        }
+        free(joined);
+        free(whole);
+        sg_update_uninit(&u);
+    }
+}
+
 static void
 check_sync_request(const struct sg_sync_request *want)
 {
@@ -476,7 +588,7 @@ TEST(round_trip_sync_request)
         random_ref(&seed, i, &request.have, &request.n_have);
     }
     request.page = xstrdup("p2");
-    request.digest = xstrdup("d");
+    request.digest = xstrdup(DIGEST);
     check_sync_request(&request);
 
     /* Nothing in particular is not the same as everything. */
@@ -517,6 +629,65 @@ check_report(int64_t lag_ms)
     sg_report_uninit(&got);
     rpc_message_uninit(&message);
     free(body);
+}
+
+TEST(round_trip_report_of_all)
+{
+    struct rpc_limits l = limits();
+    char host[] = "h", boot[] = "b", digest[] = DIGEST, state[] = "synced";
+    char one[] = "one", two[] = "two";
+    char *texts[] = { one, two };
+    struct sg_report want = {
+        .host = host, .boot = boot, .lag_ms = -1, .digest = digest,
+        .state = state, .n_problems = 1, .n_orphaned = 2, .n_held = 3,
+        .errors = 4, .stale = true, .reasons = texts, .n_reasons = 2,
+        .acked = texts, .n_acked = 1, .has_latency = true,
+    };
+    struct rpc_message message;
+    struct sg_report got;
+    size_t len;
+
+    sg_latency_add(&want.latency, SG_KIND_MEMBERS, SG_LATENCY_KERNEL, 7);
+    sg_latency_add(&want.latency, SG_KIND_PORT, SG_LATENCY_STORED, 20000);
+    char *body = rpc_encode_report(&want, UNIQUE, &len);
+    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    REQUIRE(CHECK_NO_ERROR(rpc_report_decode(&message, &l, &got)));
+    CHECK_STR(got.digest, digest);
+    CHECK_STR(got.state, state);
+    CHECK_UEQ(got.n_problems, 1);
+    CHECK_UEQ(got.n_orphaned, 2);
+    CHECK_UEQ(got.n_held, 3);
+    CHECK_UEQ(got.errors, 4);
+    CHECK(got.stale);
+    if (CHECK_UEQ(got.n_reasons, 2)) {
+        CHECK_STR(got.reasons[1], two);
+    }
+    if (CHECK_UEQ(got.n_acked, 1)) {
+        CHECK_STR(got.acked[0], one);
+    }
+    CHECK(got.has_latency);
+    CHECK_MEM(&got.latency, &want.latency, sizeof want.latency);
+    sg_report_uninit(&got);
+    rpc_message_uninit(&message);
+    free(body);
+}
+
+/* What the protocol said before has none of that. */
+TEST(report_without_health)
+{
+    static const char body[] =
+        "{\"method\": \"report\", \"args\": {\"host\": \"h\", "
+        "\"boot\": \"b\", \"generation\": 1, \"applied\": 1, "
+        "\"in_sync\": true, \"ports\": 1, \"protected\": 1}}";
+    struct rpc_limits l = limits();
+    struct rpc_message message;
+    struct sg_report got;
+
+    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    REQUIRE(CHECK_NO_ERROR(rpc_report_decode(&message, &l, &got)));
+    CHECK(!got.digest && !got.state && !got.has_latency);
+    sg_report_uninit(&got);
+    rpc_message_uninit(&message);
 }
 
 TEST(round_trip_report)

@@ -809,11 +809,12 @@ TEST(looks_like_oslo)
     body = rpc_encode_sync_reply(&update, MSG_ID, UNIQUE, &len);
     CHECK_STR(body,
               "{\"oslo.version\":\"2.0\",\"oslo.message\":"
-              "\"{\\\"result\\\":{\\\"epoch\\\":\\\""EPOCH"\\\","
-              "\\\"sent\\\":5,\\\"objects\\\":[],\\\"next\\\":null},"
-              "\\\"failure\\\":null,\\\"ending\\\":true,"
+              "\"{\\\"failure\\\":null,\\\"ending\\\":true,"
               "\\\"_msg_id\\\":\\\""MSG_ID"\\\","
-              "\\\"_unique_id\\\":\\\""UNIQUE"\\\"}\"}");
+              "\\\"_unique_id\\\":\\\""UNIQUE"\\\","
+              "\\\"result\\\":{\\\"epoch\\\":\\\""EPOCH"\\\","
+              "\\\"sent\\\":5,\\\"next\\\":null,"
+              "\\\"objects\\\":[]}}\"}");
     free(body);
 }
 
