@@ -244,11 +244,14 @@ mq_conn_read(struct mq_conn *c, long long int now, amqp_frame_t *frame,
             ? NULL : mq_status_error(status));
 }
 
-/* Deals with 'frame' of channel 0. */
+/* Deals with 'frame' of a channel that the caller has not opened: that must be
+ * channel 0.  The library keeps memory for every channel it has seen. */
 char *
 mq_conn_control(struct mq_conn *c, const amqp_frame_t *frame)
 {
-    if (frame->frame_type != AMQP_FRAME_METHOD) {
+    if (frame->channel) {
+        return xstrdup("a frame on a channel that was never opened");
+    } else if (frame->frame_type != AMQP_FRAME_METHOD) {
         return NULL;
     }
     switch (frame->payload.method.id) {

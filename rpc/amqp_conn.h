@@ -25,6 +25,10 @@ struct addrinfo;
 #define MQ_CHUNK (16 * 1024)
 #define MQ_MAX_UNSENT (64 * 1024)
 
+/* Frames taken in one turn: a peer that sends faster than we read must not
+ * keep us from everything else. */
+#define MQ_TURN_FRAMES 8192
+
 /* How often to look whether the peer has taken some. */
 #define MQ_UNSENT_RETRY_MS 5
 

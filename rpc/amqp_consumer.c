@@ -315,6 +315,8 @@ take_body(struct mq_consumer *m, amqp_bytes_t part)
     return NULL;
 }
 
+static const char impossible_order[] = "frames in an impossible order";
+
 static char *
 take_consume_method(struct mq_consumer *m, const amqp_method_t *method)
 {
@@ -322,6 +324,9 @@ take_consume_method(struct mq_consumer *m, const amqp_method_t *method)
     case AMQP_BASIC_DELIVER_METHOD: {
         const amqp_basic_deliver_t *d = method->decoded;
 
+        if (m->content != CONTENT_NONE) {
+            return xstrdup(impossible_order);
+        }
         m->content = CONTENT_HEADER;
         m->tag = d->delivery_tag;
         m->redelivered = d->redelivered;
@@ -363,7 +368,7 @@ take_consume_frame(struct mq_consumer *m, const amqp_frame_t *frame)
         /* A close may come in the middle of a content. */
         return take_consume_method(m, &frame->payload.method);
     } else {
-        return xstrdup("frames in an impossible order");
+        return xstrdup(impossible_order);
     }
     if (!error && !m->body_left) {
         finish_message(m);
@@ -638,8 +643,8 @@ static char *
 receive(struct mq_consumer *m, bool readable, long long int now)
 {
     struct mq_conn *c = m->conn;
+    int n_frames = 0, n = 0;
     char *error = NULL;
-    int n = 0;
 
     m->paused = false;
     if (!readable && !mq_conn_has_buffered(c)
@@ -668,7 +673,8 @@ receive(struct mq_consumer *m, bool readable, long long int now)
         } else {
             error = mq_conn_control(c, &frame);
         }
-    } while (!error && n < TURN_MESSAGES && mq_conn_has_buffered(c));
+    } while (!error && n < TURN_MESSAGES && ++n_frames < MQ_TURN_FRAMES
+             && mq_conn_has_buffered(c));
     return error;
 }
 

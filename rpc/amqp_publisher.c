@@ -137,14 +137,26 @@ settle(struct mq_publisher *p, struct outgoing *out)
     outgoing_destroy(out);
 }
 
+/* Is the message that is being sent among those confirmed? */
+static bool
+covers_current(const struct mq_publisher *p, uint64_t tag, bool multiple)
+{
+    return (p->current
+            && (multiple ? !tag || tag >= p->current->tag
+                         : tag == p->current->tag));
+}
+
 /* The broker has confirmed, or refused, up to or exactly 'tag'. */
-static void
+static char *
 take_confirm(struct mq_publisher *p, uint64_t tag, bool multiple,
              bool refused, long long int now)
 {
     struct ovs_list done = OVS_LIST_INITIALIZER(&done);
     struct outgoing *out;
 
+    if (covers_current(p, tag, multiple)) {
+        return xstrdup("a message was confirmed before all of it was sent");
+    }
     publish_window_confirm(&p->window, tag, multiple, &done);
     LIST_FOR_EACH_POP (out, node, &done) {
         if (refused) {
@@ -156,6 +168,7 @@ take_confirm(struct mq_publisher *p, uint64_t tag, bool multiple,
         settle(p, out);
     }
     p->moved_at = now;
+    return NULL;
 }
 
 /* A mandatory message that no queue took.  Its content follows and is of no
@@ -230,14 +243,12 @@ take_method(struct mq_publisher *p, const amqp_method_t *method,
     case AMQP_BASIC_ACK_METHOD: {
         const amqp_basic_ack_t *m = method->decoded;
 
-        take_confirm(p, m->delivery_tag, m->multiple, false, now);
-        return NULL;
+        return take_confirm(p, m->delivery_tag, m->multiple, false, now);
     }
     case AMQP_BASIC_NACK_METHOD: {
         const amqp_basic_nack_t *m = method->decoded;
 
-        take_confirm(p, m->delivery_tag, m->multiple, true, now);
-        return NULL;
+        return take_confirm(p, m->delivery_tag, m->multiple, true, now);
     }
     case AMQP_BASIC_RETURN_METHOD:
         take_return(p, method->decoded);
@@ -287,6 +298,7 @@ receive(struct mq_publisher *p, bool readable, long long int now)
 {
     struct mq_conn *c = p->conn;
     char *error = NULL;
+    int n_frames = 0;
 
     if (!readable && !mq_conn_has_buffered(c)
         && (!c->service_ms || now < c->service_at)) {
@@ -301,7 +313,8 @@ receive(struct mq_publisher *p, bool readable, long long int now)
             break;
         }
         error = take_frame(p, &frame, now);
-    } while (!error && mq_conn_has_buffered(c));
+    } while (!error && ++n_frames < MQ_TURN_FRAMES
+             && mq_conn_has_buffered(c));
     return error;
 }
 
