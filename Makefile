@@ -188,6 +188,7 @@ TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
+TESTLIB_SRCS += tests/lib/amqp-frames.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/answer-store.c
 TESTLIB_SRCS += tests/lib/firewall-fixture.c
@@ -277,6 +278,12 @@ GOLDEN_TESTS += tests/golden/golden-message.c
 FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 FUZZ_TARGETS += tests/fuzz/fuzz-last-good.c
 FUZZ_TARGETS += tests/fuzz/fuzz-message.c
+
+# These link everything, but no clock and no network: they bring their own.
+FUZZ_IO_TARGETS += tests/fuzz/fuzz-amqp.c
+
+# Helpers of theirs, not from libsgtest.a, whose main() would win.
+FUZZ_LIB_SRCS += tests/lib/amqp-frames.c
 
 GOLDEN_TESTS += tests/golden/golden-render.c
 GOLDEN_TESTS += tests/golden/golden-sync.c
@@ -397,18 +404,18 @@ PURE_ARCHIVES := $(TOOLS_LIB) $(CORE_LIB)
 ALL_ARCHIVES := $(TOOLS_LIB) $(IO_LIB) $(CORE_LIB)
 
 PURE_TEST_SRCS := $(UNIT_TESTS) $(GOLDEN_TESTS)
-ifneq ($(FUZZ_TARGETS),)
 FUZZ_REPLAY := $(BUILD)/obj/tests/lib/fuzz-replay.o
-endif
 IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BROKER_TESTS) $(BENCH_TESTS) \
 	$(IO_TESTS)
-PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS) $(FUZZ_TARGETS))
+FUZZ_ALL := $(FUZZ_TARGETS) $(FUZZ_IO_TARGETS)
+FUZZ_PROGRAMS := $(call test_programs,$(FUZZ_ALL))
+PURE_TEST_PROGRAMS := $(call test_programs,$(PURE_TEST_SRCS))
 IO_TEST_PROGRAMS := $(call test_programs,$(IO_TEST_SRCS))
 SHIMS := $(addsuffix .so,$(call test_programs,$(TEST_SHIMS)))
 
 SOURCES := $(sort $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) \
 	$(SGCTL_SRCS) $(CONTROLLER_SRCS) $(SWARM_SRCS))
-TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_TARGETS) \
+TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_ALL) \
 	$(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
 
@@ -418,7 +425,7 @@ lib: $(ALL_ARCHIVES)
 programs: $(addprefix $(BUILD)/,$(PROGRAMS))
 # What tools/lab and tools/demo run.
 lab: programs $(call test_programs,$(IO_TESTS)) $(SHIMS)
-tests: $(PURE_TEST_PROGRAMS) $(IO_TEST_PROGRAMS) $(SHIMS)
+tests: $(PURE_TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(IO_TEST_PROGRAMS) $(SHIMS)
 
 $(OVS_STAMP): tools/build-ovs
 	$(Q)tools/build-ovs && touch $@
@@ -491,13 +498,21 @@ $(call test_programs,$(1)): $(call objects,$(1)) $(TEST_LIB) $(ALL_ARCHIVES) \
 	$$(call link,$$(IO_LIBS) $$(PURE_LIBS))
 endef
 # With FUZZ_ENGINE the fuzzer brings main(), else fuzz-replay.c does.
+FUZZ_OBJECTS = $(if $(FUZZ_ENGINE),,$(FUZZ_REPLAY)) \
+	$(call objects,$(FUZZ_LIB_SRCS))
 define fuzz_test
-$(call test_programs,$(1)): $(call objects,$(1)) \
-		$(if $(FUZZ_ENGINE),,$(FUZZ_REPLAY)) $(PURE_ARCHIVES) $(OVS_STAMP)
+$(call test_programs,$(1)): $(call objects,$(1)) $(FUZZ_OBJECTS) \
+		$(PURE_ARCHIVES) $(OVS_STAMP)
 	$$(call link,$(FUZZ_ENGINE) $$(PURE_LIBS))
+endef
+define fuzz_io_test
+$(call test_programs,$(1)): $(call objects,$(1)) $(FUZZ_OBJECTS) \
+		$(ALL_ARCHIVES) $(OVS_STAMP)
+	$$(call link,$(FUZZ_ENGINE) $$(IO_LIBS) $$(PURE_LIBS))
 endef
 $(foreach test,$(PURE_TEST_SRCS),$(eval $(call pure_test,$(test))))
 $(foreach test,$(FUZZ_TARGETS),$(eval $(call fuzz_test,$(test))))
+$(foreach test,$(FUZZ_IO_TARGETS),$(eval $(call fuzz_io_test,$(test))))
 $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 
 # ---------------------------------------------------------------------------
@@ -508,7 +523,7 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 	analyze analyze-gcc update-golden update-docs check-pages bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
-	$(if $(FUZZ_TARGETS),check-fuzz-corpus)
+	$(if $(FUZZ_ALL),check-fuzz-corpus)
 
 check-unit: $(call test_programs,$(UNIT_TESTS))
 	$(Q)tests/lib/run-tests $^
@@ -516,7 +531,7 @@ check-unit: $(call test_programs,$(UNIT_TESTS))
 check-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run $^
 
-check-fuzz-corpus: $(call test_programs,$(FUZZ_TARGETS))
+check-fuzz-corpus: $(FUZZ_PROGRAMS)
 	$(Q)tests/lib/run-tests $^
 
 # Looks for new inputs; what it finds that crashes belongs into the corpus.
