@@ -198,6 +198,7 @@ TESTLIB_SRCS += tests/lib/eval.c
 TESTLIB_SRCS += tests/lib/policy-text.c
 TESTLIB_SRCS += tests/lib/random-answer-packet.c
 TESTLIB_SRCS += tests/lib/random-answer.c
+TESTLIB_SRCS += tests/lib/random-message.c
 TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
 TESTLIB_SRCS += tests/lib/random_rule.c
