@@ -269,6 +269,12 @@ UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-zone.c
 
+# Scripts that check-unit runs like those; they end with the same count.
+UNIT_SCRIPTS += tests/unit/test-schema
+
+# Pure programs that such scripts run.
+UNIT_HELPERS += tests/lib/emit-messages.c
+
 # tests/golden/golden-X.c reads a case on standard input and prints the result;
 # its cases are tests/golden/X/*.in with the expected *.out beside them.
 GOLDEN_TESTS += tests/golden/golden-message.c
@@ -404,7 +410,7 @@ TEST_LIB := $(BUILD)/libsgtest.a
 PURE_ARCHIVES := $(TOOLS_LIB) $(CORE_LIB)
 ALL_ARCHIVES := $(TOOLS_LIB) $(IO_LIB) $(CORE_LIB)
 
-PURE_TEST_SRCS := $(UNIT_TESTS) $(GOLDEN_TESTS)
+PURE_TEST_SRCS := $(UNIT_TESTS) $(UNIT_HELPERS) $(GOLDEN_TESTS)
 FUZZ_REPLAY := $(BUILD)/obj/tests/lib/fuzz-replay.o
 IO_TEST_SRCS := $(CONFORMANCE_TESTS) $(BROKER_TESTS) $(BENCH_TESTS) \
 	$(IO_TESTS)
@@ -526,8 +532,9 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_ALL),check-fuzz-corpus)
 
-check-unit: $(call test_programs,$(UNIT_TESTS))
-	$(Q)tests/lib/run-tests $^
+check-unit: $(call test_programs,$(UNIT_TESTS)) $(UNIT_SCRIPTS) \
+		| $(call test_programs,$(UNIT_HELPERS))
+	$(Q)BUILD=$(BUILD) tests/lib/run-tests $^
 
 check-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run $^
