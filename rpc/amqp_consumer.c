@@ -570,8 +570,12 @@ run_bindings(struct mq_consumer *m, long long int now)
         && now - m->bind_since > m->ends.config->stage_timeout_ms) {
         return xstrdup("the broker does not answer about a binding");
     }
-    return (m->bind_due || now >= m->bind_retry_at
-            ? send_bindings(m, now) : NULL);
+    if (now >= m->bind_retry_at) {
+        /* Even if nothing can be sent now, it is time only once. */
+        m->bind_due = true;
+        m->bind_retry_at = LLONG_MAX;
+    }
+    return m->bind_due ? send_bindings(m, now) : NULL;
 }
 
 /* --- Acknowledging ------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #include <amqp_tcp_socket.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,6 +66,7 @@ static struct sim {
     struct ds pending[N_ROLES]; /* Not yet written. */
     enum role role;             /* Where frames go. */
     bool deaf;                  /* Does not read. */
+    bool large_frames;          /* Allows them; costs the library time. */
     long long int now;          /* ms. */
     int n_sessions, n_polls;
 
@@ -240,6 +242,21 @@ run_peers(void)
     }
 }
 
+static void
+put_tune(struct ds *ds, uint8_t frame_max, uint8_t heartbeat)
+{
+    static const uint32_t sizes[] = {
+        131072, 0, 1, 7, 8, 9, 4095, 4096, 65536, INT32_MAX, UINT32_MAX,
+    };
+    struct ds args = DS_EMPTY_INITIALIZER;
+
+    amqp_put(&args, 2047, 2);
+    amqp_put(&args, sizes[frame_max % ARRAY_SIZE(sizes)], 4);
+    amqp_put(&args, heartbeat == 255 ? UINT16_MAX : heartbeat, 2);
+    amqp_put_method(ds, 0, 10, 30, args.string, args.length);
+    ds_destroy(&args);
+}
+
 /* All answers that bring a session up. */
 static void
 put_session(const struct amqp_config *config)
@@ -249,7 +266,7 @@ put_session(const struct amqp_config *config)
 
     for (int role = 0; role < N_ROLES; role++) {
         amqp_put_plain(&sim.pending[role], 0, PLAIN_CONNECTION_START);
-        amqp_put_plain(&sim.pending[role], 0, PLAIN_CONNECTION_TUNE);
+        put_tune(&sim.pending[role], sim.large_frames ? 0 : 7, 10);
         amqp_put_plain(&sim.pending[role], 0, PLAIN_CONNECTION_OPEN_OK);
         amqp_put_plain(&sim.pending[role], 1, PLAIN_CHANNEL_OPEN_OK);
     }
@@ -266,21 +283,6 @@ put_session(const struct amqp_config *config)
         amqp_put_plain(c, 1, PLAIN_QUEUE_BIND_OK);
     }
     amqp_put_plain(c, 1, PLAIN_BASIC_CONSUME_OK);
-}
-
-static void
-put_tune(uint8_t frame_max, uint8_t heartbeat)
-{
-    static const uint32_t sizes[] = {
-        131072, 0, 1, 7, 8, 9, 4095, 4096, 65536, INT32_MAX, UINT32_MAX,
-    };
-    struct ds args = DS_EMPTY_INITIALIZER;
-
-    amqp_put(&args, 2047, 2);
-    amqp_put(&args, sizes[frame_max % ARRAY_SIZE(sizes)], 4);
-    amqp_put(&args, heartbeat == 255 ? UINT16_MAX : heartbeat, 2);
-    amqp_put_method(out(), 0, 10, 30, args.string, args.length);
-    ds_destroy(&args);
 }
 
 static uint64_t
@@ -351,7 +353,7 @@ run_broker_op(uint8_t op)
 
     switch (op) {
     case 'S': put_session(&sim.client->config); break;
-    case 'T': a = next_byte(); put_tune(a, next_byte()); break;
+    case 'T': a = next_byte(); put_tune(out(), a, next_byte()); break;
     case 'm':
         a = next_byte();
         amqp_put_plain(out(), a, next_byte() % N_PLAIN_METHODS);
@@ -472,6 +474,18 @@ amqp_socket_open_noblock(amqp_socket_t *sock, const char *host OVS_UNUSED,
     return AMQP_STATUS_OK;
 }
 
+static void
+give_up(void)
+{
+    long long int consumer = LLONG_MAX, publisher = LLONG_MAX;
+    bool reads = mq_consumer_wait(sim.client->consumer, sim.now, &consumer);
+
+    mq_publisher_wait(sim.client->publisher, sim.now, &publisher);
+    ovs_fatal(0, "the client turns without end: %s %lld, %lld",
+              reads ? "reads" : "paused", consumer - sim.now,
+              publisher - sim.now);
+}
+
 /* Waits for nothing: instead the script goes on. */
 int
 poll(struct pollfd *fds, nfds_t n, int timeout)
@@ -488,7 +502,7 @@ poll(struct pollfd *fds, nfds_t n, int timeout)
     }
     for (;;) {
         if (++sim.n_polls > MAX_POLLS) {
-            ovs_fatal(0, "the client turns without end");
+            give_up();
         }
         n_ready = ppoll(fds, n, &zero, NULL);
         if (n_ready || !timeout
@@ -552,6 +566,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct amqp_client *client;
     struct amqp_status status;
+    uint8_t how;
 
     memset(&sim, 0, sizeof sim);
     sim.data = data;
@@ -559,7 +574,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sim.now = 1000000;
     sim.verbose = getenv("SG_FUZZ_VERBOSE");
     sim.peers[CONSUMER] = sim.peers[PUBLISHER] = -1;
-    client = sim.client = create_client(next_byte());
+    how = next_byte();
+    sim.large_frames = how & 16;
+    client = sim.client = create_client(how);
 
     /* As amqp_client_start() does, but its thread is this one. */
     if (inbox_init(&client->inbox, client->config.max_in)
