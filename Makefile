@@ -188,7 +188,6 @@ TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
-TESTLIB_SRCS += tests/lib/amqp-frames.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/answer-store.c
 TESTLIB_SRCS += tests/lib/firewall-fixture.c
@@ -285,12 +284,14 @@ GOLDEN_TESTS += tests/golden/golden-message.c
 FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 FUZZ_TARGETS += tests/fuzz/fuzz-last-good.c
 FUZZ_TARGETS += tests/fuzz/fuzz-message.c
+FUZZ_TARGETS += tests/fuzz/fuzz-sync.c
 
 # These link everything, but no clock and no network: they bring their own.
 FUZZ_IO_TARGETS += tests/fuzz/fuzz-amqp.c
 
 # Helpers of theirs, not from libsgtest.a, whose main() would win.
 FUZZ_LIB_SRCS += tests/lib/amqp-frames.c
+FUZZ_LIB_SRCS += tests/lib/fuzz-round-trip.c
 
 GOLDEN_TESTS += tests/golden/golden-render.c
 GOLDEN_TESTS += tests/golden/golden-sync.c
@@ -423,7 +424,7 @@ SHIMS := $(addsuffix .so,$(call test_programs,$(TEST_SHIMS)))
 SOURCES := $(sort $(CORE_SRCS) $(IO_SRCS) $(TOOLS_SRCS) $(AGENT_SRCS) \
 	$(SGCTL_SRCS) $(CONTROLLER_SRCS) $(SWARM_SRCS))
 TEST_SOURCES := $(TESTLIB_SRCS) $(PURE_TEST_SRCS) $(FUZZ_ALL) \
-	$(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
+	$(FUZZ_LIB_SRCS) $(IO_TEST_SRCS) $(TEST_SHIMS) tests/lib/fuzz-replay.c
 ALL_SOURCES := $(SOURCES) $(TEST_SOURCES)
 
 .PHONY: all lib programs lab tests
