@@ -486,13 +486,23 @@ put_path(struct ds *ds, const struct msg_place *place)
     }
 }
 
+/* How many values a text of 'len' bytes may have.  The densest honest text has
+ * ten bytes for each: addresses in a list of members.  jansson takes up to 130
+ * for a value, so that this also bounds what it takes for a byte. */
+static size_t
+max_values(size_t len, const struct rpc_limits *limits)
+{
+    return MIN(limits->values, len / 8 + 1024);
+}
+
 /* Looks at nesting and at the number of values before memory is taken for
  * them.  jansson has a limit for the first, 2,048 levels of recursion: far
  * more than any message of ours needs.  What stands in strings does not
- * count. */
+ * count.  A list or an object counts twice, because it takes more. */
 static char *
 check_shape(const char *text, size_t len, const struct rpc_limits *limits)
 {
+    size_t most = max_values(len, limits);
     bool in_string = false;
     size_t values = 1;
     size_t depth = 0;
@@ -509,7 +519,7 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            values++;
+            values += 2;
             if (++depth > limits->depth
                 && msg_beyond(limits, RPC_LIMIT_DEPTH, depth)) {
                 return xasprintf("JSON is nested deeper than %"PRIuSIZE
@@ -521,9 +531,12 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
             depth--;
         }
     }
-    if (msg_beyond(limits, RPC_LIMIT_VALUES, values)) {
-        return xasprintf("JSON has more than %"PRIuSIZE" values",
-                         limits->values);
+    if (values > most) {
+        if (limits->refused) {
+            limits->refused[RPC_LIMIT_VALUES]++;
+        }
+        return xasprintf("JSON has more than %"PRIuSIZE" values in "
+                         "%"PRIuSIZE" bytes", most, len);
     }
     return NULL;
 }

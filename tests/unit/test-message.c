@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
 
 #include <config.h>
+#include "openvswitch/dynamic-string.h"
 #include "rpc/message.h"
 
 #include <dirent.h>
@@ -492,14 +493,44 @@ TEST(limit_values)
     struct rpc_limits l = limits();
     struct rpc_message m;
 
-    /* The text, five brackets and three commas; none of those in the string.
-     */
-    l.values = 9;
+    /* The text, five brackets, which count twice, and three commas; none of
+     * those in the string. */
+    l.values = 14;
     REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body, strlen(body), &l, &m)));
     rpc_message_uninit(&m);
-    l.values = 8;
+    l.values = 13;
     CHECK_ERROR(rpc_message_decode(body, strlen(body), &l, &m),
-                "more than 8 values");
+                "more than 13 values");
+}
+
+/* Eight bytes for each value and 1,024 to begin with. */
+TEST(limit_values_by_size)
+{
+    struct ds body = DS_EMPTY_INITIALIZER;
+    uint64_t refused[RPC_N_LIMITS] = { 0 };
+    struct rpc_limits l = limits();
+    struct rpc_message m;
+
+    l.refused = refused;
+    ds_put_cstr(&body, "{\"method\": \"x\", \"args\": {\"a\": [0");
+    for (int i = 0; i < 1500; i++) {
+        ds_put_cstr(&body, ",0");
+    }
+    ds_put_cstr(&body, "]}}");
+    CHECK_ERROR(rpc_message_decode(body.string, body.length, &l, &m),
+                "values in 3035 bytes");
+    CHECK_UEQ(refused[RPC_LIMIT_VALUES], 1);
+
+    /* 1,508 values: 484 times eight bytes. */
+    ds_put_char_multiple(&body, ' ', 8 * 484 - 1 - body.length);
+    CHECK_ERROR(rpc_message_decode(body.string, body.length, &l, &m),
+                "values in 3871 bytes");
+    CHECK_UEQ(refused[RPC_LIMIT_VALUES], 2);
+    ds_put_char(&body, ' ');
+    REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body.string, body.length, &l,
+                                              &m)));
+    rpc_message_uninit(&m);
+    ds_destroy(&body);
 }
 
 TEST(limit_string)

@@ -251,8 +251,8 @@ TEST(limits)
         const char *unit;
     } rows[] = {
         { "nesting of its JSON", limits.depth, " levels" },
-        { "values in its JSON: commas and opening brackets are counted",
-          limits.values, "" },
+        { "values in its JSON: a comma counts one, an opening bracket two",
+          limits.values, ", and no more than one for each 8 bytes and 1,024" },
         { "a string that is kept or shown", limits.string,
           " bytes, printable ASCII" },
         { "rules of a group", limits.rules, "" },
