@@ -248,6 +248,7 @@ UNIT_TESTS += tests/unit/test-output.c
 UNIT_TESTS += tests/unit/test-pacer.c
 UNIT_TESTS += tests/unit/test-plug.c
 UNIT_TESTS += tests/unit/test-policy.c
+UNIT_TESTS += tests/unit/test-poison.c
 UNIT_TESTS += tests/unit/test-port-status.c
 UNIT_TESTS += tests/unit/test-prefixes.c
 UNIT_TESTS += tests/unit/test-prober-account.c
