@@ -13,7 +13,7 @@
 #include "util.h"
 
 #define VECTORS "tests/vectors"
-#define N_VECTORS 27
+#define N_VECTORS 42
 
 #define GROUP "5eb00000-0000-4000-8000-00000000000a"
 #define PORT "5eb00000-0002-4000-8000-000000000001"
