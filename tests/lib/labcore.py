@@ -110,6 +110,7 @@ class Lab:
         self.agent_env = {}         # for agents started here: environment,
         self.agent_keys = {}        # more keys of their configuration,
         self.agent_wrap = []        # and what goes before the command line
+        self.broker_port = AMQP_PORT    # for agents and controllers
         self.keep = False           # a failed `up' leaves what there is
 
     # --- State ------------------------------------------------------------
@@ -651,7 +652,7 @@ class Lab:
         be; returns its path.  `agent_keys' are for tests."""
         config = {
             "host": host,
-            "broker": {"hosts": ["%s:%d" % (CTL_ADDRESS, AMQP_PORT)],
+            "broker": {"hosts": ["%s:%d" % (CTL_ADDRESS, self.broker_port)],
                        "user": BROKER_USER, "password": BROKER_PASSWORD},
             "state_dir": self.path(host, "agent")}
         config.update(self.agent_keys)
@@ -682,7 +683,7 @@ class Lab:
         self.spawn("controller@ctl",
                    [self.program("sg-controller"),
                     "--topology", self.topology_path,
-                    "--broker", "%s:%d" % (CTL_ADDRESS, AMQP_PORT),
+                    "--broker", "%s:%d" % (CTL_ADDRESS, self.broker_port),
                     "--broker-user", BROKER_USER,
                     "--password-file", password,
                     "--state-dir", self.path("ctl", "controller"),
