@@ -4,27 +4,22 @@
 #include "tools/sg-controller/commands.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "rpc/message.h"
 #include "timeval.h"
-#include "tools/sg-controller/beacon.h"
-#include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/core.h"
+#include "tools/sg-controller/documents.h"
 #include "tools/sg-controller/service.h"
 #include "tools/sg-controller/state.h"
-#include "tools/sg-controller/topology.h"
 #include "unixctl.h"
 #include "util.h"
-#include "uuid.h"
 
 /* How often a waiting command looks again. */
 #define PENDING_RETRY_MS 2
@@ -35,7 +30,9 @@
 struct pending {
     struct ovs_list node;
     struct unixctl_conn *conn;
-    struct service_reload reload;
+    uint64_t flush;             /* That the answer is about. */
+    bool flushed;               /* It took effect; what became of it: */
+    struct ds result, changed;
     uint64_t dropped;           /* Counter before. */
     long long int deadline;
 };
@@ -49,16 +46,10 @@ struct commands {
 
 static unixctl_cb_func cmd_status, cmd_hosts, cmd_topology, cmd_reload;
 static void reply_document(struct unixctl_conn *, struct ds *);
+static void take_flush(const struct commands *, struct pending *);
 static void reply_reload(const struct commands *, struct pending *);
-static void put_changes(struct ds *, const struct change_list *);
 static void pending_free(struct commands *, struct pending *);
-static void put_string(struct ds *, const char *);
-static void put_epoch(struct ds *, const struct sg_epoch *);
 static void put_broker(struct ds *, const struct amqp_status *);
-static void put_counters(struct ds *, const struct service_counters *);
-static void put_host(struct ds *, const struct interest_host *);
-static void put_age(struct ds *, long long int when);
-static const char *put_bool(bool);
 static void client_timeout(int);
 
 int
@@ -107,7 +98,9 @@ commands_run(struct commands *c)
 
     unixctl_server_run(c->server);
     LIST_FOR_EACH_SAFE (p, node, &c->pending) {
-        if (service_settled(c->service) || time_msec() >= p->deadline) {
+        take_flush(c, p);
+        if (p->flushed && (service_settled(c->service)
+                           || time_msec() >= p->deadline)) {
             reply_reload(c, p);
             pending_free(c, p);
         }
@@ -123,32 +116,29 @@ commands_wait(struct commands *c)
     }
 }
 
-/* All about the controller itself; of its agents only how many they are. */
 static void
 cmd_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *c_)
 {
     const struct commands *c = c_;
-    const struct state *state = service_state(c->service);
+    const struct service_counters *n = service_counters(c->service);
+    const struct controller_core *core = service_core(c->service);
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct amqp_status amqp;
 
     ds_put_cstr(&ds, "{\"version\": ");
-    put_string(&ds, SG_VERSION);
+    document_string(&ds, SG_VERSION);
     ds_put_cstr(&ds, ", ");
-    put_epoch(&ds, state_epoch(state));
-    ds_put_format(&ds, ", \"revision\": %"PRId64", \"beacon\": %"PRId64", "
-                  "\"tombstones\": %zu, \"hosts\": %zu",
-                  state_revision(state),
-                  beacon_seq(service_beacon(c->service)),
-                  state_n_tombstones(state),
-                  interest_count(service_interest(c->service)));
+    document_state(&ds, core);
     ds_put_cstr(&ds, ", \"topology_error\": ");
-    put_string(&ds, service_last_error(c->service));
+    document_string(&ds, service_last_error(c->service));
     service_get_amqp(c->service, &amqp);
     put_broker(&ds, &amqp);
-    put_counters(&ds, service_counters(c->service));
-    ds_put_char(&ds, '}');
+    ds_put_cstr(&ds, ", \"counters\": {");
+    document_counters(&ds, core);
+    ds_put_format(&ds, ", \"reloads\": %"PRIu64", "
+                  "\"reload_errors\": %"PRIu64"}}",
+                  n->reloads, n->reload_errors);
     reply_document(conn, &ds);
 }
 
@@ -157,17 +147,9 @@ cmd_hosts(struct unixctl_conn *conn, int argc OVS_UNUSED,
           const char *argv[] OVS_UNUSED, void *c_)
 {
     const struct commands *c = c_;
-    const struct interest_host **hosts;
     struct ds ds = DS_EMPTY_INITIALIZER;
-    size_t n = interest_hosts(service_interest(c->service), &hosts);
 
-    ds_put_cstr(&ds, "{\"hosts\": [");
-    for (size_t i = 0; i < n; i++) {
-        ds_put_cstr(&ds, i ? ", " : "");
-        put_host(&ds, hosts[i]);
-    }
-    ds_put_cstr(&ds, "]}");
-    free(hosts);
+    document_hosts(&ds, service_core(c->service), time_msec());
     reply_document(conn, &ds);
 }
 
@@ -177,17 +159,13 @@ cmd_topology(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     const struct commands *c = c_;
     struct ds ds = DS_EMPTY_INITIALIZER;
-    struct topology_counts n;
 
-    topology_count(state_topology(service_state(c->service)), &n);
-    ds_put_format(&ds, "{\"ports\": %zu, \"groups\": %zu, "
-                  "\"address_groups\": %zu, \"rules\": %zu, "
-                  "\"members\": %zu}", n.n_ports, n.n_groups,
-                  n.n_address_groups, n.n_rules, n.n_members);
+    document_topology(&ds, state_topology(core_state(
+        service_core(c->service))));
     reply_document(conn, &ds);
 }
 
-/* Works at once; only the answer may have to wait for the broker. */
+/* Only the answer may have to wait: for the flush and for the broker. */
 static void
 cmd_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *c_)
@@ -201,14 +179,17 @@ cmd_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
         return;
     }
     p = xzalloc(sizeof *p);
-    p->dropped = service_counters(c->service)->dropped;
-    error = service_reload(c->service, &p->reload);
+    ds_init(&p->result);
+    ds_init(&p->changed);
+    p->dropped = core_counters(service_core(c->service))->dropped;
+    error = service_reload(c->service, &p->flush);
     if (error) {
         unixctl_command_reply_error(conn, error);
         free(error);
         free(p);
         return;
     }
+    take_flush(c, p);
     p->conn = conn;
     p->deadline = time_msec() + COMMANDS_RELOAD_MS;
     ovs_list_push_back(&c->pending, &p->node);
@@ -223,43 +204,32 @@ reply_document(struct unixctl_conn *conn, struct ds *ds)
     ds_destroy(ds);
 }
 
+/* Keeps what became of the flush: the next one takes its place. */
+static void
+take_flush(const struct commands *c, struct pending *p)
+{
+    const struct controller_core *core = service_core(c->service);
+    const struct core_flush *flush = core_last_flush(core);
+
+    if (!p->flushed && flush->number >= p->flush) {
+        document_flush(&p->result, core, flush);
+        document_changes(&p->changed, flush);
+        p->flushed = true;
+    }
+}
+
 static void
 reply_reload(const struct commands *c, struct pending *p)
 {
-    const struct state *state = service_state(c->service);
+    const struct core_counters *n = core_counters(service_core(c->service));
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    ds_put_char(&ds, '{');
-    put_epoch(&ds, state_epoch(state));
-    ds_put_format(&ds, ", \"revision\": %"PRId64, p->reload.revision);
-    for (int kind = 0; kind < SG_N_KINDS; kind++) {
-        ds_put_format(&ds, ", \"%s\": %zu", kind == SG_KIND_PORT
-                      ? "ports" : sg_kind_name(kind),
-                      p->reload.n_kind[kind]);
-    }
-    ds_put_format(&ds, ", \"published\": %zu, \"dropped\": %"PRIu64", "
-                  "\"confirmed\": %s, \"changed\": [",
-                  p->reload.n_messages,
-                  service_counters(c->service)->dropped - p->dropped,
-                  put_bool(service_settled(c->service)));
-    put_changes(&ds, &p->reload.changes);
-    ds_put_cstr(&ds, "]}");
+    ds_put_format(&ds, "{%s, \"dropped\": %"PRIu64", "
+                  "\"confirmed\": %s, \"changed\": %s}",
+                  ds_cstr(&p->result), n->dropped - p->dropped,
+                  document_bool(service_settled(c->service)),
+                  ds_cstr(&p->changed));
     reply_document(p->conn, &ds);
-}
-
-/* The first of them: nobody reads a longer list. */
-static void
-put_changes(struct ds *ds, const struct change_list *list)
-{
-    for (size_t i = 0; i < MIN(list->n, COMMANDS_MAX_CHANGES); i++) {
-        const struct change *change = &list->changes[i];
-
-        ds_put_format(ds, "%s{\"kind\": \"%s\", \"id\": \""UUID_FMT"\", "
-                      "\"revision\": %"PRId64"%s}", i ? ", " : "",
-                      sg_kind_name(change->kind), UUID_ARGS(&change->id),
-                      change->revision, change->type == CHANGE_DELETED
-                      ? ", \"deleted\": true" : "");
-    }
 }
 
 static void
@@ -267,119 +237,25 @@ pending_free(struct commands *c, struct pending *p)
 {
     ovs_list_remove(&p->node);
     c->n_pending--;
-    service_reload_uninit(&p->reload);
+    ds_destroy(&p->result);
+    ds_destroy(&p->changed);
     free(p);
-}
-
-/* Puts 'text' as a JSON string, or null.  It holds printable ASCII: texts
- * from outside went through rpc_quote(). */
-static void
-put_string(struct ds *ds, const char *text)
-{
-    if (!text) {
-        ds_put_cstr(ds, "null");
-        return;
-    }
-    ds_put_char(ds, '"');
-    for (; *text; text++) {
-        unsigned char c = *text;
-
-        if (c == '"' || c == '\\') {
-            ds_put_char(ds, '\\');
-            ds_put_char(ds, c);
-        } else if (c < 0x20 || c >= 0x7f) {
-            ds_put_format(ds, "\\u%04x", c);
-        } else {
-            ds_put_char(ds, c);
-        }
-    }
-    ds_put_char(ds, '"');
-}
-
-static void
-put_epoch(struct ds *ds, const struct sg_epoch *epoch)
-{
-    char text[SG_EPOCH_STRLEN];
-
-    ds_put_format(ds, "\"epoch\": \"%s\"", sg_epoch_format(epoch, text));
 }
 
 static void
 put_broker(struct ds *ds, const struct amqp_status *amqp)
 {
     ds_put_cstr(ds, ", \"broker\": {\"stage\": ");
-    put_string(ds, amqp_stage_name(amqp->stage));
+    document_string(ds, amqp_stage_name(amqp->stage));
     ds_put_cstr(ds, ", \"address\": ");
-    put_string(ds, amqp->broker);
+    document_string(ds, amqp->broker);
     ds_put_cstr(ds, ", \"last_error\": ");
-    put_string(ds, amqp->last_error);
+    document_string(ds, amqp->last_error);
     ds_put_format(ds, ", \"sessions\": %"PRIu64", \"blocked\": %s, "
                   "\"received\": %"PRIu64", \"published\": %"PRIu64", "
                   "\"confirmed\": %"PRIu64", \"out_bytes\": %zu}",
-                  amqp->session, put_bool(amqp->blocked), amqp->received,
+                  amqp->session, document_bool(amqp->blocked), amqp->received,
                   amqp->published, amqp->confirmed, amqp->out_bytes);
-}
-
-static void
-put_counters(struct ds *ds, const struct service_counters *n)
-{
-    ds_put_format(ds, ", \"counters\": {\"syncs\": %"PRIu64", "
-                  "\"reports\": %"PRIu64", \"refused\": %"PRIu64", "
-                  "\"malformed\": %"PRIu64", \"duplicates\": %"PRIu64", "
-                  "\"published\": %"PRIu64", \"unheard\": %"PRIu64", "
-                  "\"dropped\": %"PRIu64", \"reloads\": %"PRIu64", "
-                  "\"reload_errors\": %"PRIu64"}",
-                  n->syncs, n->reports, n->refused, n->malformed,
-                  n->duplicates, n->published, n->unheard, n->dropped,
-                  n->reloads, n->reload_errors);
-}
-
-static void
-put_host(struct ds *ds, const struct interest_host *host)
-{
-    char *boot = rpc_quote(host->boot, strlen(host->boot));
-
-    ds_put_cstr(ds, "{\"host\": ");
-    put_string(ds, host->name);
-    ds_put_cstr(ds, ", \"boot\": ");
-    put_string(ds, boot);
-    free(boot);
-    ds_put_format(ds, ", \"objects\": %zu, \"last_sync_ms\": ",
-                  host->n_objects);
-    put_age(ds, host->last_sync);
-    ds_put_cstr(ds, ", \"last_report_ms\": ");
-    put_age(ds, host->last_report);
-    if (host->last_report != LLONG_MIN) {
-        ds_put_format(ds, ", \"generation\": %"PRIu64", "
-                      "\"applied\": %"PRIu64", \"in_sync\": %s, "
-                      "\"ports\": %zu, \"protected\": %zu, \"lag_ms\": ",
-                      host->generation, host->applied,
-                      put_bool(host->in_sync), host->n_ports,
-                      host->n_protected);
-        if (host->lag_ms < 0) {
-            ds_put_cstr(ds, "null");
-        } else {
-            ds_put_format(ds, "%"PRId64, host->lag_ms);
-        }
-    }
-    ds_put_char(ds, '}');
-}
-
-/* How long ago, in ms; null for never. */
-static void
-put_age(struct ds *ds, long long int when)
-{
-    if (when == LLONG_MIN) {
-        ds_put_cstr(ds, "null");
-    } else {
-        ds_put_format(ds, "%lld", time_msec() - when);
-    }
-}
-
-static const char *
-put_bool(bool value)
-{
-    return value ? "true" : "false";
 }
 
 /* unixctl's client waits for ever; the alarm ends that, and the process. */

@@ -16,8 +16,6 @@ struct service;
 #define COMMANDS_RELOAD_MS 5000
 /* Commands that may wait at one time. */
 #define COMMANDS_MAX_PENDING 64
-/* Changed objects that `reload` names; it counts all. */
-#define COMMANDS_MAX_CHANGES 10000
 
 /* 'service' is borrowed.  A positive errno if the socket cannot be made. */
 int commands_create(const char *socket, struct service *, struct commands **)

@@ -398,12 +398,13 @@ handle_signals(int fd, struct service *service)
     struct signalfd_siginfo info;
 
     while (read(fd, &info, sizeof info) == sizeof info) {
+        uint64_t flush;
         char *error;
 
         if (info.ssi_signo != SIGHUP) {
             return false;
         }
-        error = service_reload(service, NULL);
+        error = service_reload(service, &flush);
         if (error) {
             VLOG_WARN("keeping the last good topology: %s", error);
             free(error);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,12 +15,8 @@
 #include "rpc/message.h"
 #include "rpc/topology.h"
 #include "timeval.h"
-#include "tools/sg-controller/beacon.h"
-#include "tools/sg-controller/dispatch.h"
+#include "tools/sg-controller/core.h"
 #include "tools/sg-controller/files.h"
-#include "tools/sg-controller/interest.h"
-#include "tools/sg-controller/publish.h"
-#include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
@@ -32,9 +27,10 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define TURN_EVENTS 256
 /* Requests on their way that the broker may send without an ack. */
 #define PREFETCH 256
-/* How often the topology file is looked at, and old things are forgotten. */
+/* How often the topology file is looked at. */
 #define WATCH_INTERVAL_MS 1000
-#define EXPIRE_INTERVAL_MS 60000
+/* How soon a full client is tried again: no event says that it has room. */
+#define FULL_RETRY_MS 10
 
 /* What tells that a file is another one or has another content. */
 struct file_state {
@@ -52,16 +48,12 @@ struct service {
     char *last_error;           /* Of the last reload, or NULL. */
 
     struct rpc_limits limits;
-    struct state *state;
-    struct interest *interest;
-    struct beacon *beacon;
-    struct dispatcher *dispatcher;
-    long long int next_beacon, next_expire;
+    struct controller_core *core;
+    uint64_t logged_flush;      /* The last one that the log has. */
 
     struct amqp_client *client;
     size_t max_out;
     bool up;
-    struct ovs_list outbox;     /* Contains "struct publication"s. */
     struct service_counters counters;
 };
 
@@ -72,17 +64,16 @@ static void receive(struct service *);
 static void handle_event(struct service *, struct amqp_event *,
                          uint64_t *stored_session, uint64_t *stored);
 static bool handle_body(struct service *, const struct amqp_event *);
-static void send_reply(struct service *, struct dispatch_output *);
 static void handle_failure(struct service *, const struct amqp_event *);
-static void send_outbox(struct service *);
-static bool send_one(struct service *, struct publication *);
-static void drop_outbox(struct service *);
-static void send_beacon(struct service *);
+static void send_output(struct service *);
+static bool has_room(const struct service *);
+static void send_message(struct service *, struct core_message *);
+static void log_flush(struct service *);
 static void watch_file(struct service *);
 static char *load_topology(struct service *, struct topology **);
 static bool stat_file(const char *, struct file_state *);
 static bool same_file(const struct file_state *, const struct file_state *);
-static void make_unique(char hex[33]);
+static struct core_time get_time(void);
 
 /* A topology that cannot be read refuses the start: a controller that serves
  * nothing would answer every port with `unknown`. */
@@ -91,19 +82,21 @@ service_create(const struct service_config *config,
                const struct sg_epoch *epoch, struct service **servicep)
 {
     struct service *s = xzalloc(sizeof *s);
+    struct core_config core = {
+        .epoch = *epoch, .max_out_bytes = CORE_MAX_OUT_BYTES
+    };
+    uint64_t flush;
     char *error;
 
     s->file = xstrdup(config->topology);
     s->watch = config->watch;
     rpc_limits_default(&s->limits);
-    s->state = state_create(epoch);
-    s->interest = interest_create();
-    s->beacon = beacon_create();
-    s->dispatcher = dispatcher_create(&s->limits);
-    ovs_list_init(&s->outbox);
+    core.limits = s->limits;
+    uuid_generate(&core.seed);
+    s->core = core_create(&core);
     s->client = create_client(config, &s->limits, &s->max_out);
 
-    error = service_reload(s, NULL);
+    error = service_reload(s, &flush);
     if (error) {
         service_destroy(s);
         return error;
@@ -123,11 +116,7 @@ service_destroy(struct service *s)
 {
     if (s) {
         amqp_client_destroy(s->client);
-        drop_outbox(s);
-        dispatcher_destroy(s->dispatcher);
-        beacon_destroy(s->beacon);
-        interest_destroy(s->interest);
-        state_destroy(s->state);
+        core_destroy(s->core);
         free(s->last_error);
         free(s->file);
         free(s);
@@ -141,32 +130,34 @@ service_run(struct service *s)
 {
     receive(s);
     watch_file(s);
-    send_outbox(s);
-    send_beacon(s);
-    if (time_msec() >= s->next_expire) {
-        state_expire(s->state, time_msec());
-        interest_expire(s->interest, time_msec());
-        s->next_expire = time_msec() + EXPIRE_INTERVAL_MS;
-    }
+
+    const struct core_time at = get_time();
+    core_run(s->core, &at);
+    log_flush(s);
+    send_output(s);
 }
 
 void
 service_wait(struct service *s)
 {
     amqp_client_wait(s->client);
-    poll_timer_wait_until(s->next_beacon);
-    poll_timer_wait_until(s->next_expire);
+    poll_timer_wait_until(core_wake(s->core));
+    if (core_has_output(s->core)) {
+        if (has_room(s)) {
+            poll_immediate_wake();
+        } else {
+            poll_timer_wait(FULL_RETRY_MS);
+        }
+    }
     if (s->watch) {
         poll_timer_wait_until(s->next_watch);
     }
 }
 
-/* Reads, compares, puts into force and hands over in one go; nothing else of
- * the loop sees a state in between. */
 char *
-service_reload(struct service *s, struct service_reload *reloadp)
+service_reload(struct service *s, uint64_t *flush)
 {
-    struct service_reload reload;
+    const struct core_time at = get_time();
     struct topology *topology;
     char *error;
 
@@ -178,42 +169,10 @@ service_reload(struct service *s, struct service_reload *reloadp)
         s->counters.reload_errors++;
         return error;
     }
-
-    memset(&reload, 0, sizeof reload);
-    state_replace(s->state, topology, time_msec(), &reload.changes);
-    for (size_t i = 0; i < reload.changes.n; i++) {
-        const struct change *change = &reload.changes.changes[i];
-
-        /* What an epoch begins with is no change: who has anything of this
-         * epoch has all of it.  Thousands of names would make every host ask
-         * for everything again. */
-        if (s->counters.reloads) {
-            beacon_changed(s->beacon, change->kind, &change->id,
-                           change->revision);
-        }
-        reload.n_kind[change->kind]++;
-    }
-    reload.n_messages = publish_changes(s->state, s->interest,
-                                        &reload.changes, &s->outbox);
-    reload.revision = state_revision(s->state);
     s->counters.reloads++;
-    VLOG_INFO("%s: revision %"PRId64", changed: %zu ports, %zu rule lists, "
-              "%zu member lists; %zu messages", s->file, reload.revision,
-              reload.n_kind[SG_KIND_PORT], reload.n_kind[SG_KIND_RULES],
-              reload.n_kind[SG_KIND_MEMBERS], reload.n_messages);
-    send_outbox(s);
-    if (reloadp) {
-        *reloadp = reload;
-    } else {
-        service_reload_uninit(&reload);
-    }
+    *flush = core_set_topology(s->core, topology, &at);
+    log_flush(s);
     return NULL;
-}
-
-void
-service_reload_uninit(struct service_reload *reload)
-{
-    change_list_uninit(&reload->changes);
 }
 
 /* True once nothing that was published can still be on its way: a reload is
@@ -225,25 +184,13 @@ service_settled(const struct service *s)
 
     amqp_client_get_status(s->client, &amqp);
     return (!s->up
-            || (ovs_list_is_empty(&s->outbox) && !amqp.out_bytes));
+            || (!core_has_output(s->core) && !amqp.out_bytes));
 }
 
-const struct state *
-service_state(const struct service *s)
+const struct controller_core *
+service_core(const struct service *s)
 {
-    return s->state;
-}
-
-const struct interest *
-service_interest(const struct service *s)
-{
-    return s->interest;
-}
-
-const struct beacon *
-service_beacon(const struct service *s)
-{
-    return s->beacon;
+    return s->core;
 }
 
 const struct service_counters *
@@ -319,19 +266,21 @@ handle_event(struct service *s, struct amqp_event *event,
              uint64_t *stored_session, uint64_t *stored)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+    struct core_time at;
 
     switch (event->type) {
     case AMQP_UP:
         VLOG_INFO("serving from queue %s", event->queue);
         s->up = true;
-        s->next_beacon = 0;
+        at = get_time();
+        core_up(s->core, &at);
         break;
     case AMQP_DOWN:
         VLOG_WARN_RL(&rl, "%s, trying again: %s", event->session
                      ? "lost the broker" : "cannot reach the broker",
                      event->reason);
         s->up = false;
-        drop_outbox(s);
+        core_down(s->core);
         break;
     case AMQP_BODY:
         if (handle_body(s, event)) {
@@ -347,7 +296,7 @@ handle_event(struct service *s, struct amqp_event *event,
     case AMQP_TOO_LARGE:
         VLOG_WARN_RL(&rl, "dropped a request of %zu bytes",
                      event->len);
-        s->counters.malformed++;
+        core_too_large(s->core);
         break;
     case AMQP_NONE:
     case AMQP_BOUND:
@@ -361,156 +310,83 @@ static bool
 handle_body(struct service *s, const struct amqp_event *event)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
-    struct dispatch_output output;
-    char unique_id[33];
+    const struct core_time at = get_time();
+    enum dispatch_result result;
+    char *problem;
 
-    make_unique(unique_id);
-    struct dispatch_input input = {
-        .body = event->body,
-        .len = event->len,
-        .unique_id = unique_id,
-        .sent = time_wall_msec(),
-        .now = time_msec(),
-    };
-    enum dispatch_result result = dispatch(s->dispatcher, s->state,
-                                           s->interest, &input, &output);
-    switch (result) {
-    case DISPATCH_MALFORMED:
-        VLOG_WARN_RL(&rl, "rejected a message: %s", output.problem);
-        s->counters.malformed++;
-        break;
-    case DISPATCH_DUPLICATE:
-        s->counters.duplicates++;
-        break;
-    case DISPATCH_REFUSED:
-        VLOG_WARN_RL(&rl, "refused a request: %s", output.problem);
-        s->counters.refused++;
-        break;
-    case DISPATCH_SYNC:
-        s->counters.syncs++;
-        break;
-    case DISPATCH_REPORT:
-        s->counters.reports++;
-        break;
+    result = core_request(s->core, event->body, event->len, &at, &problem);
+    if (problem) {
+        VLOG_WARN_RL(&rl, "%s: %s", result == DISPATCH_MALFORMED
+                     ? "rejected a message" : "refused a request", problem);
+        free(problem);
     }
-    send_reply(s, &output);
-    dispatch_output_uninit(&output);
     return result != DISPATCH_MALFORMED;
-}
-
-/* A reply that cannot be sent is dropped: its caller asks again. */
-static void
-send_reply(struct service *s, struct dispatch_output *output)
-{
-    const struct amqp_publish publish = {
-        .exchange = "",
-        .routing_key = output->reply_queue,
-        .mandatory = true,
-    };
-
-    if (output->reply_queue) {
-        if (amqp_client_publish(s->client, &publish, output->reply,
-                                output->reply_len)) {
-            s->counters.dropped++;
-        }
-        output->reply = NULL;
-    }
 }
 
 static void
 handle_failure(struct service *s, const struct amqp_event *event)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+    bool no_exchange = !strcmp(event->reason, AMQP_NO_EXCHANGE);
 
-    if (!strcmp(event->reason, AMQP_NO_EXCHANGE)) {
-        s->counters.unheard++;
-    } else {
+    if (!no_exchange) {
         VLOG_WARN_RL(&rl, "%s: not published, agents will ask: %s",
                      event->exchange && event->exchange[0]
                      ? event->exchange : "reply",
                      event->reason);
-        s->counters.dropped++;
     }
+    core_failed(s->core, no_exchange);
 }
 
-/* Hands over what was published, in order, as far as there is room. */
+/* Hands over what the core has to say, in order, as far as there is room. */
 static void
-send_outbox(struct service *s)
+send_output(struct service *s)
 {
-    if (!s->up) {
-        drop_outbox(s);
-    }
-    while (!ovs_list_is_empty(&s->outbox)) {
-        struct publication *publication;
-
-        publication = CONTAINER_OF(ovs_list_front(&s->outbox),
-                                   struct publication, node);
-        if (!send_one(s, publication)) {
-            /* No event says that there is room again. */
-            poll_timer_wait(10);
-            break;
-        }
-        ovs_list_remove(&publication->node);
-        publication_destroy(publication);
+    while (core_has_output(s->core) && has_room(s)) {
+        send_message(s, core_pop(s->core));
     }
 }
 
-/* False if it has to wait. */
 static bool
-send_one(struct service *s, struct publication *publication)
+has_room(const struct service *s)
 {
-    const struct amqp_publish publish = {
-        .exchange = publication->exchange,
-        .declare = publication->declare,
-        .routing_key = publication->routing_key,
-    };
     struct amqp_status amqp;
-    char unique_id[33];
-    char *body;
-    size_t len;
 
     amqp_client_get_status(s->client, &amqp);
-    if (amqp.out_bytes > s->max_out / 2) {
-        return false;
+    return amqp.out_bytes <= s->max_out / 2;
+}
+
+/* Takes over 'message'. */
+static void
+send_message(struct service *s, struct core_message *message)
+{
+    const struct amqp_publish publish = {
+        .exchange = message->exchange,
+        .declare = message->declare,
+        .routing_key = message->routing_key,
+        .mandatory = message->mandatory,
+    };
+
+    if (amqp_client_publish(s->client, &publish, message->body,
+                            message->len)) {
+        core_failed(s->core, false);
     }
-    make_unique(unique_id);
-    publication->update.sent = time_wall_msec();
-    body = rpc_encode_update(&publication->update, unique_id, &len);
-    if (len > s->limits.body
-        || amqp_client_publish(s->client, &publish, body, len)) {
-        s->counters.dropped++;
-    } else {
-        s->counters.published++;
-    }
-    return true;
+    message->body = NULL;       /* The client took it. */
+    core_message_destroy(message);
 }
 
 static void
-drop_outbox(struct service *s)
+log_flush(struct service *s)
 {
-    struct publication *publication;
+    const struct core_flush *flush = core_last_flush(s->core);
 
-    LIST_FOR_EACH_POP (publication, node, &s->outbox) {
-        s->counters.dropped++;
-        publication_destroy(publication);
-    }
-}
-
-/* Beacons that cannot be sent are not made: 'seq' then shows no gap that
- * nobody could have filled. */
-static void
-send_beacon(struct service *s)
-{
-    if (time_msec() < s->next_beacon) {
-        return;
-    }
-    s->next_beacon = time_msec() + BEACON_INTERVAL_MS;
-    if (s->up) {
-        struct publication *publication = publication_beacon();
-
-        beacon_next(s->beacon, state_epoch(s->state), &publication->update);
-        ovs_list_push_back(&s->outbox, &publication->node);
-        send_outbox(s);
+    if (flush->number != s->logged_flush) {
+        s->logged_flush = flush->number;
+        VLOG_INFO("%s: revision %"PRId64", changed: %zu ports, %zu rule "
+                  "lists, %zu member lists; %zu messages", s->file,
+                  flush->revision, flush->n_kind[SG_KIND_PORT],
+                  flush->n_kind[SG_KIND_RULES],
+                  flush->n_kind[SG_KIND_MEMBERS], flush->n_messages);
     }
 }
 
@@ -530,7 +406,8 @@ watch_file(struct service *s)
         return;
     }
     if (same_file(&now, &s->seen)) {
-        char *error = service_reload(s, NULL);
+        uint64_t flush;
+        char *error = service_reload(s, &flush);
 
         if (error) {
             VLOG_WARN("keeping the last good topology: %s", error);
@@ -583,13 +460,8 @@ same_file(const struct file_state *a, const struct file_state *b)
             && a->mtime.tv_nsec == b->mtime.tv_nsec);
 }
 
-/* 32 hex digits nobody else has. */
-static void
-make_unique(char hex[33])
+static struct core_time
+get_time(void)
 {
-    struct uuid uuid;
-
-    uuid_generate(&uuid);
-    snprintf(hex, 33, "%08x%08x%08x%08x", uuid.parts[0], uuid.parts[1],
-             uuid.parts[2], uuid.parts[3]);
+    return (struct core_time) { time_msec(), time_wall_msec() };
 }

@@ -2,24 +2,17 @@
 #ifndef SG_CONTROLLER_SERVICE_H
 #define SG_CONTROLLER_SERVICE_H 1
 
-/* The controller at work: answers `sync`, takes `report`, sends the beacon
- * and what a new topology changes.
+/* The controller at work: the clock, the topology file and the broker around
+ * core.h, which decides.
  *
- * Owns the state, the interest, the beacon and the connection to the broker.
- * One turn of the loop: service_run(), service_wait(), poll_block().  The
- * topology file is read by service_reload() alone; a text that does not parse
- * changes nothing.
- *
- * Publishing needs no memory of its own: what could not be handed to the
- * broker (no session) is dropped, and the agents find out from the beacon and
- * the revisions. */
+ * Owns the core and the connection to the broker.  One turn of the loop:
+ * service_run(), service_wait(), poll_block().  The topology file is read by
+ * service_reload() alone; a text that does not parse changes nothing. */
 
 #include "rpc/amqp_client.h"
-#include "tools/sg-controller/diff.h"
+#include "sg/types.h"
 
-struct beacon;
-struct interest;
-struct state;
+struct controller_core;
 
 struct service_config {
     struct amqp_config amqp;    /* Broker and credentials; the rest is ours. */
@@ -27,23 +20,7 @@ struct service_config {
     bool watch;                 /* Reload when the file changes. */
 };
 
-/* What became of a reload. */
-struct service_reload {
-    int64_t revision;
-    struct change_list changes; /* Objects that changed. */
-    size_t n_kind[SG_N_KINDS];  /* How many of each kind. */
-    size_t n_messages;          /* To be published because of that. */
-};
-void service_reload_uninit(struct service_reload *);
-
 struct service_counters {
-    uint64_t syncs, reports;    /* Requests served. */
-    uint64_t refused;           /* Answered with an error. */
-    uint64_t malformed;         /* Bodies rejected. */
-    uint64_t duplicates;        /* The same request again: dropped. */
-    uint64_t published;         /* Changes handed to the broker. */
-    uint64_t unheard;           /* Of those: nobody was listening. */
-    uint64_t dropped;           /* Not sent: no session, or too large. */
     uint64_t reloads, reload_errors;
 };
 
@@ -58,16 +35,14 @@ void service_destroy(struct service *);
 void service_run(struct service *);
 void service_wait(struct service *);
 
-/* Reads the topology file and puts it into force.  'reload' is filled in only
- * then, and may be NULL. */
-char *service_reload(struct service *, struct service_reload *) SG_MUST_USE;
+/* Reads the topology file and hands it to the core.  '*flush' is filled in
+ * only then: the number of the flush that it takes effect with. */
+char *service_reload(struct service *, uint64_t *flush) SG_MUST_USE;
 /* Has everything that was published left, and has the broker said so? */
 bool service_settled(const struct service *);
 
-/* For control.c. */
-const struct state *service_state(const struct service *);
-const struct interest *service_interest(const struct service *);
-const struct beacon *service_beacon(const struct service *);
+/* For commands.c. */
+const struct controller_core *service_core(const struct service *);
 const struct service_counters *service_counters(const struct service *);
 const char *service_last_error(const struct service *); /* Of a reload. */
 void service_get_amqp(const struct service *, struct amqp_status *);

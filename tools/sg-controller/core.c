@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "tools/sg-controller/core.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sha1.h"
+#include "tools/sg-controller/beacon.h"
+#include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/publish.h"
+#include "tools/sg-controller/state.h"
+#include "tools/sg-controller/topology.h"
+#include "util.h"
+
+struct controller_core {
+    struct rpc_limits limits;
+    struct state *state;
+    struct interest *interest;
+    struct beacon *beacon;
+    struct dispatcher *dispatcher;
+    struct core_counters counters;
+
+    struct uuid seed;
+    uint64_t n_ids;             /* Of messages, made from the seed. */
+
+    struct topology *pending;   /* Waits for its flush, or NULL. */
+    struct core_flush last_flush;
+    long long int next_flush;   /* Not before. */
+    long long int next_beacon, next_expire;
+
+    bool up;
+    struct ovs_list outbox;     /* Contains "struct core_message"s. */
+    size_t out_bytes, max_out_bytes;
+    bool beacon_waits;          /* In the outbox. */
+};
+
+static void flush(struct controller_core *, const struct core_time *);
+static void send_publications(struct controller_core *, struct ovs_list *,
+                              const struct core_time *);
+static void send_beacon(struct controller_core *, const struct core_time *);
+static void send_update(struct controller_core *, struct publication *,
+                        const struct core_time *);
+static void queue_message(struct controller_core *, struct core_message *);
+static struct core_message *remove_front(struct controller_core *);
+static void flush_uninit(struct core_flush *);
+static void make_unique(struct controller_core *, char hex[33]);
+
+struct controller_core *
+core_create(const struct core_config *config)
+{
+    struct controller_core *core = xzalloc(sizeof *core);
+
+    core->limits = config->limits;
+    core->seed = config->seed;
+    core->max_out_bytes = config->max_out_bytes;
+    core->state = state_create(&config->epoch);
+    core->interest = interest_create();
+    core->beacon = beacon_create();
+    core->dispatcher = dispatcher_create(&core->limits);
+    core->next_flush = LLONG_MIN;
+    core->next_beacon = core->next_expire = LLONG_MIN;
+    ovs_list_init(&core->outbox);
+    return core;
+}
+
+void
+core_destroy(struct controller_core *core)
+{
+    if (core) {
+        core_down(core);
+        topology_destroy(core->pending);
+        flush_uninit(&core->last_flush);
+        dispatcher_destroy(core->dispatcher);
+        beacon_destroy(core->beacon);
+        interest_destroy(core->interest);
+        state_destroy(core->state);
+        free(core);
+    }
+}
+
+enum dispatch_result
+core_request(struct controller_core *core, const void *body, size_t len,
+             const struct core_time *at, char **problem)
+{
+    struct dispatch_output output;
+    enum dispatch_result result;
+    char unique_id[33];
+
+    make_unique(core, unique_id);
+    struct dispatch_input input = {
+        .body = body,
+        .len = len,
+        .unique_id = unique_id,
+        .sent = at->wall,
+        .now = at->now,
+    };
+    result = dispatch(core->dispatcher, core->state, core->interest, &input,
+                      &output);
+    switch (result) {
+    case DISPATCH_MALFORMED:
+        core->counters.malformed++;
+        break;
+    case DISPATCH_DUPLICATE:
+        core->counters.duplicates++;
+        break;
+    case DISPATCH_REFUSED:
+        core->counters.refused++;
+        break;
+    case DISPATCH_SYNC:
+        core->counters.syncs++;
+        break;
+    case DISPATCH_REPORT:
+        core->counters.reports++;
+        break;
+    }
+
+    if (output.reply_queue) {
+        struct core_message *message = xzalloc(sizeof *message);
+
+        /* A reply that cannot be sent is lost: its caller asks again. */
+        message->exchange = xstrdup("");
+        message->routing_key = output.reply_queue;
+        message->mandatory = true;
+        message->body = output.reply;
+        message->len = output.reply_len;
+        output.reply_queue = output.reply = NULL;
+        queue_message(core, message);
+    }
+    *problem = output.problem;
+    output.problem = NULL;
+    dispatch_output_uninit(&output);
+    return result;
+}
+
+void
+core_too_large(struct controller_core *core)
+{
+    core->counters.malformed++;
+}
+
+uint64_t
+core_set_topology(struct controller_core *core, struct topology *topology,
+                  const struct core_time *at)
+{
+    uint64_t number = core->counters.flushes + 1;
+
+    topology_destroy(core->pending);
+    core->pending = topology;
+    if (at->now >= core->next_flush) {
+        flush(core, at);
+    }
+    return number;
+}
+
+const struct core_flush *
+core_last_flush(const struct controller_core *core)
+{
+    return &core->last_flush;
+}
+
+/* A beacon at once: who came back with us learns what it is behind. */
+void
+core_up(struct controller_core *core, const struct core_time *at)
+{
+    core->up = true;
+    core->next_beacon = at->now;
+}
+
+void
+core_down(struct controller_core *core)
+{
+    core->up = false;
+    while (core_has_output(core)) {
+        core_message_destroy(remove_front(core));
+        core->counters.dropped++;
+    }
+}
+
+void
+core_failed(struct controller_core *core, bool no_exchange)
+{
+    if (no_exchange) {
+        core->counters.unheard++;
+    } else {
+        core->counters.dropped++;
+    }
+}
+
+void
+core_run(struct controller_core *core, const struct core_time *at)
+{
+    if (core->pending && at->now >= core->next_flush) {
+        flush(core, at);
+    }
+    if (at->now >= core->next_beacon) {
+        core->next_beacon = at->now + BEACON_INTERVAL_MS;
+        send_beacon(core, at);
+    }
+    if (at->now >= core->next_expire) {
+        core->next_expire = at->now + CORE_EXPIRE_INTERVAL_MS;
+        state_expire(core->state, at->now);
+        interest_expire(core->interest, at->now);
+    }
+}
+
+long long int
+core_wake(const struct controller_core *core)
+{
+    long long int wake = MIN(core->next_beacon, core->next_expire);
+
+    return core->pending ? MIN(wake, core->next_flush) : wake;
+}
+
+struct core_message *
+core_pop(struct controller_core *core)
+{
+    struct core_message *message;
+
+    if (!core_has_output(core)) {
+        return NULL;
+    }
+    message = remove_front(core);
+    /* Replies are counted as requests served. */
+    core->counters.published += message->exchange[0] != '\0';
+    return message;
+}
+
+void
+core_message_destroy(struct core_message *message)
+{
+    if (message) {
+        free(message->exchange);
+        free(message->routing_key);
+        free(message->body);
+        free(message);
+    }
+}
+
+bool
+core_has_output(const struct controller_core *core)
+{
+    return !ovs_list_is_empty(&core->outbox);
+}
+
+size_t
+core_out_bytes(const struct controller_core *core)
+{
+    return core->out_bytes;
+}
+
+const struct state *
+core_state(const struct controller_core *core)
+{
+    return core->state;
+}
+
+const struct interest *
+core_interest(const struct controller_core *core)
+{
+    return core->interest;
+}
+
+const struct beacon *
+core_beacon(const struct controller_core *core)
+{
+    return core->beacon;
+}
+
+const struct core_counters *
+core_counters(const struct controller_core *core)
+{
+    return &core->counters;
+}
+
+/* Compares, puts into force and queues in one go: no request sees a state in
+ * between. */
+static void
+flush(struct controller_core *core, const struct core_time *at)
+{
+    struct ovs_list publications = OVS_LIST_INITIALIZER(&publications);
+    struct core_flush *done = &core->last_flush;
+    struct topology *topology = core->pending;
+    bool first = !core->counters.flushes;
+
+    core->pending = NULL;
+    flush_uninit(done);
+    state_replace(core->state, topology, at->now, &done->changes);
+    for (size_t i = 0; i < done->changes.n; i++) {
+        const struct change *change = &done->changes.changes[i];
+
+        /* What an epoch begins with is no change: who has anything of this
+         * epoch has all of it.  Thousands of names would make every host ask
+         * for everything again. */
+        if (!first) {
+            beacon_changed(core->beacon, change->kind, &change->id,
+                           change->revision);
+        }
+        done->n_kind[change->kind]++;
+    }
+    done->n_messages = publish_changes(core->state, core->interest,
+                                       &done->changes, &publications);
+    done->revision = state_revision(core->state);
+    done->number = ++core->counters.flushes;
+    /* The first is not the latest news to anybody. */
+    core->next_flush = first ? LLONG_MIN : at->now + CORE_COALESCE_MS;
+    send_publications(core, &publications, at);
+}
+
+static void
+send_publications(struct controller_core *core,
+                  struct ovs_list *publications, const struct core_time *at)
+{
+    struct publication *publication;
+
+    LIST_FOR_EACH_POP (publication, node, publications) {
+        if (core->up) {
+            send_update(core, publication, at);
+        } else {
+            publication_destroy(publication);
+            core->counters.dropped++;
+        }
+    }
+}
+
+/* A beacon that cannot leave is not made: 'seq' then shows no gap that nobody
+ * could have filled, and no change loses one of its mentions. */
+static void
+send_beacon(struct controller_core *core, const struct core_time *at)
+{
+    if (core->up && !core->beacon_waits) {
+        struct publication *publication = publication_beacon();
+
+        beacon_next(core->beacon, state_epoch(core->state),
+                    &publication->update);
+        send_update(core, publication, at);
+    }
+}
+
+/* Encodes 'publication', which is freed, and queues it. */
+static void
+send_update(struct controller_core *core, struct publication *publication,
+            const struct core_time *at)
+{
+    struct core_message *message = xzalloc(sizeof *message);
+    char unique_id[33];
+
+    make_unique(core, unique_id);
+    publication->update.sent = at->wall;
+    message->exchange = publication->exchange;
+    message->declare = publication->declare;
+    message->routing_key = publication->routing_key;
+    message->is_beacon = publication->update.method == SG_METHOD_BEACON;
+    message->body = rpc_encode_update(&publication->update, unique_id,
+                                      &message->len);
+    publication->exchange = publication->routing_key = NULL;
+    publication_destroy(publication);
+    queue_message(core, message);
+}
+
+/* Takes over 'message'.  There is always room for the one beacon that may
+ * wait, for it is how agents learn that the others were dropped. */
+static void
+queue_message(struct controller_core *core, struct core_message *message)
+{
+    if (!core->up || message->len > core->limits.body
+        || (!message->is_beacon
+            && core->out_bytes + message->len > core->max_out_bytes)) {
+        core->counters.dropped++;
+        core_message_destroy(message);
+        return;
+    }
+    core->out_bytes += message->len;
+    core->beacon_waits |= message->is_beacon;
+    ovs_list_push_back(&core->outbox, &message->node);
+}
+
+static struct core_message *
+remove_front(struct controller_core *core)
+{
+    struct core_message *message;
+
+    message = CONTAINER_OF(ovs_list_pop_front(&core->outbox),
+                           struct core_message, node);
+    core->out_bytes -= message->len;
+    if (message->is_beacon) {
+        core->beacon_waits = false;
+    }
+    return message;
+}
+
+static void
+flush_uninit(struct core_flush *done)
+{
+    change_list_uninit(&done->changes);
+    memset(done, 0, sizeof *done);
+}
+
+/* 32 hex digits nobody else has: a hash of the seed and a number. */
+static void
+make_unique(struct controller_core *core, char hex[33])
+{
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    struct sha1_ctx sha1;
+
+    core->n_ids++;
+    sha1_init(&sha1);
+    sha1_update(&sha1, &core->seed, sizeof core->seed);
+    sha1_update(&sha1, &core->n_ids, sizeof core->n_ids);
+    sha1_final(&sha1, digest);
+    for (int i = 0; i < 16; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+}
