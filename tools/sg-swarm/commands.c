@@ -20,7 +20,11 @@
 /* Names of hosts, sets and methods, epochs and addresses have no character
  * that JSON would want quoted. */
 
+/* Names of a set that can be watched. */
+#define MAX_WATCHED 8
+
 static unixctl_cb_func cmd_status, cmd_hosts, cmd_sets, cmd_bind_all;
+static unixctl_cb_func cmd_watch, cmd_steps;
 static void put_traffic(struct ds *, const char *name,
                         const struct broker_traffic traffic[SG_N_METHODS]);
 static void put_host(struct ds *, const struct swarm_host *);
@@ -38,6 +42,9 @@ commands_create(const char *socket, struct swarm *swarm,
         unixctl_command_register("status", "", 0, 0, cmd_status, swarm);
         unixctl_command_register("hosts", "", 0, 0, cmd_hosts, swarm);
         unixctl_command_register("sets", "HOST", 1, 1, cmd_sets, swarm);
+        unixctl_command_register("watch", "[SET...]", 0, MAX_WATCHED,
+                                 cmd_watch, swarm);
+        unixctl_command_register("steps", "", 0, 0, cmd_steps, swarm);
         unixctl_command_register("bind-all", "", 0, 0, cmd_bind_all, swarm);
         unixctl_command_register("unbind-all", "", 0, 0, cmd_bind_all,
                                  swarm);
@@ -148,6 +155,40 @@ cmd_bind_all(struct unixctl_conn *conn, int argc OVS_UNUSED,
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     ds_put_format(&ds, "{\"asked\": %"PRIuSIZE"}", n);
+    reply(conn, &ds);
+}
+
+static void
+cmd_watch(struct unixctl_conn *conn, int argc, const char *argv[],
+          void *swarm)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    swarm_watch(swarm, argv + 1, argc - 1);
+    ds_put_format(&ds, "{\"watched\": %d}", argc - 1);
+    reply(conn, &ds);
+}
+
+/* By host: a list of times and numbers, in turns. */
+static void
+cmd_steps(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *swarm_)
+{
+    const struct swarm *swarm = swarm_;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ds_put_char(&ds, '{');
+    for (size_t i = 0; i < swarm_n_hosts(swarm); i++) {
+        const struct swarm_host *host = swarm_host(swarm, i);
+
+        ds_put_format(&ds, "%s\"%s\": [", i ? ", " : "", host->place->name);
+        for (size_t j = 0; j < host->n_steps; j++) {
+            ds_put_format(&ds, "%s%lld, %"PRIuSIZE, j ? ", " : "",
+                          host->steps[j].at, host->steps[j].members);
+        }
+        ds_put_char(&ds, ']');
+    }
+    ds_put_char(&ds, '}');
     reply(conn, &ds);
 }
 

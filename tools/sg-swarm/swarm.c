@@ -12,6 +12,8 @@
 #include "agent/sync.h"
 #include "firewall/backend.h"
 #include "rpc/topology.h"
+#include "sg/members.h"
+#include "sg/update.h"
 #include "timeval.h"
 #include "tools/sg-controller/topology.h"
 #include "tools/sg-swarm/placement.h"
@@ -23,10 +25,13 @@ struct swarm {
     size_t n_hosts;
     char **exchanges;           /* Of the members of all groups. */
     size_t n_exchanges;
+    char **watched;             /* Names of a set. */
+    size_t n_watched;
 };
 
 static char *start_host(struct swarm_host *, const char *config);
 static void follow(struct swarm_host *);
+static void watch(const struct swarm *, struct swarm_host *);
 
 struct swarm *
 swarm_create(const char *config, const struct topology *topology,
@@ -67,13 +72,12 @@ swarm_destroy(struct swarm *s)
     if (s) {
         for (size_t i = 0; i < s->n_hosts; i++) {
             agent_destroy(s->hosts[i].agent);
+            free(s->hosts[i].steps);
             config_destroy(s->hosts[i].config);
         }
         free(s->hosts);
-        for (size_t i = 0; i < s->n_exchanges; i++) {
-            free(s->exchanges[i]);
-        }
-        free(s->exchanges);
+        sg_texts_free(s->exchanges, s->n_exchanges);
+        sg_texts_free(s->watched, s->n_watched);
         placement_uninit(&s->placement);
         free(s);
     }
@@ -105,6 +109,7 @@ swarm_run(struct swarm *s)
     for (size_t i = 0; i < s->n_hosts; i++) {
         agent_run(s->hosts[i].agent);
         follow(&s->hosts[i]);
+        watch(s, &s->hosts[i]);
     }
 }
 
@@ -171,6 +176,54 @@ swarm_find(const struct swarm *s, const char *name)
         }
     }
     return NULL;
+}
+
+void
+swarm_watch(struct swarm *s, const char *const *sets, size_t n)
+{
+    sg_texts_free(s->watched, s->n_watched);
+    s->watched = xcalloc(n + 1, sizeof *s->watched);
+    s->n_watched = n;
+    for (size_t i = 0; i < n; i++) {
+        s->watched[i] = xstrdup(sets[i]);
+    }
+    for (size_t i = 0; i < s->n_hosts; i++) {
+        s->hosts[i].n_steps = 0;
+        s->hosts[i].writes = 0;
+        watch(s, &s->hosts[i]);
+    }
+}
+
+/* Looks at the kernel of the host if that was written to. */
+static void
+watch(const struct swarm *s, struct swarm_host *host)
+{
+    const struct sg_members *members = NULL;
+    uint64_t writes;
+    size_t n;
+
+    if (!s->n_watched) {
+        return;
+    }
+    writes = fw_backend_memory_writes(host->backend);
+    if (writes == host->writes || host->n_steps >= SWARM_MAX_STEPS) {
+        return;
+    }
+    host->writes = writes;
+    for (size_t i = 0; !members && i < s->n_watched; i++) {
+        members = fw_backend_memory_members(host->backend, s->watched[i]);
+    }
+    n = members ? sg_members_count(members) : 0;
+    if (host->n_steps && host->steps[host->n_steps - 1].members == n) {
+        return;
+    }
+    if (host->n_steps >= host->allocated_steps) {
+        host->steps = x2nrealloc(host->steps, &host->allocated_steps,
+                                 sizeof *host->steps);
+    }
+    host->steps[host->n_steps++] = (struct swarm_step) {
+        .at = time_msec(), .members = n,
+    };
 }
 
 size_t

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct agent;
 struct config;
@@ -27,12 +28,25 @@ struct swarm_marks {
     long long int settled;      /* And the kernel has it all. */
 };
 
+/* How many members a watched set had, and since when (time_msec()).  Members
+ * that join in a known order are in force when their number is reached. */
+struct swarm_step {
+    long long int at;
+    size_t members;
+};
+/* Of one host; what comes beyond is not noted. */
+#define SWARM_MAX_STEPS 4096
+
 struct swarm_host {
     const struct placed_host *place;
     struct config *config;
     struct agent *agent;
     struct fw_backend *backend; /* The agent's. */
     struct swarm_marks marks;
+
+    uint64_t writes;            /* Of the backend, when it was looked at. */
+    struct swarm_step *steps;   /* Since swarm_watch(). */
+    size_t n_steps, allocated_steps;
 };
 
 /* A host for each that 'topology' places ports on.  'config' names a
@@ -50,6 +64,11 @@ size_t swarm_n_hosts(const struct swarm *);
 const struct swarm_host *swarm_host(const struct swarm *, size_t i);
 /* NULL if there is no such host. */
 const struct swarm_host *swarm_find(const struct swarm *, const char *name);
+
+/* From now on notes of every host how many members the first of the sets has
+ * that exists there (a set has two names), as 'steps'.  With n = 0 nothing is
+ * noted any more, and what was is forgotten. */
+void swarm_watch(struct swarm *, const char *const *sets, size_t n);
 
 /* Binds every host to the members' exchanges of all groups, also of those it
  * does not need, or undoes that.  Returns how many bindings that asks for. */
