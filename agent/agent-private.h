@@ -8,6 +8,8 @@
 #include "agent/agent.h"
 #include "agent/broker.h"
 #include "agent/config.h"
+#include "agent/latency.h"
+#include "agent/loop_watch.h"
 #include "agent/metrics.h"
 #include "agent/pacer.h"
 #include "agent/plugs.h"
@@ -41,9 +43,8 @@ struct resync {
 
 struct agent_metrics {
     struct metrics *registry;
-    struct metric *member_lag;  /* Publish to kernel. */
-    struct metric *structure_lag;
     struct metric *apply_cpu;
+    struct metric *loop_turn;
 };
 
 struct agent {
@@ -80,6 +81,9 @@ struct agent {
     int64_t lag_ms;             /* Of the last change; -1: none. */
     int64_t structure_sent;     /* Publish time of the oldest change that is
                                  * not in the tables yet, or 0. */
+    struct latency *latency;
+    struct loop_watch loop;
+    int delay_fd;               /* Of timing_open_delay(); -1: none. */
     char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
     long long int next_look;    /* At other descriptors than the broker's. */
     long long int next_second;  /* Slow checks. */

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/timing.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "random.h"
@@ -75,6 +76,10 @@ create(const struct config *config, const struct agent_world *world,
     a->last_apply = LLONG_MIN;
     a->next_refresh = next_refresh(a, a->started);
     a->lag_ms = -1;
+    a->latency = latency_create();
+    loop_watch_init(&a->loop);
+    /* The threads of simulated hosts do not wait for one of them. */
+    a->delay_fd = world->backend ? -1 : timing_open_delay();
     uuid_generate(&boot);
     snprintf(a->boot, sizeof a->boot, "%08x%08x%08x%08x", boot.parts[0],
              boot.parts[1], boot.parts[2], boot.parts[3]);
@@ -147,6 +152,10 @@ agent_destroy(struct agent *a)
     policy_keeper_destroy(a->keeper);
     policy_store_destroy(a->store);
     pacer_destroy(a->pacer);
+    latency_destroy(a->latency);
+    if (a->delay_fd >= 0) {
+        close(a->delay_fd);
+    }
     metrics_destroy(a->metrics.registry);
     ds_destroy(&a->resync.text);
     free(a->resync.error);
@@ -227,16 +236,35 @@ hold(struct agent *a, long long int now)
 /* 5. Member lane. */
 
 static void
-note_lag(struct agent *a, struct metric *metric, int64_t sent)
+note_lag(struct agent *a, int64_t sent)
 {
-    int64_t lag;
-
-    if (!sent) {
-        return;
+    if (sent) {
+        /* Clocks of two machines differ. */
+        a->lag_ms = MAX(time_wall_msec() - sent, 0);
     }
-    lag = time_wall_msec() - sent;
-    a->lag_ms = MAX(lag, 0);    /* Clocks of two machines differ. */
-    metric_observe(metric, a->lag_ms / 1000.0);
+}
+
+/* Changes of this turn, before they are in the kernel. */
+static void
+note_stored(struct agent *a)
+{
+    const struct store_arrival *arrivals;
+    size_t n = policy_store_take_arrivals(a->store, &arrivals);
+
+    if (n) {
+        latency_stored(a->latency, arrivals, n,
+                       policy_store_policy(a->store)->generation,
+                       time_wall_msec());
+    }
+}
+
+static void
+note_applied(struct agent *a)
+{
+    if (latency_status(a->latency)->n_pending) {
+        latency_applied(a->latency, firewall_applied(a->firewall),
+                        time_wall_msec());
+    }
 }
 
 static void
@@ -266,7 +294,7 @@ apply_members(struct agent *a)
                      ovs_strerror(error));
     } else {
         for (size_t i = 0; i < n; i++) {
-            note_lag(a, a->metrics.member_lag, taken[i].sent);
+            note_lag(a, taken[i].sent);
         }
     }
     free(changes);
@@ -325,7 +353,7 @@ apply_structure(struct agent *a, long long int now)
                     result->error_text ? result->error_text
                                        : ovs_strerror(error));
     } else if (!zones_only) {
-        note_lag(a, a->metrics.structure_lag, a->structure_sent);
+        note_lag(a, a->structure_sent);
         a->structure_sent = 0;
     }
     if (!error && result->n_steps) {
@@ -502,36 +530,88 @@ run_slow(struct agent *a, long long int now)
     send_report(a, now);
 }
 
+/* The loop's own time. */
+
+static void
+begin_turn(struct agent *a)
+{
+    loop_watch_begin(&a->loop, timing_now_us());
+    if (a->delay_fd >= 0 && loop_watch_wants_delay(&a->loop)) {
+        loop_watch_note_delay(&a->loop, timing_read_delay_us(a->delay_fd),
+                              a->loop.began);
+    }
+}
+
+static void
+step(struct agent *a, enum loop_step s)
+{
+    loop_watch_step(&a->loop, s, timing_now_us());
+}
+
+/* To ask how long it waited for a CPU costs more than a short turn. */
+static void
+end_turn(struct agent *a)
+{
+    int64_t now_us = timing_now_us();
+    int64_t delay_us = -1;
+    int64_t us;
+
+    loop_watch_step(&a->loop, LOOP_CONTROL, now_us);
+    if (loop_watch_elapsed(&a->loop, now_us) > LOOP_LONG_US) {
+        delay_us = timing_read_delay_us(a->delay_fd);
+    }
+    us = loop_watch_end(&a->loop, delay_us, now_us, now_us / 1000);
+    metric_observe(a->metrics.loop_turn, us / 1e6);
+}
+
+void
+agent_reset_loop(struct agent *a)
+{
+    loop_watch_reset(&a->loop);
+}
+
 bool
 agent_run(struct agent *a)
 {
     long long int now = time_msec();
     bool look;
 
+    begin_turn(a);
     agent_recover(a);
+    step(a, LOOP_RECOVER);
     look = !broker_run(a->broker, now) || now >= a->next_look;
+    note_stored(a);
+    step(a, LOOP_MESSAGES);
     if (look) {
         watch_plugs(a, now);
         a->next_look = now + AGENT_LOOK_MS;
+        step(a, LOOP_PLUGS);
     }
     keep_policy(a, now);
+    step(a, LOOP_SAVED);
     hold(a, now);
     apply_members(a);
+    step(a, LOOP_MEMBERS);
     agent_run_start(a, now);
     apply_structure(a, now);
     if (!pacer_is_dirty(a->pacer)) {
         firewall_note_applied(a->firewall, policy_store_policy(a->store));
     }
+    note_applied(a);
+    step(a, LOOP_STRUCTURE);
     run_resync(a, now);
+    step(a, LOOP_RESYNC);
     if (a->plugs_known) {
         broker_send(a->broker, now);
     }
+    step(a, LOOP_QUESTIONS);
     run_slow(a, now);
+    step(a, LOOP_CHECKS);
     return look;
 }
 
-void
-agent_wait(struct agent *a)
+static void
+wait_for_work(struct agent *a)
 {
     plugs_wait(a->plugs);
     broker_wait(a->broker, a->plugs_known);
@@ -552,4 +632,11 @@ agent_wait(struct agent *a)
         }
     }
     poll_timer_wait_until(a->next_second);
+}
+
+void
+agent_wait(struct agent *a)
+{
+    wait_for_work(a);
+    end_turn(a);
 }

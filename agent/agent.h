@@ -49,9 +49,13 @@ struct agent *agent_create_simulated(const struct config *,
                                      char **error);
 /* Leaves the kernel as it is. */
 void agent_destroy(struct agent *);
-/* Returns true if the caller should look at its own descriptors, too. */
+/* Returns true if the caller should look at its own descriptors, too.  What
+ * the caller does until agent_wait() counts as part of the turn: nothing but
+ * poll_block() is to follow that. */
 bool agent_run(struct agent *);
 void agent_wait(struct agent *);
+/* Forgets the longest turn so far. */
+void agent_reset_loop(struct agent *);
 
 /* What agent/control asks for.  Each returns a malloc'd JSON document (or, if
  * '*error' is set, a malloc'd sentence instead); none changes anything. */
@@ -59,6 +63,8 @@ char *agent_status_document(struct agent *);
 char *agent_ports_document(struct agent *);
 char *agent_groups_document(struct agent *);
 char *agent_metrics_document(struct agent *);
+char *agent_latency_document(struct agent *);
+char *agent_loop_document(struct agent *);
 char *agent_limits_document(struct agent *);
 char *agent_version_document(struct agent *);
 /* These read the kernel; EAGAIN while somebody else holds the lock. */

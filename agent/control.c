@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "openvswitch/list.h"
@@ -171,6 +172,7 @@ cmd_document(struct unixctl_conn *conn, int argc OVS_UNUSED,
         { "sg/groups", agent_groups_document },
         { "sg/limits", agent_limits_document },
         { "sg/metrics", agent_metrics_document },
+        { "sg/latency", agent_latency_document },
         { "sg/version", agent_version_document },
     };
     struct control *c = c_;
@@ -233,6 +235,22 @@ cmd_enforce(struct unixctl_conn *conn, int argc OVS_UNUSED,
     }
 }
 
+/* Shows what it forgets. */
+static void
+cmd_loop(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
+{
+    struct control *c = c_;
+
+    if (argc > 1 && strcmp(argv[1], "reset")) {
+        unixctl_command_reply_error(conn, "usage: sg/loop [reset]");
+        return;
+    }
+    reply_document(conn, agent_loop_document(c->agent));
+    if (argc > 1) {
+        agent_reset_loop(c->agent);
+    }
+}
+
 /* sg/wait [GENERATION [SECONDS]] */
 static void
 cmd_wait(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
@@ -278,6 +296,8 @@ control_create(const char *path, struct agent *agent, struct control **cp)
     unixctl_command_register("sg/groups", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/limits", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/metrics", "", 0, 0, cmd_document, c);
+    unixctl_command_register("sg/latency", "", 0, 0, cmd_document, c);
+    unixctl_command_register("sg/loop", "[reset]", 0, 1, cmd_loop, c);
     unixctl_command_register("sg/version", "", 0, 0, cmd_document, c);
     unixctl_command_register("sg/sets", "", 0, 0, cmd_sets, c);
     unixctl_command_register("sg/rules", "", 0, 0, cmd_rules, c);

@@ -99,6 +99,7 @@ gather(struct agent *a, struct inputs *i)
         .saved = &i->saved,
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .fw = &i->fw,
+        .loop = &a->loop,
         .applied = firewall_applied(a->firewall),
         .started = a->started,
         .start = start_state_name(start_state(a->start)),
@@ -413,8 +414,8 @@ agent_bind_unneeded(struct agent *a, const char *exchange, bool bind)
 
 /* Metrics: counters that live elsewhere are read when they are asked for. */
 
-static const double lag_bounds[] = {
-    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+static const double turn_bounds[] = {
+    0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
 };
 static const double cpu_bounds[] = {
     0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
@@ -426,17 +427,12 @@ agent_metrics_init(struct agent *a)
     struct metrics *m = metrics_create();
 
     a->metrics.registry = m;
-    a->metrics.member_lag = metrics_histogram(
-        m, "sg_member_lag_seconds",
-        "Publish of a member change until it is in the kernel.",
-        lag_bounds, ARRAY_SIZE(lag_bounds));
-    a->metrics.structure_lag = metrics_histogram(
-        m, "sg_structure_lag_seconds",
-        "Publish of a change of ports or rules until it is in the kernel.",
-        lag_bounds, ARRAY_SIZE(lag_bounds));
     a->metrics.apply_cpu = metrics_histogram(
-        m, "sg_apply_cpu_seconds", "CPU time of one structure apply.",
-        cpu_bounds, ARRAY_SIZE(cpu_bounds));
+        m, "sg_apply_cpu_seconds", "CPU time of one structure apply.", NULL,
+        NULL, cpu_bounds, ARRAY_SIZE(cpu_bounds));
+    a->metrics.loop_turn = metrics_histogram(
+        m, "sg_loop_turn_seconds", "One turn of the loop, without waiting "
+        "for a CPU.", NULL, NULL, turn_bounds, ARRAY_SIZE(turn_bounds));
 }
 
 static void
@@ -513,6 +509,54 @@ collect_sync(struct metrics *m, const struct sync_status *s)
               "Messages about groups that no port here needs.", s->unneeded);
 }
 
+/* Their buckets are those of the reports. */
+static void
+collect_latency(struct metrics *m, const struct latency_status *s)
+{
+    static const struct {
+        const char *name, *help;
+    } phases[SG_LATENCY_N_PHASES] = {
+        [SG_LATENCY_STORED] = {
+            "sg_change_stored_seconds",
+            "Publish of a change until it is stored.",
+        },
+        [SG_LATENCY_KERNEL] = {
+            "sg_change_in_kernel_seconds",
+            "Publish of a change until it is in the kernel.",
+        },
+    };
+    double bounds[SG_LATENCY_BUCKETS - 1];
+
+    for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+        bounds[i] = sg_latency_bounds[i] / 1000.0;
+    }
+    for (int phase = 0; phase < SG_LATENCY_N_PHASES; phase++) {
+        for (int kind = 0; kind < SG_N_KINDS; kind++) {
+            struct metric *metric = metrics_histogram(
+                m, phases[phase].name, phases[phase].help, "kind",
+                sg_kind_name((enum sg_kind) kind), bounds,
+                ARRAY_SIZE(bounds));
+
+            metric_set_buckets(metric, s->counts.counts[kind][phase],
+                               s->sum_ms[kind][phase] / 1000.0);
+        }
+    }
+    set_total(m, "sg_changes_skewed", "Changes that were published after they "
+              "arrived, by the clocks of two machines.", s->skewed);
+}
+
+char *
+agent_latency_document(struct agent *a)
+{
+    return report_latency(latency_status(a->latency));
+}
+
+char *
+agent_loop_document(struct agent *a)
+{
+    return report_loop(&a->loop, time_msec());
+}
+
 char *
 agent_metrics_document(struct agent *a)
 {
@@ -539,5 +583,6 @@ agent_metrics_document(struct agent *a)
     collect_sync(m, &sync);
     collect_broker(m, &i.broker);
     collect_firewall(m, &i.fw);
+    collect_latency(m, latency_status(a->latency));
     return report_metrics(m);
 }

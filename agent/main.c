@@ -181,9 +181,9 @@ run(struct agent *agent, struct control *control, int signals)
                 break;
             }
         }
-        agent_wait(agent);
         control_wait(control);
         poll_fd_wait(signals, POLLIN);
+        agent_wait(agent);
         poll_block();
     }
 }

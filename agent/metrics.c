@@ -93,9 +93,11 @@ metrics_gauge(struct metrics *m, const char *name, const char *help,
 
 struct metric *
 metrics_histogram(struct metrics *m, const char *name, const char *help,
+                  const char *label, const char *value,
                   const double *bounds, size_t n_bounds)
 {
-    struct metric *metric = get(m, METRIC_HISTOGRAM, name, help, NULL, NULL);
+    struct metric *metric = get(m, METRIC_HISTOGRAM, name, help, label,
+                                value);
     struct metric_family *f = metric->family;
 
     ovs_assert(n_bounds <= METRICS_MAX_BUCKETS);
@@ -138,6 +140,20 @@ metric_observe(struct metric *metric, double value)
             metric->buckets[i]++;
             break;
         }
+    }
+}
+
+void
+metric_set_buckets(struct metric *metric, const uint64_t *counts, double sum)
+{
+    const struct metric_family *f = metric->family;
+
+    ovs_assert(f->type == METRIC_HISTOGRAM);
+    metric->number = sum;
+    metric->count = counts[f->n_bounds];
+    for (size_t i = 0; i < f->n_bounds; i++) {
+        metric->buckets[i] = counts[i];
+        metric->count += counts[i];
     }
 }
 
@@ -225,28 +241,57 @@ find_child(const struct metric_family *f, const char *value)
     return NULL;
 }
 
+/* Writes 'LABEL="VALUE"', if it has one.  Returns whether it has. */
+static bool
+put_label(const struct metric *metric, struct ds *line)
+{
+    const struct metric_family *f = metric->family;
+
+    if (!f->label) {
+        return false;
+    }
+    ds_put_format(line, "%s=\"", f->label);
+    for (const char *p = metric->value; *p; p++) {
+        if (*p == '\n') {
+            ds_put_cstr(line, "\\n");
+        } else {
+            if (*p == '"' || *p == '\\') {
+                ds_put_char(line, '\\');
+            }
+            ds_put_char(line, *p);
+        }
+    }
+    ds_put_char(line, '"');
+    return true;
+}
+
 /* Writes "NAME SUFFIX {label="value"}" to 'line'. */
 static void
 start_line(const struct metric *metric, const char *suffix, struct ds *line)
 {
-    const struct metric_family *f = metric->family;
-
     ds_clear(line);
-    ds_put_format(line, "%s%s", f->name, suffix);
-    if (f->label) {
-        ds_put_format(line, "{%s=\"", f->label);
-        for (const char *p = metric->value; *p; p++) {
-            if (*p == '\n') {
-                ds_put_cstr(line, "\\n");
-            } else {
-                if (*p == '"' || *p == '\\') {
-                    ds_put_char(line, '\\');
-                }
-                ds_put_char(line, *p);
-            }
-        }
-        ds_put_cstr(line, "\"}");
+    ds_put_format(line, "%s%s", metric->family->name, suffix);
+    if (metric->family->label) {
+        ds_put_char(line, '{');
+        put_label(metric, line);
+        ds_put_char(line, '}');
     }
+}
+
+/* The same for the bucket up to 'bound', NULL: the last one. */
+static void
+start_bucket(const struct metric *metric, const double *bound,
+             struct ds *line)
+{
+    ds_clear(line);
+    ds_put_format(line, "%s_bucket{", metric->family->name);
+    ds_put_cstr(line, put_label(metric, line) ? ",le=\"" : "le=\"");
+    if (bound) {
+        put_number(line, *bound);
+    } else {
+        ds_put_cstr(line, "+Inf");
+    }
+    ds_put_cstr(line, "\"}");
 }
 
 static void
@@ -270,14 +315,10 @@ visit_metric(const struct metric *metric, struct ds *line,
     case METRIC_HISTOGRAM:
         for (size_t i = 0; i < f->n_bounds; i++) {
             below += metric->buckets[i];
-            ds_clear(line);
-            ds_put_format(line, "%s_bucket{le=\"", f->name);
-            put_number(line, f->bounds[i]);
-            ds_put_cstr(line, "\"}");
+            start_bucket(metric, &f->bounds[i], line);
             cb(ds_cstr(line), (double) below, aux);
         }
-        ds_clear(line);
-        ds_put_format(line, "%s_bucket{le=\"+Inf\"}", f->name);
+        start_bucket(metric, NULL, line);
         cb(ds_cstr(line), (double) metric->count, aux);
         start_line(metric, "_count", line);
         cb(ds_cstr(line), (double) metric->count, aux);

@@ -41,7 +41,8 @@ struct metric *metrics_gauge(struct metrics *, const char *name,
                              const char *value);
 /* 'bounds' are the upper ends of the buckets, ascending, without infinity. */
 struct metric *metrics_histogram(struct metrics *, const char *name,
-                                 const char *help, const double *bounds,
+                                 const char *help, const char *label,
+                                 const char *value, const double *bounds,
                                  size_t n_bounds);
 
 void metric_add(struct metric *, uint64_t n);           /* Counter. */
@@ -49,6 +50,9 @@ void metric_add(struct metric *, uint64_t n);           /* Counter. */
 void metric_set_total(struct metric *, uint64_t total);
 void metric_set(struct metric *, double value);         /* Gauge. */
 void metric_observe(struct metric *, double value);     /* Histogram. */
+/* A histogram that is kept elsewhere: observations by bucket, the last one
+ * above all bounds. */
+void metric_set_buckets(struct metric *, const uint64_t *counts, double sum);
 
 /* OpenMetrics 1.0 text, with "# EOF" at the end. */
 void metrics_format(const struct metrics *, struct ds *);

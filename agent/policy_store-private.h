@@ -70,6 +70,9 @@ struct policy_store {
     struct sset dirty_devices;
     struct uuid *dirty_groups;
     size_t n_dirty_groups, allocated_dirty_groups;
+
+    struct store_arrival *arrivals;
+    size_t n_arrivals, allocated_arrivals;
 };
 
 /* store_objects.c */

@@ -55,6 +55,7 @@ policy_store_destroy(struct policy_store *ps)
     member_changes_uninit(&ps->changes);
     sset_destroy(&ps->dirty_devices);
     free(ps->dirty_groups);
+    free(ps->arrivals);
     free(ps);
 }
 
@@ -160,6 +161,17 @@ policy_store_take_changes(struct policy_store *ps,
 }
 
 /* '*dirty' is initialized in any case. */
+size_t
+policy_store_take_arrivals(struct policy_store *ps,
+                           const struct store_arrival **arrivals)
+{
+    size_t n = ps->n_arrivals;
+
+    *arrivals = ps->arrivals;
+    ps->n_arrivals = 0;
+    return n;
+}
+
 bool
 policy_store_take_dirty(struct policy_store *ps, struct store_dirty *dirty)
 {

@@ -97,6 +97,17 @@ size_t policy_store_take_changes(struct policy_store *,
                                  struct store_change **);
 void policy_store_changes_free(struct store_change *, size_t n);
 
+/* Changes that were accepted and came by a message of their own, not by an
+ * answer to `sync`, since the last take.  The array lasts until the next
+ * update; beyond STORE_MAX_ARRIVALS they are not listed. */
+struct store_arrival {
+    enum sg_kind kind;
+    int64_t sent;               /* Publish time, not 0. */
+};
+#define STORE_MAX_ARRIVALS 4096
+size_t policy_store_take_arrivals(struct policy_store *,
+                                  const struct store_arrival **);
+
 /* Structure changes since the last take.  'devices': taps whose port changed
  * (also those that are gone); 'groups': rule lists that changed. */
 struct store_dirty {

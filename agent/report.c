@@ -70,6 +70,9 @@ report_status(const struct report_input *in)
     json_object_set_new(j, "uptime_ms", report_age(in->now, in->started));
     json_object_set_new(j, "sync", sync_json(in, &sync));
     json_object_set_new(j, "broker", broker_json(in->broker));
+    if (in->loop) {
+        json_object_set_new(j, "loop", report_loop_json(in->loop, in->now));
+    }
     json_object_set_new(j, "saved_policy", saved_json(in));
     json_object_set_new(j, "ports", counts_json(host));
     json_object_set_new(j, "last_apply", last_apply_json(in));

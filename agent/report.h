@@ -13,6 +13,8 @@
 #include "agent/sync.h"
 #include "firewall/plan.h"
 
+struct latency_status;
+struct loop_watch;
 struct metrics;
 
 /* The connection to the broker, in words. */
@@ -46,6 +48,7 @@ struct report_input {
     const struct report_saved *saved;
     const struct fw_result *result;     /* NULL before the first apply. */
     const struct fw_stats *fw;
+    const struct loop_watch *loop;      /* NULL: nobody watches. */
     uint64_t applied;
     long long int started;              /* Time of start. */
     const char *start;                  /* start_state_name(). */
@@ -67,6 +70,10 @@ char *report_sets(const struct report_input *, const struct fw_ruleset *);
 char *report_rules(const struct report_input *, const struct fw_ruleset *);
 char *report_plan(const struct report_input *, const struct fw_plan *);
 char *report_metrics(const struct metrics *);
+/* How long changes take, by kind and phase. */
+char *report_latency(const struct latency_status *);
+/* How long turns of the loop take. */
+char *report_loop(const struct loop_watch *, long long int now);
 char *report_version(const struct report_input *);
 
 /* What an operator's resync did.  'text': one line per difference between

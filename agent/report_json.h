@@ -2,7 +2,7 @@
 #ifndef AGENT_REPORT_JSON_H
 #define AGENT_REPORT_JSON_H 1
 
-/* Values of the vocabulary as JSON, for the two files of report. */
+/* Values of the vocabulary as JSON, for the files of report. */
 
 #include <jansson.h>
 
@@ -18,6 +18,9 @@ json_t *report_prefix(const struct sg_prefix *);
 json_t *report_count(uint64_t);
 /* Milliseconds from 'then' to 'now'; null if 'then' is LLONG_MIN. */
 json_t *report_age(long long int now, long long int then);
+/* What report_loop() says. */
+struct loop_watch;
+json_t *report_loop_json(const struct loop_watch *, long long int now);
 /* Takes ownership of 'json'; a malloc'd text of one line. */
 char *report_text(json_t *json);
 

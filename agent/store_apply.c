@@ -20,6 +20,7 @@ struct apply {
     struct policy_store *ps;
     int64_t sent;
     struct sg_ref_list *ask;    /* Or NULL. */
+    bool live;                  /* Came by itself, at a known time. */
     bool remembered;            /* No word of a controller: of what is known
                                  * nothing changes, problems included. */
     struct policy_store_applied n;
@@ -38,6 +39,7 @@ static bool check_order(struct apply *, struct track *, enum rpc_order,
 static bool check_limits(struct apply *, struct track *, char *problem,
                          int64_t revision);
 static void take(struct apply *, struct track *, enum sg_knowledge);
+static void note_arrival(struct policy_store *, enum sg_kind, int64_t sent);
 static void set_port(struct policy_store *, struct store_port *,
                      const struct sg_port_spec *);
 static void set_rules(struct policy_store *, struct store_group *,
@@ -51,7 +53,10 @@ struct policy_store_applied
 store_apply(struct policy_store *ps, const struct sg_update *update,
             struct sg_ref_list *ask)
 {
-    struct apply a = { .ps = ps, .sent = update->sent, .ask = ask };
+    struct apply a = {
+        .ps = ps, .sent = update->sent, .ask = ask,
+        .live = update->sent && update->method != SG_METHOD_SYNC,
+    };
 
     ps->update_sent = update->sent;
     apply_objects(&a, update);
@@ -323,6 +328,23 @@ take(struct apply *a, struct track *t, enum sg_knowledge state)
         state = state == SG_KNOWN ? SG_ORPHANED : state;
     }
     store_set_state(a->ps, t, state);
+    if (a->live) {
+        note_arrival(a->ps, t->kind, a->sent);
+    }
+}
+
+static void
+note_arrival(struct policy_store *ps, enum sg_kind kind, int64_t sent)
+{
+    if (ps->n_arrivals >= STORE_MAX_ARRIVALS) {
+        return;
+    } else if (ps->n_arrivals >= ps->allocated_arrivals) {
+        ps->arrivals = x2nrealloc(ps->arrivals, &ps->allocated_arrivals,
+                                  sizeof *ps->arrivals);
+    }
+    ps->arrivals[ps->n_arrivals++] = (struct store_arrival) {
+        .kind = kind, .sent = sent,
+    };
 }
 
 static void

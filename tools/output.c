@@ -21,7 +21,8 @@ typedef bool good_func(const json_t *document);
 
 static show_func show_status, show_ports, show_groups, show_sets, show_rules;
 static show_func show_plan, show_resync, show_wait, show_metrics;
-static show_func show_enforce, show_limits, show_version;
+static show_func show_enforce, show_limits, show_version, show_latency;
+static show_func show_loop;
 static good_func status_is_good, is_done;
 
 /* What there is to know of a kind of document. */
@@ -43,6 +44,8 @@ static const struct kind kinds[] = {
     [OUTPUT_WAIT] = { show_wait, is_done, NULL, NULL },
     [OUTPUT_LIMITS] = { show_limits, NULL, "limits", "limit" },
     [OUTPUT_METRICS] = { show_metrics, NULL, NULL, NULL },
+    [OUTPUT_LATENCY] = { show_latency, NULL, NULL, NULL },
+    [OUTPUT_LOOP] = { show_loop, NULL, NULL, NULL },
     [OUTPUT_VERSION] = { show_version, NULL, NULL, NULL },
 };
 
@@ -581,6 +584,73 @@ show_metrics(const json_t *d, const struct output_query *query OVS_UNUSED,
              struct ds *out)
 {
     columns_put_safe(out, str(d, "text"), COLUMNS_KEEP_LINES);
+}
+
+/* A change of which the bucket is known lies below the end of that. */
+static void
+put_quantile(struct columns *columns, const json_t *d, const char *key)
+{
+    if (json_is_integer(get(d, key))) {
+        columns_put(columns, "%lld", num(d, key));
+    } else {
+        columns_put(columns, "%s", num(d, "count") ? "more" : "");
+    }
+}
+
+static void
+show_latency(const json_t *d, const struct output_query *query OVS_UNUSED,
+             struct ds *out)
+{
+    static const char *const headers[] = {
+        "KIND", "PUBLISH TO", ">COUNT", ">MEDIAN <=", ">P90 <=", ">P99 <=",
+        ">LONGEST, MS", NULL
+    };
+    const json_t *list = get(d, "latency");
+    struct columns columns;
+
+    columns_init(&columns, headers);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+
+        columns_put(&columns, "%s", str(row, "kind"));
+        columns_put(&columns, "%s", str(row, "phase"));
+        columns_put(&columns, "%lld", num(row, "count"));
+        put_quantile(&columns, row, "p50_ms");
+        put_quantile(&columns, row, "p90_ms");
+        put_quantile(&columns, row, "p99_ms");
+        if (json_is_integer(get(row, "max_ms"))) {
+            columns_put(&columns, "%lld", num(row, "max_ms"));
+        } else {
+            columns_put(&columns, "%s", "");
+        }
+    }
+    columns_print(&columns, out);
+    columns_uninit(&columns);
+    if (num(d, "pending")) {
+        put_value(out, "pending", "%lld changes are not in the kernel yet",
+                  num(d, "pending"));
+    }
+    if (num(d, "skewed")) {
+        put_value(out, "skewed", "%lld changes were published after they "
+                  "arrived: clocks differ", num(d, "skewed"));
+    }
+}
+
+static void
+show_loop(const json_t *d, const struct output_query *query OVS_UNUSED,
+          struct ds *out)
+{
+    put_value(out, "turns", "%lld, %lld of them above 5 ms", num(d, "turns"),
+              num(d, "long_turns"));
+    if (json_is_string(get(d, "longest_turn_what"))) {
+        char *ago = age(d, "longest_turn_age_ms");
+
+        put_value(out, "longest", "%.1f ms (%.1f ms with waiting for a CPU), "
+                  "%s: %s", json_real_value(get(d, "longest_turn_ms")),
+                  json_real_value(get(d, "longest_turn_wall_ms")), ago,
+                  str(d, "longest_turn_what"));
+        free(ago);
+    }
 }
 
 static void

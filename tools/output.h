@@ -24,6 +24,8 @@ enum output_kind {
     OUTPUT_WAIT,
     OUTPUT_LIMITS,
     OUTPUT_METRICS,
+    OUTPUT_LATENCY,
+    OUTPUT_LOOP,
     OUTPUT_VERSION,
 };
 

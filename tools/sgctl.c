@@ -42,7 +42,7 @@ enum exit_status {
 /* Options; those of one command have its bit. */
 enum option_id {
     OPT_PORT = UCHAR_MAX + 1, OPT_FAMILY, OPT_AGAINST, OPT_GENERATION,
-    OPT_TIMEOUT, OPT_JSON,
+    OPT_RESET, OPT_TIMEOUT, OPT_JSON,
 };
 #define BIT(OPTION) (1u << ((OPTION) - OPT_PORT))
 
@@ -59,6 +59,7 @@ static const struct {
     { "family", OPT_FAMILY, "4|6", "rules: of this address family" },
     { "against", OPT_AGAINST, "FILE", "plan: for the policy of a file" },
     { "generation", OPT_GENERATION, "N", "wait: until this one is applied" },
+    { "reset", OPT_RESET, NULL, "loop: forget it, having shown it" },
     { "help", 'h', NULL, "this text" },
     { "version", 'V', NULL, "the version of sgctl" },
 };
@@ -70,6 +71,7 @@ struct invocation {
     struct output_query query;
     const char *against;
     char *generation;
+    bool reset;
     int timeout;                /* 0: not given. */
 };
 
@@ -88,6 +90,7 @@ static enum exit_status run_show(const struct invocation *);
 static enum exit_status run_plan(const struct invocation *);
 static enum exit_status run_resync(const struct invocation *);
 static enum exit_status run_wait(const struct invocation *);
+static enum exit_status run_loop(const struct invocation *);
 static enum exit_status run_help(const struct invocation *);
 static enum exit_status run_completion(const struct invocation *);
 
@@ -116,6 +119,10 @@ static const struct command commands[] = {
       true, 0, "sg/limits", OUTPUT_LIMITS, run_show },
     { "metrics", "", "counters, as OpenMetrics text",
       false, 0, "sg/metrics", OUTPUT_METRICS, run_show },
+    { "latency", "", "publish to stored and to the kernel, by kind",
+      false, 0, "sg/latency", OUTPUT_LATENCY, run_show },
+    { "loop", "[--reset]", "the longest turn of the agent's loop",
+      false, BIT(OPT_RESET), "sg/loop", OUTPUT_LOOP, run_loop },
     { "version", "", "of the agent and of sgctl",
       false, 0, "sg/version", OUTPUT_VERSION, run_show },
     { "completion", "", "a script for bash: source <(sgctl completion)",
@@ -205,6 +212,15 @@ run_wait(const struct invocation *i)
     status = ask(i, ARRAY_SIZE(args), args, timeout + WAIT_MARGIN);
     free(seconds);
     return status;
+}
+
+static enum exit_status
+run_loop(const struct invocation *i)
+{
+    static char reset[] = "reset";
+    char *args[] = { reset };
+
+    return ask(i, i->reset, args, i->timeout ? i->timeout : DEFAULT_TIMEOUT);
 }
 
 static enum exit_status
@@ -424,6 +440,9 @@ parse_options(int argc, char *argv[], struct invocation *i)
                 usage_error("--generation: expected a number");
             }
             i->generation = optarg;
+            break;
+        case OPT_RESET:
+            i->reset = true;
             break;
         case 'h':
             run_help(i);

@@ -35,7 +35,7 @@ TEST(all_types)
     struct metric *a = metrics_counter(m, "sg_updates", "Updates received",
                                        "method", "beacon");
     struct metric *lag = metrics_histogram(m, "sg_lag_seconds", "Lag",
-                                           bounds, 3);
+                                           NULL, NULL, bounds, 3);
     struct metric *ports = metrics_gauge(m, "sg_ports", "Ports", NULL, NULL);
 
     metric_add(a, 2);
@@ -63,6 +63,33 @@ TEST(all_types)
                "# TYPE sg_ports gauge\n"
                "# HELP sg_ports Ports\n"
                "sg_ports -1.25\n"
+               "# EOF\n");
+    metrics_destroy(m);
+}
+
+/* One that is kept elsewhere, and has labels. */
+TEST(labelled_histogram)
+{
+    static const double bounds[] = { 1, 2 };
+    static const uint64_t counts[] = { 3, 0, 1 };
+    struct metrics *m = metrics_create();
+
+    metric_set_buckets(metrics_histogram(m, "h", "H", "kind", "a", bounds, 2),
+                       counts, 7.5);
+    metric_observe(metrics_histogram(m, "h", "H", "kind", "b", bounds, 2), 2);
+    check_text(m,
+               "# TYPE h histogram\n"
+               "# HELP h H\n"
+               "h_bucket{kind=\"a\",le=\"1\"} 3\n"
+               "h_bucket{kind=\"a\",le=\"2\"} 3\n"
+               "h_bucket{kind=\"a\",le=\"+Inf\"} 4\n"
+               "h_count{kind=\"a\"} 4\n"
+               "h_sum{kind=\"a\"} 7.5\n"
+               "h_bucket{kind=\"b\",le=\"1\"} 0\n"
+               "h_bucket{kind=\"b\",le=\"2\"} 1\n"
+               "h_bucket{kind=\"b\",le=\"+Inf\"} 1\n"
+               "h_count{kind=\"b\"} 1\n"
+               "h_sum{kind=\"b\"} 2\n"
                "# EOF\n");
     metrics_destroy(m);
 }

@@ -711,3 +711,33 @@ TEST(needs_do_not_depend_on_the_path)
         ds_destroy(&last);
     }
 }
+
+/* Only what came by itself, was taken, and says when it was published. */
+TEST(arrivals)
+{
+    struct policy_store *ps = store_with("p1");
+    const struct store_arrival *arrivals;
+    struct sg_update update;
+
+    apply(ps, "sent=5; port p1 rev=1 groups=g1");
+    CHECK_UEQ(policy_store_take_arrivals(ps, &arrivals), 0);
+
+    update_text_parse(&update, SG_METHOD_PORTS_UPDATED,
+                      "sent=7; port p1 rev=2 groups=g1; "
+                      "rules g1 rev=1 n=1; rules g9 rev=1 n=1");
+    policy_store_update(ps, &update, now, NULL);
+    policy_store_update(ps, &update, now, NULL);        /* Old. */
+    if (CHECK_UEQ(policy_store_take_arrivals(ps, &arrivals), 2)) {
+        CHECK_EQ(arrivals[0].kind, SG_KIND_PORT);
+        CHECK_EQ(arrivals[0].sent, 7);
+        CHECK_EQ(arrivals[1].kind, SG_KIND_RULES);
+    }
+    CHECK_UEQ(policy_store_take_arrivals(ps, &arrivals), 0);
+    sg_update_uninit(&update);
+
+    update_text_parse(&update, SG_METHOD_PORTS_UPDATED, "port p1 rev=3");
+    policy_store_update(ps, &update, now, NULL);
+    CHECK_UEQ(policy_store_take_arrivals(ps, &arrivals), 0);
+    sg_update_uninit(&update);
+    policy_store_destroy(ps);
+}
