@@ -290,7 +290,7 @@ GOLDEN_TESTS += tests/golden/golden-message.c
 
 # Fuzz targets: LLVMFuzzerTestOneInput() and nothing else.  Pure.  Inputs that
 # once found something are tests/fuzz/corpus/X/* for fuzz-X.c; check replays
-# them, "make fuzz FUZZ=fuzz-X" looks for new ones with clang's libFuzzer.
+# them, "make fuzz" looks for new ones with clang's libFuzzer.
 FUZZ_TARGETS += tests/fuzz/fuzz-ipt-codec.c
 FUZZ_TARGETS += tests/fuzz/fuzz-last-good.c
 FUZZ_TARGETS += tests/fuzz/fuzz-message.c
@@ -536,9 +536,10 @@ $(foreach test,$(IO_TEST_SRCS),$(eval $(call io_test,$(test))))
 # ---------------------------------------------------------------------------
 # Checks
 
-.PHONY: check check-unit check-golden check-fuzz-corpus fuzz check-asan \
-	check-clang check-conformance check-system check-layers check-mutants \
-	analyze analyze-gcc update-golden update-docs check-pages bench swarm
+.PHONY: check check-unit check-golden check-fuzz-corpus fuzz \
+	fuzz-programs check-asan check-clang check-conformance check-system \
+	check-layers check-mutants analyze analyze-gcc update-golden \
+	update-docs check-pages bench swarm
 
 check: check-unit $(if $(GOLDEN_TESTS),check-golden) \
 	$(if $(FUZZ_ALL),check-fuzz-corpus)
@@ -553,17 +554,18 @@ check-golden: $(call test_programs,$(GOLDEN_TESTS))
 check-fuzz-corpus: $(FUZZ_PROGRAMS)
 	$(Q)tests/lib/run-tests $^
 
-# Looks for new inputs; what it finds that crashes belongs into the corpus.
+# Looks for new inputs, in some targets (FUZZ="fuzz-X ...") or all; what it
+# finds that crashes belongs into the corpus.
+FUZZ ?=
 FUZZ_SECONDS ?= 60
 fuzz:
-	$(Q)test -n "$(FUZZ)" || { echo "FUZZ=fuzz-X is missing" >&2; exit 2; }
+	$(Q)tests/fuzz/run --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+# The targets with the fuzzer's main(), for tests/fuzz/run.
+fuzz-programs:
 	$(Q)$(MAKE) BUILD=build/fuzz CC=clang CFLAGS="-O1 -g" \
 		SANITIZE=address,undefined,fuzzer-no-link \
-		FUZZ_ENGINE=-fsanitize=fuzzer build/fuzz/tests/$(FUZZ)
-	@mkdir -p build/fuzz/corpus/$(FUZZ)
-	build/fuzz/tests/$(FUZZ) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-		-artifact_prefix=build/fuzz/$(FUZZ)- build/fuzz/corpus/$(FUZZ) \
-		tests/fuzz/corpus/$(FUZZ:fuzz-%=%)
+		FUZZ_ENGINE=-fsanitize=fuzzer $(addprefix build/fuzz/tests/,$(FUZZ))
 
 update-golden: $(call test_programs,$(GOLDEN_TESTS))
 	$(Q)tests/golden/run --update $^
@@ -613,6 +615,8 @@ bench: $(call test_programs,$(BENCH_TESTS)) all
 	$(if $(findstring --only,$(BENCH_ARGS)),,$(Q)tests/bench/bench-packet \
 		--build $(BUILD) $(filter --quick,$(BENCH_ARGS)))
 	$(Q)tests/bench/bench-agent --build $(BUILD) $(BENCH_ARGS)
+	$(if $(findstring --only,$(BENCH_ARGS)),,$(Q)TEST_FACTOR=5 \
+		$(BUILD)/tests/test-hostile)
 
 # Broker, controller and 100 simulated hosts: eight minutes; SWARM_ARGS=--quick
 # for a glance.
@@ -676,7 +680,7 @@ help:
 	@echo 'lab                what the lab and the demo need, no more'
 	@echo 'check              unit and golden tests'
 	@echo 'check-fuzz-corpus  replay inputs that once found something'
-	@echo 'fuzz               FUZZ=fuzz-X FUZZ_SECONDS=60: look for new ones'
+	@echo 'fuzz               look for new ones; FUZZ=fuzz-X FUZZ_SECONDS=60'
 	@echo 'check-asan         the same with address and undefined sanitizers'
 	@echo 'check-clang        build all and run the same tests with clang'
 	@echo 'check-conformance  backends against the kernel, private namespaces'
