@@ -2,8 +2,12 @@
 #ifndef AGENT_SYNC_PRIVATE_H
 #define AGENT_SYNC_PRIVATE_H 1
 
-/* The inside of sync, for its two files: sync.c, events and when to ask;
- * sync_call.c, one question and its answer.
+/* The inside of sync, for its four files:
+ *
+ *   sync.c             events, and when to ask
+ *   sync_call.c        one question
+ *   sync_answer.c      its answer
+ *   sync_status.c      what it says of itself
  *
  * A *full* question covers all local ports; a *partial* one names objects.
  * Both say what is held (`have`), so that the answer is small.  A *fresh*
@@ -90,12 +94,14 @@ void sync_call_begin(struct sync *, bool full, long long int now);
 /* The request for the first or the next page. */
 void sync_call_send(struct sync *, long long int now, char msg_id[33],
                     struct sg_sync_request *);
-/* A page of the answer.  Takes no ownership. */
-void sync_call_answer(struct sync *, const struct sg_update *,
-                      long long int now);
 /* No answer, or a wrong one; 'text' may be a peer's. */
 void sync_call_fail(struct sync *, const char *text, long long int now);
 /* Forgets the question. */
 void sync_call_end(struct sync *);
+
+/* sync_answer.c */
+/* A page of the answer.  Takes no ownership. */
+void sync_call_answer(struct sync *, const struct sg_update *,
+                      long long int now);
 
 #endif /* agent/sync-private.h */

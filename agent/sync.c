@@ -20,7 +20,6 @@
 
 /* Each change stands in three beacons: one lost beacon hides nothing. */
 #define SYNC_LOST_BEACONS 2
-#define SYNC_STALE_BEACONS 3
 
 /* sync_run() wants to be called that often even if there is nothing to do; a
  * loop that was due SYNC_STALL_MS ago has stood still. */
@@ -37,28 +36,6 @@ static void receive_change(struct sync *, const struct sg_update *,
 static void hear(struct sync *, enum sg_kind, const struct uuid *,
                  long long int now);
 static bool is_unneeded(const struct sync *, const struct sg_update *);
-
-const char *
-sync_state_name(enum sync_state state)
-{
-    switch (state) {
-#define SYNC_STATE(ENUM, NAME) case SYNC_##ENUM: return NAME;
-    SYNC_STATES
-#undef SYNC_STATE
-    }
-    OVS_NOT_REACHED();
-}
-
-const char *
-sync_object_name(enum sync_object object)
-{
-    switch (object) {
-#define SYNC_OBJECT(ENUM, NAME) case SYNC_OBJECT_##ENUM: return NAME;
-    SYNC_OBJECTS
-#undef SYNC_OBJECT
-    }
-    OVS_NOT_REACHED();
-}
 
 struct sync *
 sync_create(const struct sync_config *config, struct policy_store *store)
@@ -300,74 +277,6 @@ sync_next(const struct sync *s)
         return s->call.page_due ? LLONG_MIN : s->call.deadline;
     }
     return MIN(next_question(s), s->now + SYNC_PULSE_MS);
-}
-
-void
-sync_get_status(const struct sync *s, long long int now,
-                struct sync_status *status)
-{
-    struct sync_counts counts = sync_objects_counts(&s->objects);
-    long long int heard = MAX(s->last_beacon, s->connected_at);
-
-    *status = (struct sync_status) {
-        .complete = s->complete,
-        .stale = (heard == LLONG_MIN
-                  || (now - heard
-                      > SYNC_STALE_BEACONS * s->config.beacon_ms)),
-        .epoch = s->epoch,
-        .last_beacon = s->last_beacon,
-        .beacon_seq = s->beacon_seq,
-        .syncs = s->syncs,
-        .timeouts = s->timeouts,
-        .failures = s->failures,
-        .gaps = s->gaps,
-        .old_epoch = s->old_epoch,
-        .beacons_lost = s->beacons_lost,
-        .full_answers = s->full_answers,
-        .unneeded = s->unneeded,
-        .n_failures = s->n_failures,
-        .n_needed = counts.n_needed,
-        .n_unknown = counts.n_unknown,
-        .n_unconfirmed = counts.n_unconfirmed,
-        .n_unbound = counts.n_unbound,
-    };
-    if (!s->connected) {
-        status->state = SYNC_DOWN;
-    } else if (!s->session_complete || sync_has_newer(s)
-               || s->doubt != s->doubt_over) {
-        status->state = SYNC_ASKING;
-    } else if (counts.n_unconfirmed || counts.n_unbound) {
-        status->state = SYNC_CONFIRMING;
-    } else {
-        status->state = SYNC_SYNCED;
-        status->in_sync = !counts.n_unknown;
-    }
-    ovs_strlcpy(status->last_error, s->last_error,
-                sizeof status->last_error);
-}
-
-enum sync_object
-sync_object_state(const struct sync *s, enum sg_kind kind,
-                  const struct uuid *id)
-{
-    const struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
-    struct store_object object;
-
-    if (!e || !e->needed) {
-        return SYNC_OBJECT_NEW;
-    } else if (e->unknown) {
-        return SYNC_OBJECT_UNKNOWN;
-    } else if (e->confirmed) {
-        return SYNC_OBJECT_CONFIRMED;
-    } else if (e->answered) {
-        return SYNC_OBJECT_UNCONFIRMED;
-    } else if (policy_store_object(s->store, kind, id, &object)
-               && object.state != SG_ABSENT) {
-        /* It came along with the answer for another object. */
-        return SYNC_OBJECT_UNCONFIRMED;
-    } else {
-        return e->was_asked ? SYNC_OBJECT_ASKED : SYNC_OBJECT_NEW;
-    }
 }
 
 /* When the next question is to be asked, if none is outstanding. */
