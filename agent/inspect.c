@@ -504,6 +504,13 @@ collect_sync(struct metrics *m, const struct sync_status *s)
     set_total(m, "sg_sync_timeouts", "Questions without an answer.",
               s->timeouts);
     set_total(m, "sg_sync_gaps", "Updates that did not fit.", s->gaps);
+    set_total(m, "sg_sync_digests_same", "Digests that the controller has, "
+              "too.", s->digests_same);
+    set_total(m, "sg_sync_digests_differ", "Digests that it has not.",
+              s->digests_differ);
+    set_total(m, "sg_sync_digest_errors",
+              "Answers that are not what their digest says.",
+              s->digest_errors);
     set_total(m, "sg_old_epoch", "Messages of an old epoch.", s->old_epoch);
     set_total(m, "sg_messages_unneeded",
               "Messages about groups that no port here needs.", s->unneeded);

@@ -111,7 +111,10 @@ clone_update(struct sg_update *dst, const struct sg_update *src)
     dst->seq = src->seq;
     dst->more = src->more;
     dst->same = src->same;
+    dst->want_have = src->want_have;
+    dst->page = src->page;
     dst->next = nullable_xstrdup(src->next);
+    dst->digest = nullable_xstrdup(src->digest);
 
     dst->n_ports = src->n_ports;
     dst->ports = xcalloc(src->n_ports ? src->n_ports : 1, sizeof *dst->ports);

@@ -59,6 +59,12 @@ policy_store_destroy(struct policy_store *ps)
     free(ps);
 }
 
+const struct policy_store_limits *
+policy_store_limits(const struct policy_store *ps)
+{
+    return &ps->limits;
+}
+
 const struct sg_policy *
 policy_store_policy(const struct policy_store *ps)
 {
@@ -219,6 +225,25 @@ void
 policy_store_needs(const struct policy_store *ps, struct sg_ref_list *list)
 {
     list_tracks(ps, false, list);
+}
+
+void
+policy_store_digest(const struct policy_store *ps,
+                    char digest[RPC_DIGEST_LEN + 1])
+{
+    struct sg_ref_list list = { NULL, 0, 0 };
+    struct track *t;
+
+    HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
+        int64_t revision = *track_revision(t);
+
+        if (t->users && revision && *track_state(t) == SG_KNOWN) {
+            sg_ref_list_add(&list, &(struct sg_ref) { t->kind, t->id,
+                                                      revision });
+        }
+    }
+    rpc_digest(list.refs, list.n, digest);
+    sg_ref_list_clear(&list);
 }
 
 bool

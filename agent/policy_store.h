@@ -13,6 +13,7 @@
  * Unknown is never empty: an object is taken away only by `deleted` or by an
  * explicit list of the controller.  Everything is idempotent by revision. */
 
+#include "rpc/digest.h"
 #include "sg/update.h"
 
 struct policy_store;
@@ -41,6 +42,8 @@ struct policy_store_limits {
 };
 
 struct policy_store *policy_store_create(const struct policy_store_limits *);
+const struct policy_store_limits *policy_store_limits(
+    const struct policy_store *);
 void policy_store_destroy(struct policy_store *);
 const struct sg_policy *policy_store_policy(const struct policy_store *);
 
@@ -123,6 +126,11 @@ void store_dirty_uninit(struct store_dirty *);
 /* Everything the host needs, sorted by kind and id, with the revision held
  * (0: none, not of this epoch, or orphaned: not what a controller has). */
 void policy_store_needs(const struct policy_store *, struct sg_ref_list *);
+
+/* The digest (rpc/digest.h) of what the host needs and a controller of this
+ * epoch has told it: all that is needed and known at a revision. */
+void policy_store_digest(const struct policy_store *,
+                         char digest[RPC_DIGEST_LEN + 1]);
 
 /* Does a change of 'hash' (a beacon entry) concern something needed here that
  * is older than 'revision'?  Then fills '*ref'. */

@@ -10,11 +10,13 @@
  *   sync_status.c      what it says of itself
  *
  * A *full* question covers all local ports; a *partial* one names objects.
- * Both say what is held (`have`), so that the answer is small.  A *fresh*
- * full question does not: its answer is collected, and takes effect at once
- * when its last page has come.  That is how a new epoch begins, whose
- * revisions cannot be compared with what is held, and how an operator's
- * resync compares everything.  Messages that arrive in between are kept and
+ * Both say what is held (`have`), so that the answer is small; a full one
+ * says it in a digest first, and in `have` if the answer wants that.  A
+ * *fresh* full question says nothing: its answer is collected, and takes
+ * effect at once when its last page has come.  That is how a new epoch
+ * begins, whose revisions cannot be compared with what is held, and how an
+ * operator's resync compares everything.  Who answers to a digest with bodies
+ * answers to a fresh question.  Messages that arrive in between are kept and
  * replayed by their revisions.
  *
  * Doubt is anything that makes "nothing was missed" untrue for the host as a
@@ -22,6 +24,7 @@
  * after it arose is answered. */
 
 #include "agent/kept.h"
+#include "agent/parts.h"
 #include "agent/sync.h"
 #include "agent/sync_objects.h"
 
@@ -30,6 +33,7 @@ struct call {
     bool active;
     bool page_due;              /* The next page is to be asked for. */
     bool full, fresh;
+    bool digest;                /* Not answered yet, asked with a digest. */
     uint64_t doubt;             /* sync 'doubt' when it was asked. */
     long long int asked_at;
     char msg_id[33];
@@ -37,7 +41,9 @@ struct call {
     struct sg_sync_request request;
     struct sg_epoch epoch;      /* Of the pages so far. */
     size_t n_pages;
+    size_t n_bad;               /* Objects that were not readable. */
     struct kept pages;          /* Fresh: all of them. */
+    struct parts parts;         /* Of lists that are not complete. */
     struct sg_ref_list deleted; /* Otherwise: taken away after the last. */
 };
 
@@ -72,6 +78,7 @@ struct sync {
                                  * asked: what happened before is known. */
     uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
     uint64_t full_answers, unneeded;
+    uint64_t digests_same, digests_differ, digest_errors;
     char last_error[160];
 };
 
@@ -91,6 +98,9 @@ void sync_note_newer(struct sync *, const struct sg_epoch *,
 /* Begins a question, full or about what is due; there may be nothing to ask
  * after all. */
 void sync_call_begin(struct sync *, bool full, long long int now);
+/* The outstanding question, once more: `have` is wanted (if there is an epoch
+ * to speak of) instead of a digest. */
+void sync_call_ask_have(struct sync *);
 /* The request for the first or the next page. */
 void sync_call_send(struct sync *, long long int now, char msg_id[33],
                     struct sg_sync_request *);

@@ -51,6 +51,7 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->connected_at = s->last_beacon = LLONG_MIN;
     s->beacon_seq = -1;
     kept_init(&s->call.pages);
+    parts_init(&s->call.parts);
     kept_init(&s->kept);
     sync_objects_init(&s->objects);
     return s;
@@ -62,6 +63,7 @@ sync_destroy(struct sync *s)
     if (s) {
         sync_call_end(s);
         kept_uninit(&s->call.pages);
+        parts_uninit(&s->call.parts);
         kept_uninit(&s->kept);
         sync_objects_uninit(&s->objects);
         free(s);
@@ -448,7 +450,7 @@ receive_change(struct sync *s, const struct sg_update *update,
                                sync_spread(s, now, SYNC_GAP_SPREAD_MS));
         }
     }
-    if (ask.n || (s->call.active && s->call.fresh)) {
+    if (ask.n || (s->call.active && (s->call.fresh || s->call.digest))) {
         kept_add(&s->kept, update);
     }
     sg_ref_list_clear(&ask);

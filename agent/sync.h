@@ -92,6 +92,8 @@ struct sync_status {
     int64_t beacon_seq;
     uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
     uint64_t full_answers;      /* Complete full answers applied. */
+    uint64_t digests_same, digests_differ;      /* Answers to digests. */
+    uint64_t digest_errors;     /* Answers that are not what they say. */
     uint64_t unneeded;          /* Messages about a group that is not held
                                  * here: its exchange should not be bound. */
     unsigned int n_failures;    /* Questions failed in a row, now. */

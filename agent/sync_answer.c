@@ -5,11 +5,13 @@
 #include <config.h>
 #include "agent/sync-private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rpc/sequence.h"
 #include "util.h"
+#include "uuid.h"
 
 /* Pages of one answer. */
 #define SYNC_MAX_PAGES 4096
@@ -21,6 +23,20 @@ static bool check_epoch(struct sync *, const struct sg_update *,
                         long long int now);
 static bool take_page(struct sync *, const struct sg_update *,
                       long long int now);
+static bool take_verdict(struct sync *, const struct sg_update *,
+                         long long int now);
+static bool has_objects(const struct sg_update *);
+static bool check_page(struct sync *, const struct sg_update *,
+                       long long int now);
+static bool keep_page(struct sync *, const struct sg_update *,
+                      long long int now);
+static void join_parts(struct sync *, const struct sg_update *,
+                       struct sg_update *rest, long long int now);
+static void refuse_members(struct sync *, const struct uuid *group,
+                           const char *why, long long int now);
+static bool check_digest(struct sync *, const struct sg_update *last,
+                         long long int now);
+static void list_bodies(const struct kept *, struct sg_ref_list *);
 static void finish(struct sync *, long long int now);
 static void apply_pages(struct sync *, long long int now);
 static void apply_deleted(struct sync *, long long int now);
@@ -33,14 +49,17 @@ sync_call_answer(struct sync *s, const struct sg_update *update,
 {
     struct call *c = &s->call;
 
-    if (!check_epoch(s, update, now) || !take_page(s, update, now)) {
+    if (!check_epoch(s, update, now)
+        || (c->digest && take_verdict(s, update, now))
+        || !check_page(s, update, now)
+        || !take_page(s, update, now)) {
         return;
     }
     if (update->next) {
         free(c->request.page);
         c->request.page = xstrdup(update->next);
         c->page_due = true;
-    } else {
+    } else if (check_digest(s, update, now)) {
         finish(s, now);
     }
 }
@@ -79,28 +98,79 @@ check_epoch(struct sync *s, const struct sg_update *update,
     return true;
 }
 
+/* What the answer to a question with a digest says of that.  Returns true if
+ * there is nothing more to be done with it. */
+static bool
+take_verdict(struct sync *s, const struct sg_update *update,
+             long long int now)
+{
+    struct call *c = &s->call;
+
+    if (update->want_have) {
+        s->digests_differ++;
+        sync_call_ask_have(s);
+        return true;
+    } else if (!c->fresh && update->same && !has_objects(update)) {
+        s->digests_same++;
+        sync_objects_same(&s->objects);
+        finish(s, now);
+        return true;
+    }
+    /* An answer to a question that has said nothing. */
+    c->digest = false;
+    c->fresh = true;
+    return false;
+}
+
+static bool
+has_objects(const struct sg_update *u)
+{
+    return (u->n_ports || u->n_rules || u->n_members || u->n_deleted
+            || u->n_unknown || u->n_bad);
+}
+
+static bool
+check_page(struct sync *s, const struct sg_update *update, long long int now)
+{
+    struct call *c = &s->call;
+
+    if (update->want_have) {
+        sync_call_fail(s, "the answer wants to know what is held, and was "
+                       "told", now);
+        return false;
+    }
+    if (++c->n_pages > SYNC_MAX_PAGES) {
+        sync_call_fail(s, "too many pages", now);
+        return false;
+    }
+    if (update->page && update->page != (int64_t) c->n_pages) {
+        char text[64];
+
+        snprintf(text, sizeof text, "page %"PRIuSIZE" twice or missing",
+                 c->n_pages);
+        sync_call_fail(s, text, now);
+        return false;
+    }
+    return true;
+}
+
 /* Objects of the epoch in force are applied as they come; what the controller
  * deleted is taken away only after the last page. */
 static bool
 take_page(struct sync *s, const struct sg_update *update, long long int now)
 {
+    struct sg_update rest = *update;
     struct call *c = &s->call;
+    bool ok;
 
-    if (++c->n_pages > SYNC_MAX_PAGES) {
-        sync_call_fail(s, "too many pages", now);
-        return false;
-    }
     mark_unknown(s, update->unknown, update->n_unknown);
     mark_unknown(s, update->bad, update->n_bad);
+    c->n_bad += update->n_bad;
+    rest.members = xcalloc(update->n_members + 1, sizeof *rest.members);
+    join_parts(s, update, &rest, now);
     if (c->fresh) {
-        kept_add(&c->pages, update);
-        if (c->pages.overflow) {
-            sync_call_fail(s, "the answer is too large", now);
-            return false;
-        }
+        ok = keep_page(s, &rest, now);
     } else {
-        struct sg_update rest = *update;
-
         for (size_t i = 0; i < update->n_deleted; i++) {
             sg_ref_list_add(&c->deleted, &update->deleted[i]);
         }
@@ -108,8 +178,171 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
         rest.n_deleted = 0;
         policy_store_update(s->store, &rest, now, NULL);
         sync_objects_refresh(&s->objects, s->store, now);
+        ok = true;
+    }
+    for (size_t i = 0; i < rest.n_members; i++) {
+        if (rest.members[i].parts) {
+            sg_members_spec_uninit(&rest.members[i]);
+        }
+    }
+    free(rest.members);
+    return ok;
+}
+
+static bool
+keep_page(struct sync *s, const struct sg_update *page, long long int now)
+{
+    kept_add(&s->call.pages, page);
+    if (s->call.pages.overflow) {
+        sync_call_fail(s, "the answer is too large", now);
+        return false;
     }
     return true;
+}
+
+/* Whole lists go on as they are.  Parts stay here until their list is whole;
+ * then it goes on, still saying that it was in parts. */
+static void
+join_parts(struct sync *s, const struct sg_update *update,
+           struct sg_update *rest, long long int now)
+{
+    const struct policy_store_limits *l = policy_store_limits(s->store);
+    const struct parts_limits limits = {
+        .groups = l->groups,
+        .members = l->members,
+        .set_entries = l->set_entries,
+    };
+
+    rest->n_members = 0;
+    for (size_t i = 0; i < update->n_members; i++) {
+        const struct sg_members_spec *spec = &update->members[i];
+        struct sg_members_spec whole;
+        const char *why;
+
+        if (!spec->parts) {
+            rest->members[rest->n_members++] = *spec;
+            continue;
+        }
+        switch (parts_add(&s->call.parts, &limits, spec, &whole, &why)) {
+        case PARTS_MORE:
+            break;
+        case PARTS_WHOLE:
+            whole.parts = spec->parts;
+            rest->members[rest->n_members++] = whole;
+            break;
+        case PARTS_DROPPED:
+            refuse_members(s, &spec->group, why, now);
+            break;
+        }
+    }
+}
+
+/* The answer has no list of the members of 'group' after all. */
+static void
+refuse_members(struct sync *s, const struct uuid *group, const char *why,
+               long long int now)
+{
+    struct sg_ref ref = { .kind = SG_KIND_MEMBERS, .id = *group };
+    struct sg_update update;
+
+    mark_unknown(s, &ref, 1);
+    s->call.n_bad++;
+    sg_update_init(&update, SG_METHOD_SYNC);
+    sg_refusal_add(&update.problems, &update.n_problems, "parts", why);
+    update.bad = &ref;
+    update.n_bad = 1;
+    if (s->call.fresh) {
+        kept_add(&s->call.pages, &update);
+    } else {
+        policy_store_update(s->store, &update, now, NULL);
+    }
+    update.bad = NULL;
+    update.n_bad = 0;
+    sg_update_uninit(&update);
+}
+
+/* A complete answer to a fresh question has all bodies: do they make the
+ * digest that it says?  Looked at before anything of it is used.  What was
+ * not readable is counted by the controller, and named already. */
+static bool
+check_digest(struct sync *s, const struct sg_update *last, long long int now)
+{
+    struct sg_ref_list bodies = { NULL, 0, 0 };
+    char digest[RPC_DIGEST_LEN + 1];
+    struct call *c = &s->call;
+    struct uuid group;
+
+    while (parts_pop_missing(&c->parts, &group)) {
+        refuse_members(s, &group, "the list of its members is not complete",
+                       now);
+    }
+    if (c->pages.overflow) {
+        sync_call_fail(s, "the answer is too large", now);
+        return false;
+    }
+    if (!c->fresh || !last->digest || c->n_bad) {
+        return true;
+    }
+    list_bodies(&c->pages, &bodies);
+    rpc_digest(bodies.refs, bodies.n, digest);
+    sg_ref_list_clear(&bodies);
+    if (strcmp(digest, last->digest)) {
+        s->digest_errors++;
+        sync_call_fail(s, "the digest of the answer is wrong", now);
+        return false;
+    }
+    return true;
+}
+
+static int
+compare_refs(const void *a_, const void *b_)
+{
+    const struct sg_ref *a = a_;
+    const struct sg_ref *b = b_;
+    int cmp = uuid_compare_3way(&a->id, &b->id);
+
+    return (a->kind != b->kind ? (a->kind < b->kind ? -1 : 1)
+            : cmp ? cmp
+            : a->revision < b->revision ? -1 : a->revision > b->revision);
+}
+
+/* The bodies in 'pages', each object once: at its last revision. */
+static void
+list_bodies(const struct kept *pages, struct sg_ref_list *list)
+{
+    const struct kept_update *u;
+    size_t n = 0;
+
+    LIST_FOR_EACH (u, node, &pages->updates) {
+        const struct sg_update *page = &u->update;
+
+        for (size_t i = 0; i < page->n_ports; i++) {
+            sg_ref_list_add(list, &(struct sg_ref) {
+                SG_KIND_PORT, page->ports[i].id, page->ports[i].revision });
+        }
+        for (size_t i = 0; i < page->n_rules; i++) {
+            sg_ref_list_add(list, &(struct sg_ref) {
+                SG_KIND_RULES, page->rules[i].group,
+                page->rules[i].revision });
+        }
+        for (size_t i = 0; i < page->n_members; i++) {
+            sg_ref_list_add(list, &(struct sg_ref) {
+                SG_KIND_MEMBERS, page->members[i].group,
+                page->members[i].revision });
+        }
+    }
+    if (list->n > 1) {
+        qsort(list->refs, list->n, sizeof *list->refs, compare_refs);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const struct sg_ref *next = &list->refs[i + 1];
+
+        if (i + 1 == list->n || next->kind != list->refs[i].kind
+            || !uuid_equals(&next->id, &list->refs[i].id)) {
+            list->refs[n++] = list->refs[i];
+        }
+    }
+    list->n = n;
 }
 
 /* The last page has come. */

@@ -3,8 +3,8 @@
 /* One question.
  *
  *   begin --> send --> answer, page by page --> finish
- *               ^         |  `next`       |
- *               +---------+               +--> fail: everything asked is due
+ *               ^         |  `next`,      |
+ *               +---------+  `want_have`  +--> fail: everything asked is due
  *                                              again, after a back-off
  */
 
@@ -55,6 +55,7 @@ sync_call_begin(struct sync *s, bool full, long long int now)
     c->active = true;
     c->full = full;
     c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
+    c->digest = full && !c->fresh;
     c->doubt = s->doubt;
     c->asked_at = now;
     if (full) {
@@ -63,6 +64,19 @@ sync_call_begin(struct sync *s, bool full, long long int now)
     fill_request(s, &asked);
     sg_ref_list_clear(&asked);
     s->syncs++;
+}
+
+void
+sync_call_ask_have(struct sync *s)
+{
+    struct sg_ref_list none = { NULL, 0, 0 };
+    struct call *c = &s->call;
+
+    c->digest = false;
+    sg_sync_request_uninit(&c->request);
+    memset(&c->request, 0, sizeof c->request);
+    fill_request(s, &none);
+    c->page_due = true;
 }
 
 void
@@ -119,10 +133,11 @@ sync_call_end(struct sync *s)
     sg_sync_request_uninit(&c->request);
     memset(&c->request, 0, sizeof c->request);
     kept_clear(&c->pages);
+    parts_clear(&c->parts);
     sg_ref_list_clear(&c->deleted);
     memset(&c->epoch, 0, sizeof c->epoch);
-    c->n_pages = 0;
-    c->active = c->page_due = c->full = c->fresh = false;
+    c->n_pages = c->n_bad = 0;
+    c->active = c->page_due = c->full = c->fresh = c->digest = false;
 }
 
 static void
@@ -144,7 +159,10 @@ fill_request(struct sync *s, struct sg_ref_list *asked)
     }
     sg_ref_list_clear(&needs);
 
-    if (!s->call.fresh) {
+    if (s->call.digest) {
+        r->digest = xmalloc(RPC_DIGEST_LEN + 1);
+        policy_store_digest(s->store, r->digest);
+    } else if (!s->call.fresh) {
         fill_have(s, asked);
     }
     if (!s->call.full) {

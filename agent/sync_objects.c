@@ -258,6 +258,7 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
             || !policy_store_object(store, e->kind, &e->id, &object)) {
             continue;
         }
+        e->was_due = e->ask_at;
         e->ask_at = LLONG_MAX;
         e->gathers = false;
         if (!all && e->want && object.revision >= e->want) {
@@ -269,10 +270,29 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->want = 0;
         e->asked = e->was_asked = true;
         e->said_unknown = false;
+        e->covered = (object.revision && !object.problem
+                      && (object.state == SG_KNOWN
+                          || object.state == SG_DELETED));
         sg_ref_list_add(list, &(struct sg_ref) {
             .kind = e->kind, .id = e->id,
             .revision = object.state == SG_ORPHANED ? 0 : object.revision,
         });
+    }
+    so->dirty = true;
+}
+
+/* What a controller has deleted is not in its digest either, and would be if
+ * it had come back. */
+void
+sync_objects_same(struct sync_objects *so)
+{
+    struct sync_entry *e;
+
+    HMAP_FOR_EACH (e, node, &so->entries) {
+        if (e->asked && !e->covered) {
+            e->asked = false;
+            e->ask_at = MIN(e->ask_at, e->was_due);
+        }
     }
     so->dirty = true;
 }

@@ -53,6 +53,8 @@ struct sync_entry {
 
     /* Of the outstanding question. */
     bool asked;
+    bool covered;               /* By its digest. */
+    long long int was_due;      /* 'ask_at' before it. */
     bool said_unknown;          /* The answer names it unknown or bad. */
 
     uint64_t mark;              /* Last refresh that found it. */
@@ -112,6 +114,9 @@ void sync_objects_refused(struct sync_objects *, struct sync_entry *,
  * needed if 'all'.  Entries that are no longer in doubt are dropped. */
 void sync_objects_ask(struct sync_objects *, const struct policy_store *,
                       bool all, long long int now, struct sg_ref_list *list);
+/* The answer is that the digest is right, which says nothing of what it does
+ * not cover: as if that had not been asked for. */
+void sync_objects_same(struct sync_objects *);
 /* The question failed: everything asked is due again. */
 void sync_objects_failed(struct sync_objects *, long long int now);
 /* Revisions do not carry over: what the answer under way does not cover is to

@@ -70,6 +70,33 @@ compare_refs(const void *a_, const void *b_)
                      update_text_name(&b->id, name_b)));
 }
 
+/* By what the store holds: a transcript is to be read. */
+static void
+print_digest(const char *digest)
+{
+    struct sg_ref_list needs = { NULL, 0, 0 };
+    char expected[RPC_DIGEST_LEN + 1];
+    size_t n = 0;
+
+    policy_store_needs(store, &needs);
+    for (size_t i = 0; i < needs.n; i++) {
+        struct store_object object;
+
+        if (policy_store_object(store, needs.refs[i].kind, &needs.refs[i].id,
+                                &object)
+            && object.state == SG_KNOWN && object.revision) {
+            needs.refs[n++] = needs.refs[i];
+        }
+    }
+    rpc_digest(needs.refs, n, expected);
+    if (n > 1) {
+        qsort(needs.refs, n, sizeof *needs.refs, compare_refs);
+    }
+    print_refs(strcmp(digest, expected) ? "wrong digest" : "digest",
+               needs.refs, n, true);
+    sg_ref_list_clear(&needs);
+}
+
 static void
 print_request(struct sg_sync_request *r)
 {
@@ -89,6 +116,9 @@ print_request(struct sg_sync_request *r)
         qsort(r->have, r->n_have, sizeof *r->have, compare_refs);
         print_refs("have", r->have, r->n_have, true);
         printf(" epoch=%d", (int) r->epoch.ms);
+    }
+    if (r->digest && !r->page) {
+        print_digest(r->digest);
     }
     if (r->page) {
         printf(" page=%s", r->page);
@@ -237,9 +267,12 @@ print_status(void)
            (int) s.epoch.ms, s.n_needed, s.n_unknown, s.n_unconfirmed,
            s.n_unbound);
     printf("  syncs=%d full=%d timeouts=%d failures=%d gaps=%d old=%d "
-           "lost=%d error=\"%s\"\n", (int) s.syncs, (int) s.full_answers,
+           "lost=%d digests=%d+%d-%d "
+           "error=\"%s\"\n", (int) s.syncs, (int) s.full_answers,
            (int) s.timeouts, (int) s.failures, (int) s.gaps,
-           (int) s.old_epoch, (int) s.beacons_lost, s.last_error);
+           (int) s.old_epoch, (int) s.beacons_lost,
+           (int) s.digests_same, (int) s.digests_differ,
+           (int) s.digest_errors, s.last_error);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/digest.h"
 #include "tests/lib/policy-text.h"
 #include "util.h"
 
@@ -113,6 +114,45 @@ parse_statement(struct sg_update *u, char *text)
     }
 }
 
+/* "KIND:ID:REV" */
+static struct sg_ref
+parse_triple(const char *text)
+{
+    char kind[16], id[16];
+    struct sg_ref ref;
+    int rev;
+
+    if (sscanf(text, "%15[a-z]:%15[a-z0-9]:%d", kind, id, &rev) != 3
+        || !sg_kind_from_string(kind, &ref.kind)) {
+        die("KIND:ID:REV expected", text);
+    }
+    ref.id = policy_text_id(id);
+    ref.revision = rev;
+    return ref;
+}
+
+/* "none", or "KIND:ID:REV,..." */
+static char *
+parse_digest(const char *text)
+{
+    char *digest = xmalloc(RPC_DIGEST_LEN + 1);
+    struct sg_ref *refs = NULL;
+    char *copy = xstrdup(text);
+    char *rest = copy;
+    size_t n = 0;
+    char *word;
+
+    while (strcmp(text, "none") && (word = strsep(&rest, ",")) != NULL) {
+        struct sg_ref ref = parse_triple(word);
+
+        *GROW(refs, n) = ref;
+    }
+    rpc_digest(refs, n, digest);
+    free(refs);
+    free(copy);
+    return digest;
+}
+
 static bool
 parse_scalar(struct sg_update *u, const char *word)
 {
@@ -126,24 +166,22 @@ parse_scalar(struct sg_update *u, const char *word)
         u->seq = atoll(v);
     } else if ((v = value(word, "next")) != NULL) {
         u->next = xstrdup(v);
+    } else if ((v = value(word, "page")) != NULL) {
+        u->page = atoll(v);
+    } else if ((v = value(word, "digest")) != NULL) {
+        u->digest = parse_digest(v);
     } else if ((v = value(word, "entry")) != NULL) {
         struct sg_beacon_entry *entry = GROW(u->entries, u->n_entries);
-        char kind[16], id[16];
-        enum sg_kind k;
-        struct uuid uuid;
-        int rev;
+        struct sg_ref ref = parse_triple(v);
 
-        if (sscanf(v, "%15[a-z]:%15[a-z0-9]:%d", kind, id, &rev) != 3
-            || !sg_kind_from_string(kind, &k)) {
-            die("bad entry", v);
-        }
-        uuid = policy_text_id(id);
-        entry->hash = sg_ref_hash(k, &uuid);
-        entry->revision = rev;
+        entry->hash = sg_ref_hash(ref.kind, &ref.id);
+        entry->revision = ref.revision;
     } else if (!strcmp(word, "more")) {
         u->more = true;
     } else if (!strcmp(word, "same")) {
         u->same = true;
+    } else if (!strcmp(word, "want_have")) {
+        u->want_have = true;
     } else {
         return false;
     }
@@ -280,6 +318,10 @@ parse_members(struct sg_update *u, char **save)
         } else if ((v = value(word, "prev")) != NULL) {
             spec->prev = atoll(v);
             spec->whole = false;
+        } else if ((v = value(word, "part")) != NULL) {
+            if (sscanf(v, "%u/%u", &spec->part, &spec->parts) != 2) {
+                die("K/N expected", v);
+            }
         } else if (word[0] == '+' || word[0] == '-') {
             p = update_text_member(word + 1);
             sg_prefix_list_add(word[0] == '+' ? &spec->added : &spec->removed,

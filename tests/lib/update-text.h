@@ -5,12 +5,13 @@
 /* A decoded message from one line of text, for tests of what is done with it.
  * Statements are separated by ';':
  *
- *   epoch=MS  sent=MS  same  next=TOKEN  seq=N  more
+ *   epoch=MS  sent=MS  same  want_have  page=N  next=TOKEN  seq=N  more
  *   entry=KIND:ID:REV
+ *   digest=KIND:ID:REV,...    the digest of these, or digest=none
  *   port ID rev=N [groups=g1,g2] [ip=ADDR]... [pair=PREFIX]... [trusted]
  *        [unprotected] [refused]
  *   rules ID rev=N [n=COUNT] [v=VARIANT] [remote=g1,g2] [stateless] [refused]
- *   members ID rev=N [prev=N] [+MEMBER]... [-MEMBER]...
+ *   members ID rev=N [prev=N] [part=K/N] [+MEMBER]... [-MEMBER]...
  *   deleted KIND ID rev=N    unknown KIND ID    bad KIND ID rev=N
  *   ref KIND ID
  *

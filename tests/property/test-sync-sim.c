@@ -462,12 +462,34 @@ new_page(struct sim *s)
 
     sg_update_init(u, SG_METHOD_SYNC);
     u->epoch = s->epoch;
+    u->page = (int64_t) s->n_pages;
+}
+
+/* Of what is marked and exists. */
+static void
+make_digest(const struct sim *s, bool marks[SG_N_KINDS][N_GROUPS],
+            char digest[RPC_DIGEST_LEN + 1])
+{
+    struct sg_ref *refs = NULL;
+    size_t n = 0;
+
+    for (int k = 0; k < SG_N_KINDS; k++) {
+        for (size_t i = 0; i < N_GROUPS; i++) {
+            if (marks[k][i] && s->objects[k][i].exists) {
+                add_ref(&refs, &n, (enum sg_kind) k, i,
+                        s->objects[k][i].revision);
+            }
+        }
+    }
+    rpc_digest(refs, n, digest);
+    free(refs);
 }
 
 static void
 make_pages(struct sim *s, const struct sg_sync_request *r)
 {
     bool marks[SG_N_KINDS][N_GROUPS] = { { false } };
+    char digest[RPC_DIGEST_LEN + 1];
     size_t n = 0;
 
     for (size_t i = 0; !r->partial && i < r->n_ports; i++) {
@@ -478,6 +500,13 @@ make_pages(struct sim *s, const struct sg_sync_request *r)
     }
     free_pages(s);
     new_page(s);
+    make_digest(s, marks, digest);
+    if (!r->partial && r->digest
+        && !sg_epoch_compare(&r->epoch, &s->epoch)) {
+        s->pages[0].same = !strcmp(r->digest, digest);
+        s->pages[0].want_have = !s->pages[0].same;
+        return;
+    }
     for (int k = 0; k < SG_N_KINDS; k++) {
         for (size_t i = 0; i < N_GROUPS; i++) {
             if (marks[k][i] && !has(s, r, (enum sg_kind) k, i)) {
@@ -494,6 +523,9 @@ make_pages(struct sim *s, const struct sg_sync_request *r)
         }
     }
     s->pages[0].same = !n;
+    if (!r->partial) {
+        s->pages[s->n_pages - 1].digest = xstrdup(digest);
+    }
 }
 
 static void

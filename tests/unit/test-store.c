@@ -596,6 +596,53 @@ TEST(behind)
     policy_store_destroy(ps);
 }
 
+static void
+check_digest(struct policy_store *ps, const char *triples)
+{
+    char digest[RPC_DIGEST_LEN + 1];
+    struct sg_update expected;
+    char text[200];
+
+    snprintf(text, sizeof text, "digest=%s", triples);
+    update_text_parse(&expected, SG_METHOD_SYNC, text);
+    policy_store_digest(ps, digest);
+    CHECK_STR(digest, expected.digest);
+    sg_update_uninit(&expected);
+}
+
+/* What is needed, and known in this epoch. */
+TEST(digest)
+{
+    struct policy_store *ps = store_with("p1 p2");
+
+    check_digest(ps, "none");
+    apply(ps, "port p1 rev=1 groups=g1; rules g1 rev=2 remote=g2;"
+              "members g2 rev=3 +1");
+    check_digest(ps, "port:p1:1,rules:g1:2,members:g2:3");
+    apply(ps, "members g2 rev=4 prev=3 +2; unknown port p2");
+    check_digest(ps, "port:p1:1,rules:g1:2,members:g2:4");
+    /* Lingers. */
+    apply(ps, "rules g1 rev=3");
+    check_digest(ps, "port:p1:1,rules:g1:3");
+    apply(ps, "rules g1 rev=4 remote=g2");
+    check_digest(ps, "port:p1:1,rules:g1:4,members:g2:4");
+    /* Orphaned, and found again. */
+    apply(ps, "unknown rules g1");
+    check_digest(ps, "port:p1:1,members:g2:4");
+    apply(ps, "rules g1 rev=4 remote=g2");
+    check_digest(ps, "port:p1:1,rules:g1:4,members:g2:4");
+    /* Refused: what is in force counts. */
+    apply(ps, "members g2 rev=5 +1 +2 +3 +4 +5 +6 +7 +8 +9 +10 +11");
+    check_digest(ps, "port:p1:1,rules:g1:4,members:g2:4");
+    apply(ps, "deleted members g2 rev=6");
+    check_digest(ps, "port:p1:1,rules:g1:4");
+    policy_store_new_epoch(ps);
+    check_digest(ps, "none");
+    apply(ps, "port p1 rev=1 groups=g1");
+    check_digest(ps, "port:p1:1");
+    policy_store_destroy(ps);
+}
+
 TEST(a_new_epoch)
 {
     struct policy_store *ps = store_with("p1");

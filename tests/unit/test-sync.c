@@ -148,6 +148,10 @@ TEST(many_objects)
     bind_all(&f, 10);
     REQUIRE(run(&f, 30));
     CHECK(!f.request.partial);
+    CHECK(f.request.digest && !f.request.n_have);
+    answer(&f, "want_have", 30);
+    REQUIRE(run(&f, 30));
+    CHECK(!f.request.partial && !f.request.digest);
     CHECK_UEQ(f.request.n_have, 1002);
     answer(&f, "same", 40);
     sync_get_status(f.sync, 40, &status);
@@ -230,7 +234,8 @@ TEST(kept_updates_are_whole)
 
     kept_init(&kept);
     update_text_parse(&update, SG_METHOD_SYNC,
-                      "epoch=7 sent=8 next=t same; port p1 rev=1 groups=g1 "
+                      "epoch=7 sent=8 next=t same want_have page=4 "
+                      "digest=none; port p1 rev=1 groups=g1 "
                       "ip=1 pair=10.0.0.0/8 refused; rules g1 rev=2 n=3 "
                       "refused; members g1 rev=3 prev=2 +1 -2 -3;"
                       "deleted rules g2 rev=4; unknown port p2;"
@@ -258,7 +263,9 @@ TEST(kept_updates_are_whole)
     CHECK_EQ(u->update.epoch.ms, 7);
     CHECK_EQ(u->update.sent, 8);
     CHECK_STR(u->update.next, "t");
-    CHECK(u->update.same && u->update.more);
+    CHECK_STR(u->update.digest, update.digest);
+    CHECK_EQ(u->update.page, 4);
+    CHECK(u->update.same && u->update.want_have && u->update.more);
     kept_update_destroy(u);
     CHECK(!kept_pop(&kept));
     sg_update_uninit(&update);
