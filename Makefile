@@ -144,6 +144,7 @@ IO_SRCS += firewall/iptables/xtables_lock.c
 IO_SRCS += rpc/amqp_client.c
 IO_SRCS += rpc/amqp_conn.c
 IO_SRCS += rpc/amqp_consumer.c
+IO_SRCS += rpc/amqp_login.c
 IO_SRCS += rpc/amqp_publisher.c
 IO_SRCS += rpc/amqp_thread.c
 IO_SRCS += rpc/handover.c

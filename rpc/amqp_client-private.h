@@ -32,9 +32,11 @@ struct amqp_client {
     atomic_uint_fast64_t stored, acked;
     struct mq_counters counters;
 
-    struct ovs_mutex mutex;     /* For the next two. */
+    struct ovs_mutex mutex;     /* For the next three.  Never held over
+                                 * anything that may take long. */
     struct binding_table *bindings OVS_GUARDED;
     struct amqp_status status OVS_GUARDED;
+    long long int blocked_since OVS_GUARDED;    /* If status.blocked. */
 
     /* Loop thread's. */
     bool running;
@@ -47,6 +49,7 @@ struct amqp_client {
     uint64_t session;
     char queue[MQ_MAX_NAME + 1];
     enum amqp_stage stage;
+    bool blocked;               /* As in 'status'. */
     char *last_reason;          /* Of the last attempt that failed. */
     struct mq_consumer *consumer;
     struct mq_publisher *publisher;

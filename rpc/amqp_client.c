@@ -43,7 +43,7 @@ amqp_config_default(struct amqp_config *config)
     config->max_body = 4 * 1024 * 1024;
     config->max_in = 16 * 1024 * 1024;
     config->max_out = 16 * 1024 * 1024;
-    config->heartbeat = 60;
+    config->heartbeat = 10;
     config->stage_timeout_ms = 5000;
     config->backoff_min_ms = 200;
     config->backoff_max_ms = 2000;
@@ -292,6 +292,9 @@ amqp_client_get_status(struct amqp_client *client,
     if (status->stage == AMQP_STAGE_UP) {
         status->n_bound += client->config.n_bindings;
     }
+    if (status->blocked) {
+        status->blocked_ms = mq_now() - client->blocked_since;
+    }
     ovs_mutex_unlock(&client->mutex);
 
     status->received = atomic_load(&c->received);
@@ -301,6 +304,9 @@ amqp_client_get_status(struct amqp_client *client,
     status->returned = atomic_load(&c->returned);
     status->too_large = atomic_load(&c->too_large);
     status->rejected = atomic_load(&c->rejected);
+    for (size_t i = 0; i < MQ_N_REASONS; i++) {
+        status->refusals[i] = atomic_load(&c->refusals[i]);
+    }
     status->in_bytes = (client->running
                         ? atomic_load(&client->inbox.bytes) : 0);
     status->out_bytes = atomic_load(&client->outbox.bytes);

@@ -32,6 +32,7 @@
  * Order of calls on the loop thread: create, start, then per turn
  * recv .. recv, stored, publish/bind/unbind, wait; destroy. */
 
+#include "rpc/amqp_reason.h"
 #include "sg/types.h"
 
 struct amqp_broker {
@@ -65,8 +66,10 @@ struct amqp_config {
     uint16_t prefetch;          /* 0: none. */
     size_t max_body;            /* Larger bodies are refused from the content
                                  * header, before memory is taken. */
-    size_t max_in, max_out;     /* Bytes of the two queues. */
-    int heartbeat;              /* Seconds. */
+    size_t max_in, max_out;     /* Bytes of the two queues; what comes in may
+                                 * go beyond by one body. */
+    int heartbeat;              /* Seconds; a broker that is gone, in either
+                                 * direction, is noticed in 1.3 times that. */
     int stage_timeout_ms;       /* Deadline of each stage of connecting. */
     int backoff_min_ms, backoff_max_ms;
     bool confirm;               /* Publish in confirm mode. */
@@ -130,6 +133,8 @@ struct amqp_status {
     char queue[128];
     char last_error[256];       /* Of the last session or attempt. */
     bool blocked;               /* connection.blocked by the broker. */
+    long long int blocked_ms;   /* For how long; 0 if it is not. */
+    uint64_t refusals[MQ_N_REASONS];    /* By the broker, by name. */
     uint64_t received, received_bytes, published, confirmed, returned;
     uint64_t too_large, rejected;
     size_t in_bytes, out_bytes; /* Queued now. */

@@ -3,6 +3,8 @@
 #include "rpc/amqp_conn.h"
 
 #include <amqp_tcp_socket.h>
+#include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,8 +18,14 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
-/* What a broker offers by default.  A body frame is at most this long. */
-#define FRAME_MAX 131072
+/* Read at once: a few of the largest frames of RabbitMQ's default. */
+#define IN_SIZE (128 * 1024)
+
+/* A wait for an answer looks so often whether the client is to end. */
+#define QUIT_CHECK_MS 50
+
+/* Probes of a peer that has nothing to acknowledge. */
+#define KEEPALIVE_PROBES 3
 
 /* Text of the broker that goes into a reason. */
 #define MAX_TEXT 200
@@ -41,24 +49,16 @@ mq_now(void)
     return mq_now_us() / 1000;
 }
 
-/* The library wants a relative time, at least zero. */
-static struct timeval
-time_until(long long int deadline)
-{
-    long long int left = MAX(deadline - mq_now(), 0);
-
-    return (struct timeval) {
-        .tv_sec = left / 1000,
-        .tv_usec = left % 1000 * 1000,
-    };
-}
-
 struct mq_conn *
-mq_conn_create(void)
+mq_conn_create(struct mq_counters *counters, const atomic_bool *quit)
 {
     struct mq_conn *c = xzalloc(sizeof *c);
 
+    c->counters = counters;
+    c->quit = quit;
     c->fd = -1;
+    c->in = xmalloc(IN_SIZE);
+    c->frame_max = MQ_FRAME_MIN_MAX;
     c->state = amqp_new_connection();
     if (!c->state) {
         out_of_memory();
@@ -72,23 +72,30 @@ mq_conn_destroy(struct mq_conn *c)
 {
     if (c) {
         amqp_destroy_connection(c->state);
+        free(c->in);
         free(c);
     }
 }
 
 /* Sets what the library does not; it has switched on TCP_NODELAY and
- * SO_KEEPALIVE.  An unacknowledged segment ends the connection no later than
- * missing heartbeats would.  Failure of any costs comfort only. */
+ * SO_KEEPALIVE.  Failure of any costs comfort only. */
 static void
 set_socket_options(int fd, int heartbeat)
 {
     const int send_buffer = SEND_BUFFER;
-    const int user_timeout = 2 * heartbeat * 1000;
+    const int user_timeout = heartbeat * 1000 * MQ_UNACKED_PERCENT / 100;
+    const int idle = MAX(heartbeat / 2, 1);
+    const int interval = MAX(heartbeat / 5, 1);
+    const int probes = KEEPALIVE_PROBES;
 
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
-    if (user_timeout) {
+    if (heartbeat) {
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout,
                    sizeof user_timeout);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+                   sizeof interval);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     }
 }
 
@@ -110,8 +117,10 @@ mq_conn_connect(struct mq_conn *c, const struct addrinfo *ai,
     }
     for (; ai; ai = ai->ai_next, n_left--) {
         long long int now = mq_now();
-        struct timeval timeout
-            = time_until(now + MAX(deadline - now, 0) / n_left);
+        long long int left = MAX(deadline - now, 0) / n_left;
+        const struct timeval timeout = {
+            .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000,
+        };
         char host[NI_MAXHOST], port[NI_MAXSERV];
 
         if (getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof host,
@@ -129,98 +138,128 @@ mq_conn_connect(struct mq_conn *c, const struct addrinfo *ai,
     return mq_status_error(status);
 }
 
-/* Fills in one of the client properties. */
-static void
-set_entry(amqp_table_entry_t *entry, const char *key, amqp_field_value_t value)
+/* Both sides have agreed on an interval of so many seconds. */
+void
+mq_conn_start_heartbeat(struct mq_conn *c, int seconds)
 {
-    entry->key = amqp_cstring_bytes(key);
-    entry->value = value;
+    long long int now = mq_now();
+
+    c->heartbeat_ms = seconds * 1000 / 2;
+    c->heartbeat_at = now + c->heartbeat_ms;
+    silence_init(&c->silence, seconds * 1000 * MQ_SILENCE_PERCENT / 100, now);
 }
 
-/* Logs in.  'role' tells this connection from others of the same name in the
- * broker's management. */
-char *
-mq_conn_login(struct mq_conn *c, const struct amqp_config *config,
-              const char *role, long long int deadline)
+/* --- Reading ------------------------------------------------------------ */
+
+/* Takes the fixed fields of a content header; its properties are skipped. */
+static void
+begin_header(struct mq_conn *c, const struct mq_frame_info *info,
+             amqp_frame_t *frame)
 {
-    const amqp_field_value_t yes = {
-        .kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = true,
-    };
-    struct timeval timeout = time_until(deadline);
-    amqp_table_entry_t capabilities[2], properties[2];
-    amqp_table_t table = { ARRAY_SIZE(properties), properties };
-    amqp_field_value_t value;
-    char *name, *error;
-    int heartbeat;
+    memset(frame, 0, sizeof *frame);
+    frame->frame_type = AMQP_FRAME_HEADER;
+    frame->channel = info->channel;
+    frame->payload.properties.class_id = AMQP_BASIC_CLASS;
+    frame->payload.properties.body_size = info->body_size;
+    c->in_pos += MQ_FRAME_PEEK;
+    c->skip_left = info->size - MQ_FRAME_PEEK;
+}
 
-    /* Without consumer_cancel_notify nobody says that the queue was deleted,
-     * without connection.blocked a memory alarm looks like silence.  The
-     * library adds authentication_failure_close: a reason instead of EOF. */
-    set_entry(&capabilities[0], "connection.blocked", yes);
-    set_entry(&capabilities[1], "consumer_cancel_notify", yes);
-    value.kind = AMQP_FIELD_KIND_TABLE;
-    value.value.table.num_entries = ARRAY_SIZE(capabilities);
-    value.value.table.entries = capabilities;
-    set_entry(&properties[0], "capabilities", value);
+/* Looks at the head of the next frame.  '*got' becomes true if that was all
+ * of it that is of interest. */
+static char *
+begin_frame(struct mq_conn *c, amqp_frame_t *frame, bool *got)
+{
+    struct mq_frame_info info;
+    const char *why;
 
-    name = xasprintf("%s:%s", config->connection_name, role);
-    value.kind = AMQP_FIELD_KIND_UTF8;
-    value.value.bytes = amqp_cstring_bytes(name);
-    set_entry(&properties[1], "connection_name", value);
-
-    amqp_set_handshake_timeout(c->state, &timeout);
-    amqp_rpc_reply_t reply = amqp_login_with_properties(
-        c->state, config->vhost, 0, FRAME_MAX, config->heartbeat, &table,
-        AMQP_SASL_METHOD_PLAIN, config->user, config->password);
-    free(name);
-    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION
-        && reply.library_error == AMQP_STATUS_TIMEOUT) {
-        return xstrdup("the broker does not answer");
+    switch (mq_frame_judge(&c->in[c->in_pos], c->in_len - c->in_pos,
+                           c->frame_max, MQ_MAX_CHANNEL, &info, &why)) {
+    case MQ_FRAME_GOOD:
+        break;
+    case MQ_FRAME_SHORT:
+        c->in_short = true;
+        return NULL;
+    case MQ_FRAME_BAD:
+        return xasprintf("the broker sent %s", why);
     }
-    error = reply.reply_type == AMQP_RESPONSE_NORMAL ? NULL
-            : reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION
-            ? mq_status_error(reply.library_error)
-            : reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD
-            ? mq_close_text(
-                ((amqp_connection_close_t *) reply.reply.decoded)->reply_code,
-                ((amqp_connection_close_t *) reply.reply.decoded)->reply_text)
-            : xstrdup("unexpected answer");
+    if (info.type == MQ_FRAME_HEADER) {
+        begin_header(c, &info, frame);
+        *got = true;
+    } else if (info.type == MQ_FRAME_HEARTBEAT) {
+        c->in_pos += MQ_FRAME_HEAD;
+        c->skip_left = info.size - MQ_FRAME_HEAD;
+    } else {
+        c->frame_left = info.size;
+    }
+    return NULL;
+}
 
-    /* The library sends a heartbeat when half its time is over, but only if
-     * it is entered. */
-    heartbeat = amqp_get_heartbeat(c->state);
-    c->service_ms = heartbeat * 1000 / 4;
-    c->service_at = mq_now() + c->service_ms;
+static char *
+skip(struct mq_conn *c)
+{
+    size_t n = MIN(c->skip_left, c->in_len - c->in_pos);
+
+    c->in_pos += n;
+    c->skip_left -= n;
+    return (c->skip_left || c->in[c->in_pos - 1] == AMQP_FRAME_END
+            ? NULL : xstrdup("the broker sent a frame without an end"));
+}
+
+/* Gives the library what there is of a frame. */
+static char *
+feed(struct mq_conn *c, amqp_frame_t *frame, bool *got)
+{
+    const amqp_bytes_t bytes = {
+        MIN(c->frame_left, c->in_len - c->in_pos), &c->in[c->in_pos],
+    };
+    int n = amqp_handle_input(c->state, bytes, frame);
+
+    if (n < 0) {
+        return mq_status_error(n);
+    }
+    c->in_pos += n;
+    c->frame_left -= n;
+    *got = frame->frame_type != 0;
+    return NULL;
+}
+
+/* Takes one frame out of the buffer, if there is a whole one. */
+static char *
+take_frame(struct mq_conn *c, amqp_frame_t *frame, bool *got)
+{
+    char *error = NULL;
+
+    while (!error && !*got && mq_conn_has_buffered(c)) {
+        error = (c->skip_left ? skip(c)
+                 : c->frame_left ? feed(c, frame, got)
+                 : begin_frame(c, frame, got));
+    }
     return error;
 }
 
-/* Every call that waits for an answer, from now on, gives up at 'deadline'. */
-void
-mq_conn_set_deadline(struct mq_conn *c, long long int deadline)
+/* Fills the buffer without waiting; '*more' tells whether anything came. */
+static char *
+receive(struct mq_conn *c, long long int now, bool *more)
 {
-    struct timeval timeout = time_until(deadline);
+    size_t left = c->in_len - c->in_pos;
+    ssize_t n;
 
-    amqp_set_rpc_timeout(c->state, &timeout);
-}
-
-char *
-mq_conn_open_channel(struct mq_conn *c, amqp_channel_t channel,
-                     long long int deadline)
-{
-    mq_conn_set_deadline(c, deadline);
-    amqp_channel_open(c->state, channel);
-    return mq_last_error(c);
-}
-
-/* Says goodbye, so that the broker need not log a lost connection. */
-void
-mq_conn_close(struct mq_conn *c, long long int deadline)
-{
-    if (c->fd >= 0 && amqp_get_sockfd(c->state) >= 0
-        && mq_conn_may_send(c, MQ_CHUNK)) {
-        mq_conn_set_deadline(c, deadline);
-        amqp_connection_close(c->state, AMQP_REPLY_SUCCESS);
+    /* At most the few bytes by which a frame cannot be judged. */
+    memmove(c->in, &c->in[c->in_pos], left);
+    c->in_pos = 0;
+    c->in_len = left;
+    n = recv(c->fd, &c->in[left], IN_SIZE - left, MSG_DONTWAIT);
+    if (n > 0) {
+        c->in_len += n;
+        c->in_short = false;
+        silence_broken(&c->silence, now);
+        *more = true;
+        return NULL;
     }
+    return (!n ? xstrdup("the broker has closed the connection")
+            : errno == EAGAIN || errno == EINTR ? NULL
+            : xstrdup(ovs_strerror(errno)));
 }
 
 /* Takes one frame, if there is one, without waiting; '*got' tells.  The frame
@@ -229,23 +268,147 @@ char *
 mq_conn_read(struct mq_conn *c, long long int now, amqp_frame_t *frame,
              bool *got)
 {
-    const struct timeval no_wait = { 0, 0 };
-    int status;
-
-    c->service_at = now + c->service_ms;
+    bool more = false;
+    char *error;
 
     /* Nothing is kept of earlier frames; if one is only half there, the
      * library notices and keeps its memory. */
     amqp_maybe_release_buffers_on_channel(c->state, c->last_channel);
-    status = amqp_simple_wait_frame_noblock(c->state, frame, &no_wait);
-    *got = status == AMQP_STATUS_OK;
-    c->last_channel = *got ? frame->channel : 0;
-    return (*got || status == AMQP_STATUS_TIMEOUT
-            ? NULL : mq_status_error(status));
+    c->last_channel = 0;
+    *got = false;
+
+    error = take_frame(c, frame, got);
+    if (!error && !*got) {
+        error = receive(c, now, &more);
+        if (!error && more) {
+            error = take_frame(c, frame, got);
+        }
+    }
+    if (*got) {
+        c->last_channel = frame->channel;
+    }
+    return error;
 }
 
-/* Deals with 'frame' of a channel that the caller has not opened: that must be
- * channel 0.  The library keeps memory for every channel it has seen. */
+/* Is there something to work on that poll() does not know of? */
+bool
+mq_conn_has_buffered(const struct mq_conn *c)
+{
+    return c->in_pos < c->in_len && !c->in_short;
+}
+
+/* Waits for a frame. */
+static char *
+wait_frame(struct mq_conn *c, long long int deadline, amqp_frame_t *frame)
+{
+    for (;;) {
+        long long int now = mq_now();
+        struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+        bool got;
+        char *error = mq_conn_read(c, now, frame, &got);
+
+        if (error || got) {
+            return error;
+        } else if (now >= deadline) {
+            return xstrdup("the broker does not answer");
+        } else if (c->quit && atomic_load(c->quit)) {
+            return xstrdup("given up");
+        } else if (!mq_conn_has_buffered(c)) {
+            poll(&pfd, 1, MIN(deadline - now, QUIT_CHECK_MS));
+        }
+    }
+}
+
+/* Waits for the method 'answer', which is all that may come on its channel;
+ * the broker may talk of the connection meanwhile. */
+char *
+mq_conn_expect(struct mq_conn *c, amqp_channel_t channel,
+               amqp_method_number_t answer, long long int deadline,
+               void **decoded)
+{
+    do {
+        amqp_frame_t frame;
+        char *error = wait_frame(c, deadline, &frame);
+        const amqp_method_t *method = &frame.payload.method;
+
+        if (error) {
+            return error;
+        } else if (frame.frame_type != AMQP_FRAME_METHOD) {
+            return xstrdup("unexpected answer");
+        } else if (frame.channel == channel && method->id == answer) {
+            if (decoded) {
+                *decoded = method->decoded;
+            }
+            return NULL;
+        } else if (!frame.channel) {
+            error = mq_conn_control(c, &frame);
+            if (error) {
+                return error;
+            }
+        } else if (frame.channel == channel
+                   && method->id == AMQP_CHANNEL_CLOSE_METHOD) {
+            const amqp_channel_close_t *m = method->decoded;
+
+            return mq_refusal(c, m->reply_code, m->reply_text);
+        } else {
+            return xstrdup("unexpected answer");
+        }
+    } while (mq_now() < deadline);
+    return xstrdup("the broker does not answer");
+}
+
+char *
+mq_conn_rpc(struct mq_conn *c, amqp_channel_t channel,
+            amqp_method_number_t id, void *method,
+            amqp_method_number_t answer, long long int deadline)
+{
+    char *error = mq_conn_send(c, channel, id, method);
+
+    return error ? error : mq_conn_expect(c, channel, answer, deadline, NULL);
+}
+
+char *
+mq_conn_open_channel(struct mq_conn *c, amqp_channel_t channel,
+                     long long int deadline)
+{
+    amqp_channel_open_t open = { .out_of_band = amqp_empty_bytes };
+
+    return mq_conn_rpc(c, channel, AMQP_CHANNEL_OPEN_METHOD, &open,
+                       AMQP_CHANNEL_OPEN_OK_METHOD, deadline);
+}
+
+/* Says goodbye, so that the broker need not log a lost connection.  What it
+ * still sends is of no interest. */
+void
+mq_conn_close(struct mq_conn *c, long long int deadline)
+{
+    amqp_connection_close_t close = {
+        .reply_code = AMQP_REPLY_SUCCESS,
+        .reply_text = amqp_cstring_bytes("goodbye"),
+    };
+    amqp_frame_t frame;
+    char *error;
+
+    if (c->fd < 0 || !mq_conn_may_send(c, MQ_CHUNK)) {
+        return;
+    }
+    c->quit = NULL;
+    error = mq_conn_send(c, 0, AMQP_CONNECTION_CLOSE_METHOD, &close);
+    while (!error && mq_now() < deadline) {
+        error = wait_frame(c, deadline, &frame);
+        if (!error && !frame.channel
+            && frame.frame_type == AMQP_FRAME_METHOD
+            && frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD) {
+            break;
+        }
+    }
+    free(error);
+}
+
+/* --- While it is up ------------------------------------------------------ */
+
+/* Deals with 'frame' of channel 0; any other is one that the caller has not
+ * opened.  The library keeps memory for every channel it has seen. */
 char *
 mq_conn_control(struct mq_conn *c, const amqp_frame_t *frame)
 {
@@ -257,7 +420,7 @@ mq_conn_control(struct mq_conn *c, const amqp_frame_t *frame)
     switch (frame->payload.method.id) {
     case AMQP_CONNECTION_CLOSE_METHOD: {
         const amqp_connection_close_t *m = frame->payload.method.decoded;
-        char *error = mq_close_text(m->reply_code, m->reply_text);
+        char *error = mq_refusal(c, m->reply_code, m->reply_text);
         amqp_connection_close_ok_t ok = { .dummy = 0 };
 
         free(mq_conn_send(c, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok));
@@ -273,30 +436,42 @@ mq_conn_control(struct mq_conn *c, const amqp_frame_t *frame)
     return NULL;
 }
 
-/* Is there something to read that poll() does not know of? */
-bool
-mq_conn_has_buffered(const struct mq_conn *c)
+/* Nobody reads from the connection at present: its silence says nothing. */
+void
+mq_conn_not_listening(struct mq_conn *c, long long int now)
 {
-    return amqp_frames_enqueued(c->state) || amqp_data_in_buffer(c->state);
+    silence_broken(&c->silence, now);
 }
 
-/* Sends a heartbeat when one is due: for a connection that is not being read
- * at the moment, and so does not enter the library. */
+/* Sends a heartbeat when one is due, and says so if the peer is gone.  The
+ * caller has read what there was. */
 char *
-mq_conn_keep_alive(struct mq_conn *c, long long int now)
+mq_conn_tend(struct mq_conn *c, long long int now)
 {
     const amqp_frame_t frame = { .frame_type = AMQP_FRAME_HEARTBEAT };
     int status;
 
-    if (!c->service_ms || now < c->service_at) {
+    if (silence_is_over(&c->silence, now)) {
+        return xasprintf("the broker is silent: nothing came for %lld ms",
+                         now - c->silence.since);
+    } else if (!c->heartbeat_ms || now < c->heartbeat_at) {
         return NULL;
     } else if (!mq_conn_may_send(c, sizeof frame)) {
-        c->service_at = now + MQ_UNSENT_RETRY_MS;
+        c->heartbeat_at = now + MQ_UNSENT_RETRY_MS;
         return NULL;
     }
-    c->service_at = now + c->service_ms;
+    c->heartbeat_at = now + c->heartbeat_ms;
     status = amqp_send_frame(c->state, &frame);
     return status == AMQP_STATUS_OK ? NULL : mq_status_error(status);
+}
+
+/* When mq_conn_tend() has something to do. */
+long long int
+mq_conn_next_time(const struct mq_conn *c)
+{
+    return (c->heartbeat_ms
+            ? MIN(c->heartbeat_at, c->silence.since + c->silence.limit_ms + 1)
+            : LLONG_MAX);
 }
 
 /* May 'size' bytes be sent without the danger of being kept waiting?  The
@@ -353,39 +528,6 @@ mq_status_error(int status)
     return xstrdup(amqp_error_string2(status));
 }
 
-/* What went wrong in the last call that waits for an answer; NULL: nothing. */
-char *
-mq_last_error(struct mq_conn *c)
-{
-    amqp_rpc_reply_t reply = amqp_get_rpc_reply(c->state);
-
-    switch (reply.reply_type) {
-    case AMQP_RESPONSE_NORMAL:
-        return NULL;
-
-    case AMQP_RESPONSE_LIBRARY_EXCEPTION:
-        return (reply.library_error == AMQP_STATUS_TIMEOUT
-                ? xstrdup("the broker does not answer")
-                : mq_status_error(reply.library_error));
-
-    case AMQP_RESPONSE_SERVER_EXCEPTION:
-        if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
-            const amqp_channel_close_t *m = reply.reply.decoded;
-
-            return mq_close_text(m->reply_code, m->reply_text);
-        } else if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
-            const amqp_connection_close_t *m = reply.reply.decoded;
-
-            return mq_close_text(m->reply_code, m->reply_text);
-        }
-        return xstrdup("unexpected answer");
-
-    case AMQP_RESPONSE_NONE:
-        break;
-    }
-    return xstrdup("no answer");
-}
-
 /* The peer's 'bytes' as text: what is not printable ASCII is escaped. */
 char *
 mq_text(amqp_bytes_t bytes)
@@ -403,13 +545,15 @@ mq_text(amqp_bytes_t bytes)
     return ds_steal_cstr(&s);
 }
 
-/* "404 NOT_FOUND - no exchange ..." */
+/* The broker has refused something: "404 NOT_FOUND - no exchange ...".
+ * Counted by its name. */
 char *
-mq_close_text(uint16_t code, amqp_bytes_t bytes)
+mq_refusal(struct mq_conn *c, uint16_t code, amqp_bytes_t bytes)
 {
     char *text = mq_text(bytes);
-    char *s = xasprintf("%u %s", code, text);
+    char *s = mq_reason_text(code, text);
 
+    mq_count(&c->counters->refusals[mq_reason_from_code(code)], 1);
     free(text);
     return s;
 }

@@ -83,7 +83,7 @@ mq_consumer_create(const struct mq_consumer_ends *ends)
     struct mq_consumer *m = xzalloc(sizeof *m);
 
     m->ends = *ends;
-    m->conn = mq_conn_create();
+    m->conn = mq_conn_create(ends->counters, ends->quit);
     ack_window_init(&m->acks);
     m->ack_at = LLONG_MAX;
     m->bind_retry_at = LLONG_MAX;
@@ -112,18 +112,16 @@ mq_consumer_conn(struct mq_consumer *m)
 char *
 mq_consumer_open(struct mq_consumer *m, long long int deadline)
 {
+    amqp_basic_qos_t qos = { .prefetch_count = m->ends.config->prefetch };
     char *error = mq_conn_open_channel(m->conn, CONSUME_CHANNEL, deadline);
 
     if (!error) {
         error = mq_conn_open_channel(m->conn, BIND_CHANNEL, deadline);
         m->bind_state = BIND_CHANNEL_OPEN;
     }
-    if (!error && m->ends.config->prefetch) {
-        amqp_basic_qos(m->conn->state, CONSUME_CHANNEL, 0,
-                       m->ends.config->prefetch, false);
-        error = mq_last_error(m->conn);
-    }
-    return error;
+    return (error || !qos.prefetch_count ? error
+            : mq_conn_rpc(m->conn, CONSUME_CHANNEL, AMQP_BASIC_QOS_METHOD,
+                          &qos, AMQP_BASIC_QOS_OK_METHOD, deadline));
 }
 
 char *
@@ -133,7 +131,12 @@ mq_consumer_declare(struct mq_consumer *m, const char *queue,
     const struct amqp_config *config = m->ends.config;
     bool exclusive = config->queue_kind == AMQP_QUEUE_EXCLUSIVE;
     amqp_table_entry_t entry;
-    amqp_table_t arguments = { config->queue_max_bytes != 0, &entry };
+    amqp_queue_declare_t declare = {
+        .queue = amqp_cstring_bytes(queue),
+        .exclusive = exclusive,
+        .auto_delete = exclusive,
+        .arguments = { config->queue_max_bytes != 0, &entry },
+    };
 
     entry.key = amqp_cstring_bytes("x-max-length-bytes");
     entry.value.kind = AMQP_FIELD_KIND_I64;
@@ -141,51 +144,54 @@ mq_consumer_declare(struct mq_consumer *m, const char *queue,
 
     free(m->queue);
     m->queue = xstrdup(queue);
-    mq_conn_set_deadline(m->conn, deadline);
-    amqp_queue_declare(m->conn->state, CONSUME_CHANNEL,
-                       amqp_cstring_bytes(queue), false, false, exclusive,
-                       exclusive, arguments);
-    return mq_last_error(m->conn);
+    return mq_conn_rpc(m->conn, CONSUME_CHANNEL, AMQP_QUEUE_DECLARE_METHOD,
+                       &declare, AMQP_QUEUE_DECLARE_OK_METHOD, deadline);
 }
 
-/* Declares the exchanges of the permanent bindings and binds the queue. */
+/* Declares the exchange of a permanent binding and binds the queue. */
+static char *
+bind_permanent(struct mq_consumer *m, const struct amqp_exchange_spec *spec,
+               long long int deadline)
+{
+    amqp_queue_bind_t bind = {
+        .queue = amqp_cstring_bytes(m->queue),
+        .exchange = amqp_cstring_bytes(spec->name),
+        .routing_key = amqp_cstring_bytes(spec->key),
+    };
+    char *error = mq_conn_declare(m->conn, CONSUME_CHANNEL, spec->name,
+                                  spec->type, false);
+
+    if (!error) {
+        error = mq_conn_expect(m->conn, CONSUME_CHANNEL,
+                               AMQP_EXCHANGE_DECLARE_OK_METHOD, deadline,
+                               NULL);
+    }
+    return (error ? error
+            : mq_conn_rpc(m->conn, CONSUME_CHANNEL, AMQP_QUEUE_BIND_METHOD,
+                          &bind, AMQP_QUEUE_BIND_OK_METHOD, deadline));
+}
+
 char *
 mq_consumer_bind(struct mq_consumer *m, long long int deadline)
 {
     const struct amqp_config *config = m->ends.config;
+    char *error = NULL;
 
-    for (size_t i = 0; i < config->n_bindings; i++) {
-        const struct amqp_exchange_spec *spec = &config->bindings[i];
-        amqp_bytes_t name = amqp_cstring_bytes(spec->name);
-        char *error;
-
-        mq_conn_set_deadline(m->conn, deadline);
-        amqp_exchange_declare(m->conn->state, CONSUME_CHANNEL, name,
-                              amqp_cstring_bytes(spec->type), false, false,
-                              !strcmp(spec->type, "fanout"), false,
-                              amqp_empty_table);
-        error = mq_last_error(m->conn);
-        if (!error) {
-            amqp_queue_bind(m->conn->state, CONSUME_CHANNEL,
-                            amqp_cstring_bytes(m->queue), name,
-                            amqp_cstring_bytes(spec->key), amqp_empty_table);
-            error = mq_last_error(m->conn);
-        }
-        if (error) {
-            return error;
-        }
+    for (size_t i = 0; i < config->n_bindings && !error; i++) {
+        error = bind_permanent(m, &config->bindings[i], deadline);
     }
-    return NULL;
+    return error;
 }
 
 char *
 mq_consumer_consume(struct mq_consumer *m, long long int deadline)
 {
-    mq_conn_set_deadline(m->conn, deadline);
-    amqp_basic_consume(m->conn->state, CONSUME_CHANNEL,
-                       amqp_cstring_bytes(m->queue), amqp_empty_bytes,
-                       false, false, false, amqp_empty_table);
-    return mq_last_error(m->conn);
+    amqp_basic_consume_t consume = {
+        .queue = amqp_cstring_bytes(m->queue),
+    };
+
+    return mq_conn_rpc(m->conn, CONSUME_CHANNEL, AMQP_BASIC_CONSUME_METHOD,
+                       &consume, AMQP_BASIC_CONSUME_OK_METHOD, deadline);
 }
 
 /* The session is up and has a number. */
@@ -342,7 +348,7 @@ take_consume_method(struct mq_consumer *m, const amqp_method_t *method)
     case AMQP_CHANNEL_CLOSE_METHOD: {
         const amqp_channel_close_t *c = method->decoded;
 
-        return mq_close_text(c->reply_code, c->reply_text);
+        return mq_refusal(m->conn, c->reply_code, c->reply_text);
     }
     default:
         return NULL;
@@ -364,8 +370,9 @@ take_consume_frame(struct mq_consumer *m, const amqp_frame_t *frame)
     } else if (m->content == CONTENT_BODY
                && frame->frame_type == AMQP_FRAME_BODY) {
         error = take_body(m, frame->payload.body_fragment);
-    } else if (frame->frame_type == AMQP_FRAME_METHOD) {
-        /* A close may come in the middle of a content. */
+    } else if (frame->frame_type == AMQP_FRAME_METHOD
+               && frame->payload.method.id == AMQP_CHANNEL_CLOSE_METHOD) {
+        /* This alone may come in the middle of a content. */
         return take_consume_method(m, &frame->payload.method);
     } else {
         return xstrdup(impossible_order);
@@ -428,13 +435,16 @@ static char *
 reopen_bind_channel(struct mq_consumer *m, const amqp_channel_close_t *close,
                     long long int now)
 {
-    char *reason = mq_close_text(close->reply_code, close->reply_text);
+    char *reason = mq_refusal(m->conn, close->reply_code, close->reply_text);
     amqp_channel_close_ok_t close_ok = { .dummy = 0 };
     amqp_channel_open_t open = { .out_of_band = amqp_empty_bytes };
     const char *culprit;
     char *error;
     bool ours;
 
+    if (mq_reason_remedy(close->reply_code, MQ_AT_BINDING) != MQ_BIND_LATER) {
+        return reason;
+    }
     ovs_mutex_lock(m->ends.mutex);
     ours = binding_table_closed(m->ends.bindings, now, &culprit);
     if (ours && culprit) {
@@ -513,11 +523,43 @@ send_unbind(struct mq_consumer *m, const char *exchange)
                         &unbind);
 }
 
+/* Does what the binding table wants to be done next; '*more' becomes false if
+ * there is nothing.  The loop may want the lock, so it is not held while
+ * something is sent. */
+static char *
+send_next_binding(struct mq_consumer *m, long long int now, bool *more)
+{
+    char exchange[256];         /* An AMQP short string. */
+    enum binding_action action;
+    const char *name;
+
+    ovs_mutex_lock(m->ends.mutex);
+    action = binding_table_next(m->ends.bindings, now, &name);
+    if (action != BINDING_NOTHING) {
+        ovs_strlcpy(exchange, name, sizeof exchange);
+    }
+    unlock_bindings(m);
+
+    switch (action) {
+    case BINDING_NOTHING:
+        *more = false;
+        return NULL;
+    case BINDING_BIND:
+        return send_bind(m, exchange);
+    case BINDING_UNBIND:
+        return send_unbind(m, exchange);
+    case BINDING_ANNOUNCE:
+        push_bind_event(m, AMQP_BOUND, exchange, "");
+        return NULL;
+    }
+    OVS_NOT_REACHED();
+}
+
 /* Sends what the binding table wants to be done. */
 static char *
 send_bindings(struct mq_consumer *m, long long int now)
 {
-    enum binding_action action = BINDING_NOTHING;
+    bool more = true;
     char *error = NULL;
 
     if (m->bind_state != BIND_CHANNEL_OPEN) {
@@ -526,30 +568,10 @@ send_bindings(struct mq_consumer *m, long long int now)
     if (!m->bind_waits) {
         m->bind_since = now;
     }
-    ovs_mutex_lock(m->ends.mutex);
-    while (mq_conn_may_send(m->conn, BIND_METHODS_SIZE) && !error) {
-        const char *exchange;
-
-        action = binding_table_next(m->ends.bindings, now, &exchange);
-        switch (action) {
-        case BINDING_NOTHING:
-            m->bind_due = false;
-            break;
-        case BINDING_BIND:
-            error = send_bind(m, exchange);
-            break;
-        case BINDING_UNBIND:
-            error = send_unbind(m, exchange);
-            break;
-        case BINDING_ANNOUNCE:
-            push_bind_event(m, AMQP_BOUND, exchange, "");
-            break;
-        }
-        if (action == BINDING_NOTHING) {
-            break;
-        }
+    while (!error && more && mq_conn_may_send(m->conn, BIND_METHODS_SIZE)) {
+        error = send_next_binding(m, now, &more);
     }
-    unlock_bindings(m);
+    m->bind_due = more;
     return error;
 }
 
@@ -641,6 +663,15 @@ mq_consumer_ack(struct mq_consumer *m, bool all, long long int now)
 
 /* --- Turns -------------------------------------------------------------- */
 
+static char *
+take_frame(struct mq_consumer *m, const amqp_frame_t *frame,
+           long long int now)
+{
+    return (frame->channel == CONSUME_CHANNEL ? take_consume_frame(m, frame)
+            : frame->channel == BIND_CHANNEL ? take_bind_frame(m, frame, now)
+            : mq_conn_control(m->conn, frame));
+}
+
 /* Takes what the connection has, as far as there is room for it.  'readable'
  * is what poll() said. */
 static char *
@@ -651,8 +682,7 @@ receive(struct mq_consumer *m, bool readable, long long int now)
     char *error = NULL;
 
     m->paused = false;
-    if (!readable && !mq_conn_has_buffered(c)
-        && (!c->service_ms || now < c->service_at)) {
+    if (!readable && !mq_conn_has_buffered(c)) {
         return NULL;
     }
     do {
@@ -661,21 +691,17 @@ receive(struct mq_consumer *m, bool readable, long long int now)
 
         if (m->content == CONTENT_NONE && !inbox_has_room(m->ends.inbox)) {
             m->paused = true;
-            return mq_conn_keep_alive(c, now);
+            mq_conn_not_listening(c, now);
+            return NULL;
         }
         error = mq_conn_read(c, now, &frame, &got);
         if (error || !got) {
             break;
         }
-        if (frame.channel == CONSUME_CHANNEL) {
-            error = take_consume_frame(m, &frame);
-            if (m->content == CONTENT_NONE && ++n % HANDOVER_BATCH == 0) {
-                inbox_flush(m->ends.inbox);
-            }
-        } else if (frame.channel == BIND_CHANNEL) {
-            error = take_bind_frame(m, &frame, now);
-        } else {
-            error = mq_conn_control(c, &frame);
+        error = take_frame(m, &frame, now);
+        if (frame.channel == CONSUME_CHANNEL && m->content == CONTENT_NONE
+            && ++n % HANDOVER_BATCH == 0) {
+            inbox_flush(m->ends.inbox);
         }
     } while (!error && n < TURN_MESSAGES && ++n_frames < MQ_TURN_FRAMES
              && mq_conn_has_buffered(c));
@@ -690,6 +716,9 @@ mq_consumer_run(struct mq_consumer *m, bool readable, long long int now)
 
     inbox_flush(m->ends.inbox);
     if (!error) {
+        error = mq_conn_tend(m->conn, now);
+    }
+    if (!error) {
         error = run_bindings(m, now);
         inbox_flush(m->ends.inbox);
     }
@@ -703,9 +732,7 @@ mq_consumer_wait(const struct mq_consumer *m, long long int now,
                  long long int *wake_at)
 {
     *wake_at = MIN(*wake_at, MIN(m->bind_retry_at, m->ack_at));
-    if (m->conn->service_ms) {
-        *wake_at = MIN(*wake_at, m->conn->service_at);
-    }
+    *wake_at = MIN(*wake_at, mq_conn_next_time(m->conn));
     if (m->bind_due && m->bind_state == BIND_CHANNEL_OPEN) {
         *wake_at = MIN(*wake_at, now + MQ_UNSENT_RETRY_MS);
     }

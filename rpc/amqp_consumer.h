@@ -25,21 +25,6 @@ struct inbox;
 struct outbox;
 struct ovs_mutex;
 
-/* What may be counted by one thread and read by another. */
-struct mq_counters {
-    atomic_ullong received, received_bytes, published, confirmed, returned,
-        too_large, rejected;
-};
-
-static inline void
-mq_count(atomic_ullong *counter, uint64_t n)
-{
-    /* Only one thread writes: no need to lock the bus. */
-    atomic_store_explicit(
-        counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-        memory_order_relaxed);
-}
-
 /* Where a consumer gets its work from and puts it; shared with its owner. */
 struct mq_consumer_ends {
     const struct amqp_config *config;
@@ -50,6 +35,7 @@ struct mq_consumer_ends {
     atomic_uint_fast64_t *stored;   /* See mq_stored_pack(). */
     atomic_uint_fast64_t *acked;    /* What 'stored' was at the last ack. */
     struct mq_counters *counters;
+    const atomic_bool *quit;    /* See struct mq_conn. */
 };
 
 /* Session and delivery tag in one atomic word, so that a late "stored" of an

@@ -53,7 +53,8 @@ struct mq_publisher {
 
 struct mq_publisher *
 mq_publisher_create(const struct amqp_config *config, struct inbox *inbox,
-                    struct outbox *outbox, struct mq_counters *counters)
+                    struct outbox *outbox, struct mq_counters *counters,
+                    const atomic_bool *quit)
 {
     struct mq_publisher *p = xzalloc(sizeof *p);
 
@@ -61,7 +62,7 @@ mq_publisher_create(const struct amqp_config *config, struct inbox *inbox,
     p->inbox = inbox;
     p->outbox = outbox;
     p->counters = counters;
-    p->conn = mq_conn_create();
+    p->conn = mq_conn_create(counters, quit);
     sset_init(&p->declared);
     ovs_list_init(&p->queue);
     ovs_list_init(&p->settled);
@@ -91,11 +92,13 @@ mq_publisher_conn(struct mq_publisher *p)
 char *
 mq_publisher_open(struct mq_publisher *p, long long int deadline)
 {
+    amqp_confirm_select_t select = { .nowait = false };
     char *error = mq_conn_open_channel(p->conn, PUBLISH_CHANNEL, deadline);
 
     if (!error && p->config->confirm) {
-        amqp_confirm_select(p->conn->state, PUBLISH_CHANNEL);
-        error = mq_last_error(p->conn);
+        error = mq_conn_rpc(p->conn, PUBLISH_CHANNEL,
+                            AMQP_CONFIRM_SELECT_METHOD, &select,
+                            AMQP_CONFIRM_SELECT_OK_METHOD, deadline);
     }
     p->state = PUBLISHER_READY;
     return error;
@@ -172,21 +175,22 @@ take_confirm(struct mq_publisher *p, uint64_t tag, bool multiple,
 }
 
 /* A mandatory message that no queue took.  Its content follows and is of no
- * interest; its confirm follows as well. */
+ * interest; its confirm follows as well.  What we did not send, or has come
+ * back before, is not worth the loop's time. */
 static void
 take_return(struct mq_publisher *p, const amqp_basic_return_t *m)
 {
     char *exchange = mq_text(m->exchange);
     char *routing_key = mq_text(m->routing_key);
-    char *reason = mq_close_text(m->reply_code, m->reply_text);
+    char *reason = mq_refusal(p->conn, m->reply_code, m->reply_text);
     struct outgoing *out = publish_window_find(&p->window, exchange,
                                                routing_key);
 
     if (out) {
         out->failed = true;
+        push_failure(p, exchange, routing_key, reason);
     }
     mq_count(&p->counters->returned, 1);
-    push_failure(p, exchange, routing_key, reason);
     free(exchange);
     free(routing_key);
     free(reason);
@@ -201,12 +205,16 @@ take_close(struct mq_publisher *p, const amqp_channel_close_t *m,
     amqp_channel_close_ok_t close_ok = { .dummy = 0 };
     amqp_channel_open_t open = { .out_of_band = amqp_empty_bytes };
     struct ovs_list again = OVS_LIST_INITIALIZER(&again);
-    char *text = mq_close_text(m->reply_code, m->reply_text);
-    const char *reason = (m->reply_code == AMQP_NOT_FOUND
+    char *text = mq_refusal(p->conn, m->reply_code, m->reply_text);
+    enum mq_remedy remedy = mq_reason_remedy(m->reply_code, MQ_AT_PUBLISH);
+    const char *reason = (remedy == MQ_NOBODY_LISTENS
                           ? AMQP_NO_EXCHANGE : text);
     struct outgoing *culprit, *out;
     char *error;
 
+    if (remedy == MQ_NEW_SESSION) {
+        return text;
+    }
     culprit = publish_window_closed(&p->window, text, &again);
     if (culprit) {
         push_failure(p, culprit->exchange, culprit->routing_key, reason);
@@ -300,8 +308,7 @@ receive(struct mq_publisher *p, bool readable, long long int now)
     char *error = NULL;
     int n_frames = 0;
 
-    if (!readable && !mq_conn_has_buffered(c)
-        && (!c->service_ms || now < c->service_at)) {
+    if (!readable && !mq_conn_has_buffered(c)) {
         return NULL;
     }
     do {
@@ -514,6 +521,9 @@ mq_publisher_run(struct mq_publisher *p, bool readable, bool work,
     }
     error = receive(p, readable, now);
     if (!error) {
+        error = mq_conn_tend(p->conn, now);
+    }
+    if (!error) {
         error = send_all(p, now);
     }
     inbox_flush(p->inbox);
@@ -530,9 +540,7 @@ void
 mq_publisher_wait(const struct mq_publisher *p, long long int now,
                   long long int *wake_at)
 {
-    if (p->conn->service_ms) {
-        *wake_at = MIN(*wake_at, p->conn->service_at);
-    }
+    *wake_at = MIN(*wake_at, mq_conn_next_time(p->conn));
     if (may_publish(p)) {
         *wake_at = MIN(*wake_at, now + MQ_UNSENT_RETRY_MS);
     } else if (expects_progress(p)) {

@@ -20,7 +20,6 @@
 #include "rpc/amqp_conn.h"
 
 struct inbox;
-struct mq_counters;
 struct outbox;
 
 /* The session ends when there is something to send, or to be confirmed, and
@@ -30,7 +29,8 @@ struct outbox;
 
 struct mq_publisher *mq_publisher_create(const struct amqp_config *,
                                          struct inbox *, struct outbox *,
-                                         struct mq_counters *);
+                                         struct mq_counters *,
+                                         const atomic_bool *quit);
 void mq_publisher_destroy(struct mq_publisher *);
 struct mq_conn *mq_publisher_conn(struct mq_publisher *);
 

@@ -123,7 +123,7 @@ run_stage(struct amqp_client *client, enum amqp_stage stage)
     OVS_NOT_REACHED();
 }
 
-/* Goes through all stages with the next broker of the list.  Returns NULL if
+/* Goes through all stages with the broker whose turn it is.  Returns NULL if
  * the session can begin or the client is to end, else what failed. */
 static char *
 bring_up(struct amqp_client *client)
@@ -134,7 +134,7 @@ bring_up(struct amqp_client *client)
     };
     const struct amqp_config *config = &client->config;
     const struct amqp_broker *broker
-        = &config->brokers[client->next_broker++ % config->n_brokers];
+        = &config->brokers[client->next_broker % config->n_brokers];
     struct addrinfo *addresses;
     char *error;
 
@@ -236,19 +236,37 @@ session_end(struct amqp_client *client, const char *reason)
     binding_table_reset(client->bindings);
     client->status.queue[0] = '\0';
     client->status.blocked = false;
+    client->blocked = false;
     ovs_mutex_unlock(&client->mutex);
     push_down(client, client->session, reason);
 }
 
+/* Lets the status say whether the broker blocks us, and since when. */
 static void
-note_blocked(struct amqp_client *client)
+note_blocked(struct amqp_client *client, long long int now)
 {
     bool blocked = (mq_publisher_conn(client->publisher)->blocked
                     || mq_consumer_conn(client->consumer)->blocked);
 
-    ovs_mutex_lock(&client->mutex);
-    client->status.blocked = blocked;
-    ovs_mutex_unlock(&client->mutex);
+    if (blocked != client->blocked) {
+        client->blocked = blocked;
+        ovs_mutex_lock(&client->mutex);
+        client->status.blocked = blocked;
+        client->blocked_since = now;
+        ovs_mutex_unlock(&client->mutex);
+    }
+}
+
+/* The thread was to sleep until 'wake_at' at the latest.  If it was not run
+ * for longer, that is no silence of the broker's. */
+static void
+note_sleep(struct amqp_client *client, long long int wake_at)
+{
+    long long int now = mq_now();
+
+    silence_slept(&mq_consumer_conn(client->consumer)->silence, wake_at, now);
+    silence_slept(&mq_publisher_conn(client->publisher)->silence, wake_at,
+                  now);
 }
 
 /* Sleeps until something arrives, the loop wants something, or it is time.
@@ -282,6 +300,7 @@ session_sleep(struct amqp_client *client, bool readable[2])
     }
     poll(pfds, ARRAY_SIZE(pfds), timeout);
     wake_latch_disarm(&client->latch, pfds[2].revents);
+    note_sleep(client, MAX(wake_at, now));
     readable[0] = pfds[0].revents;
     readable[1] = pfds[1].revents;
 }
@@ -291,8 +310,8 @@ session_sleep(struct amqp_client *client, bool readable[2])
 static char *
 session_run(struct amqp_client *client)
 {
-    bool readable[2] = { false, false };
-    bool blocked = false;
+    /* While the one connection was set up, the other had something to say. */
+    bool readable[2] = { true, true };
     char *error = NULL;
 
     while (!error && !quitting(client)) {
@@ -314,10 +333,7 @@ session_run(struct amqp_client *client)
                 error = text;
             }
         }
-        if (mq_publisher_conn(client->publisher)->blocked != blocked) {
-            blocked = !blocked;
-            note_blocked(client);
-        }
+        note_blocked(client, now);
         if (!error) {
             session_sleep(client, readable);
         }
@@ -401,18 +417,21 @@ live_once(struct amqp_client *client)
         .stored = &client->stored,
         .acked = &client->acked,
         .counters = &client->counters,
+        .quit = &client->quit,
     };
     char *error, *reason = NULL;
 
     client->consumer = mq_consumer_create(&ends);
     client->publisher = mq_publisher_create(config, &client->inbox,
                                             &client->outbox,
-                                            &client->counters);
+                                            &client->counters,
+                                            &client->quit);
     error = bring_up(client);
     if (error) {
         reason = xasprintf("%s: %s", amqp_stage_name(client->stage), error);
         note_error(client, reason);
         attempt_failed(client, reason);
+        client->next_broker++;
     } else if (!quitting(client)) {
         long long int began = mq_now();
 
@@ -426,8 +445,14 @@ live_once(struct amqp_client *client)
             say_goodbye(client);
         }
         session_end(client, reason ? reason : "closed");
+
+        /* A broker with which a session has lived is the first to be tried
+         * again, and soon: it may have deleted the queue, or restarted.  If
+         * it is gone, that is known at once or costs one deadline. */
         if (mq_now() - began > config->backoff_max_ms) {
             client->backoff_ms = 0;
+        } else {
+            client->next_broker++;
         }
     }
     free(error);

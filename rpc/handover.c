@@ -330,12 +330,17 @@ outbox_open(struct outbox *outbox, uint64_t session)
 void
 outbox_close(struct outbox *outbox)
 {
+    struct ovs_list messages = OVS_LIST_INITIALIZER(&messages);
+
     ovs_mutex_lock(&outbox->mutex);
     outbox->open = false;
     outbox->n_rejects = 0;
-    outgoing_list_destroy(&outbox->messages);
+    ovs_list_push_back_all(&messages, &outbox->messages);
     atomic_store(&outbox->bytes, 0);
     ovs_mutex_unlock(&outbox->mutex);
+
+    /* They may be many, and the loop does not wait for that. */
+    outgoing_list_destroy(&messages);
 }
 
 /* Broker thread: appends all messages to 'messages'.  They go on counting

@@ -25,7 +25,6 @@ fixture_config(struct amqp_config *config)
     config->queue = "sg-test.*";
     config->bindings = &topic_binding;
     config->n_bindings = 1;
-    config->stage_timeout_ms = 3000;
 }
 
 struct amqp_client *
