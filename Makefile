@@ -200,6 +200,7 @@ TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
+TESTLIB_SRCS += tests/lib/amqp_fake.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/answer-store.c
 TESTLIB_SRCS += tests/lib/firewall-fixture.c
@@ -317,6 +318,7 @@ GOLDEN_TESTS += tests/golden/golden-render.c
 GOLDEN_TESTS += tests/golden/golden-sync.c
 
 # These link everything and may need a private network namespace or root.
+CONFORMANCE_TESTS += tests/conformance/test-amqp-faults.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-handover.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
