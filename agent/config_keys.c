@@ -90,7 +90,8 @@ const struct config_key config_keys[] = {
     KEY("broker.vhost", STRING, broker.vhost, 1, 255, "/", NULL,
         "Virtual host at the broker."),
     KEY("broker.heartbeat", INTEGER, broker.heartbeat, 2, 300, "10", NULL,
-        "Seconds; a broker that is silent for two of them is given up."),
+        "Seconds.  A broker that is gone, or that only one direction reaches, "
+        "is given up after 1.3 times that."),
     KEY("broker.timeout_ms", INTEGER, broker.timeout_ms, 100, 60000, "5000",
         NULL, "Milliseconds that each stage of connecting may take."),
     KEY("broker.max_queue_bytes", INTEGER, broker.max_queue_bytes, MIB,

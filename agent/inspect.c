@@ -53,6 +53,8 @@ gather_broker(struct agent *a, struct inputs *i)
         .queue = amqp->queue,
         .last_error = amqp->last_error,
         .blocked = amqp->blocked,
+        .blocked_ms = amqp->blocked_ms,
+        .refusals = amqp->refusals,
         .sessions = amqp->session,
         .received = amqp->received,
         .received_bytes = amqp->received_bytes,

@@ -11,6 +11,7 @@
 
 #include "agent/metrics.h"
 #include "agent/report_json.h"
+#include "rpc/amqp_reason.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -339,8 +340,9 @@ host_warnings(const struct report_input *in)
                     "saved for a reboot: %s", in->saved->error);
     }
     if (in->broker->blocked) {
-        add_warning(array, "broker_blocked", "%s", "the broker takes no "
-                    "messages at present (connection.blocked)");
+        add_warning(array, "broker_blocked", "the broker takes no messages "
+                    "(connection.blocked), for %"PRId64" s now",
+                    in->broker->blocked_ms / 1000);
     }
     return array;
 }
@@ -373,6 +375,21 @@ sync_json(const struct report_input *in, const struct sync_status *s)
     return j;
 }
 
+/* What the broker refused, by the name of the reason; only what it did. */
+static json_t *
+broker_refusals_json(const uint64_t *refusals)
+{
+    json_t *j = json_object();
+
+    for (size_t i = 0; refusals && i < MQ_N_REASONS; i++) {
+        if (refusals[i]) {
+            json_object_set_new(j, mq_reason_name(i),
+                                report_count(refusals[i]));
+        }
+    }
+    return j;
+}
+
 static json_t *
 broker_json(const struct report_broker *b)
 {
@@ -383,6 +400,8 @@ broker_json(const struct report_broker *b)
     json_object_set_new(j, "queue", report_string(b->queue));
     json_object_set_new(j, "last_error", report_string(b->last_error));
     json_object_set_new(j, "blocked", json_boolean(b->blocked));
+    json_object_set_new(j, "blocked_ms", json_integer(b->blocked_ms));
+    json_object_set_new(j, "refusals", broker_refusals_json(b->refusals));
 #define COUNT(NAME, MEMBER) \
     json_object_set_new(j, NAME, report_count(b->MEMBER))
     COUNT("sessions", sessions);

@@ -22,6 +22,8 @@ struct report_broker {
     const char *stage;          /* "up", "login", ... */
     const char *broker, *queue, *last_error;
     bool blocked;               /* By the broker. */
+    int64_t blocked_ms;         /* For how long. */
+    const uint64_t *refusals;   /* By enum mq_reason; NULL: none. */
     uint64_t sessions, received, received_bytes, published;
     uint64_t rejected, too_large, malformed;
     const char *last_malformed; /* Which message, and why; or "". */

@@ -223,6 +223,22 @@ is_done(const json_t *document)
 
 /* ## Showing ## */
 
+/* "NOT_FOUND 3, ACCESS_REFUSED 1". */
+static void
+put_refusals(struct ds *out, const json_t *refusals)
+{
+    struct ds text = DS_EMPTY_INITIALIZER;
+    const char *name;
+    json_t *count;
+
+    json_object_foreach (CONST_CAST(json_t *, refusals), name, count) {
+        ds_put_format(&text, "%s%s %lld", text.length ? ", " : "", name,
+                      (long long int) json_integer_value(count));
+    }
+    put_value(out, "broker said", "%s", ds_cstr(&text));
+    ds_destroy(&text);
+}
+
 static void
 show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
             struct ds *out)
@@ -257,6 +273,9 @@ show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
     if (num(broker, "malformed")) {
         put_value(out, "refused", "%lld messages; the last: %s",
                   num(broker, "malformed"), str(broker, "last_malformed"));
+    }
+    if (json_object_size(get(broker, "refusals"))) {
+        put_refusals(out, get(broker, "refusals"));
     }
     if (*str(broker, "last_unbindable")) {
         put_value(out, "not bound", "last failure: %s",

@@ -90,8 +90,11 @@ TEST(status_shows_what_the_broker_brought_in_vain)
     char *text = show(OUTPUT_STATUS, NULL, NULL,
                       "{\"broker\": {\"malformed\": 2, \"last_malformed\":"
                       " \"5 bytes: not JSON\", \"last_unbindable\":"
-                      " \"x_fanout: 403\"}}", &good);
+                      " \"x_fanout: 403\", \"refusals\":"
+                      " {\"ACCESS_REFUSED\": 3, \"NOT_FOUND\": 1}}}",
+                      &good);
 
+    CHECK_CONTAINS(text, "broker said   ACCESS_REFUSED 3, NOT_FOUND 1\n");
     CHECK_CONTAINS(text, "refused       2 messages; the last: 5 bytes: not "
                    "JSON\n");
     CHECK_CONTAINS(text, "not bound     last failure: x_fanout: 403\n");

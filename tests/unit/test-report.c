@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "agent/metrics.h"
+#include "rpc/amqp_reason.h"
 #include "rpc/topology.h"
 #include "tests/lib/policy-text.h"
 #include "tests/lib/test.h"
@@ -281,6 +282,9 @@ TEST(status_with_warnings_and_reasons)
     struct uuid p1 = policy_text_id("p1");
     char rendering[] = "cannot";
     struct fw_problem problem = { .port = p1, .text = rendering };
+    const uint64_t refusals[MQ_N_REASONS] = {
+        [MQ_NOT_FOUND] = 3, [MQ_OTHER_REASON] = 1,
+    };
     struct fixture f;
     json_t *j;
 
@@ -289,6 +293,8 @@ TEST(status_with_warnings_and_reasons)
     f.in.n_unknown_devices = 2;
     f.in.unknown_devices_total = 3;
     f.broker.blocked = true;
+    f.broker.blocked_ms = 4200;
+    f.broker.refusals = refusals;
     f.result.error = 5;
     f.result.error_text = text;
     f.result.problems = (struct fw_problems) { &problem, 1, 1 };
@@ -302,6 +308,8 @@ TEST(status_with_warnings_and_reasons)
     PATH(j, "warnings.1.text", "\"3 devices on our bridges belong to no port "
          "and are closed: tap-x, tap-y ...\"");
     PATH(j, "warnings.2.code", "\"broker_blocked\"");
+    PATH(j, "broker.blocked_ms", "4200");
+    PATH(j, "broker.refusals", "{\"NOT_FOUND\":3,\"OTHER\":1}");
     PATH(j, "last_apply.error", "\"commit: \\\"no\\\"\"");
     PATH(j, "last_apply.problems.0", "{\"port\":\"70000001-0000-4000-8000-"
          "000000000001\",\"group\":null,\"text\":\"cannot\"}");

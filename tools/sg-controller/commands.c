@@ -242,6 +242,23 @@ pending_free(struct commands *c, struct pending *p)
     free(p);
 }
 
+/* What the broker refused, by the name of the reason. */
+static void
+put_refusals(struct ds *ds, const struct amqp_status *amqp)
+{
+    const char *comma = "";
+
+    ds_put_cstr(ds, ", \"refusals\": {");
+    for (size_t i = 0; i < MQ_N_REASONS; i++) {
+        if (amqp->refusals[i]) {
+            ds_put_format(ds, "%s\"%s\": %"PRIu64, comma, mq_reason_name(i),
+                          amqp->refusals[i]);
+            comma = ", ";
+        }
+    }
+    ds_put_char(ds, '}');
+}
+
 static void
 put_broker(struct ds *ds, const struct amqp_status *amqp)
 {
@@ -251,10 +268,13 @@ put_broker(struct ds *ds, const struct amqp_status *amqp)
     document_string(ds, amqp->broker);
     ds_put_cstr(ds, ", \"last_error\": ");
     document_string(ds, amqp->last_error);
+    put_refusals(ds, amqp);
     ds_put_format(ds, ", \"sessions\": %"PRIu64", \"blocked\": %s, "
-                  "\"received\": %"PRIu64", \"published\": %"PRIu64", "
-                  "\"confirmed\": %"PRIu64", \"out_bytes\": %zu}",
-                  amqp->session, document_bool(amqp->blocked), amqp->received,
+                  "\"blocked_ms\": %lld, \"received\": %"PRIu64", "
+                  "\"published\": %"PRIu64", \"confirmed\": %"PRIu64", "
+                  "\"out_bytes\": %zu}",
+                  amqp->session, document_bool(amqp->blocked),
+                  amqp->blocked_ms, amqp->received,
                   amqp->published, amqp->confirmed, amqp->out_bytes);
 }
 
