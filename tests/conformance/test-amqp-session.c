@@ -359,6 +359,7 @@ TEST(publisher_stalled)
         SKIP("takes 15 seconds (TEST_FACTOR)");
     }
     fixture_config(&config);
+    config.heartbeat = 60;
     client = fixture_start(&config);
     expect_only(client, AMQP_UP);
     REQUIRE(peer_control("freeze"));
