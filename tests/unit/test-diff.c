@@ -126,6 +126,7 @@ want(struct fixture *f, const char *host, const char *const ids[],
      const enum sg_kind kinds[], size_t n)
 {
     struct sg_sync_request request;
+    struct interest_host *known;
     struct ref_set set;
 
     memset(&request, 0, sizeof request);
@@ -138,7 +139,8 @@ want(struct fixture *f, const char *host, const char *const ids[],
         REQUIRE(sg_id_from_string(ids[i], &uuid));
         ref_set_add(&set, kinds[i], &uuid, 0);
     }
-    CHECK_NO_ERROR(interest_sync(f->interest, &request, &set, f->now));
+    CHECK_NO_ERROR(interest_sync(f->interest, &request, &set, f->now,
+                                 &known));
     ref_set_destroy(&set);
     sg_sync_request_uninit(&request);
 }

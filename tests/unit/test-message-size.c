@@ -17,8 +17,10 @@
 #include "openvswitch/list.h"
 #include "rpc/message.h"
 #include "sg/members.h"
+#include "tools/sg-controller/core.h"
 #include "tools/sg-controller/diff.h"
 #include "tools/sg-controller/dispatch.h"
+#include "tools/sg-controller/entry_cache.h"
 #include "tools/sg-controller/interest.h"
 #include "tools/sg-controller/publish.h"
 #include "tools/sg-controller/state.h"
@@ -52,6 +54,7 @@ struct fixture {
     struct rpc_limits limits;
     struct state *state;
     struct interest *interest;
+    struct entry_cache *cache;
     struct dispatcher *dispatcher;
     struct change_list changes; /* Of the last topology. */
 };
@@ -135,11 +138,15 @@ static void
 setup(struct fixture *f)
 {
     static const struct sg_epoch epoch = { 1763666000000, 0xa1b2c3d };
+    const struct entry_cache_config cache = {
+        ENTRY_CACHE_MAX_BYTES, RPC_PAGE_BYTES, CORE_PART_MEMBERS
+    };
 
     memset(f, 0, sizeof *f);
     rpc_limits_default(&f->limits);
     f->state = state_create(&epoch);
     f->interest = interest_create();
+    f->cache = entry_cache_create(&cache);
     f->dispatcher = dispatcher_create(&f->limits);
 }
 
@@ -148,6 +155,7 @@ teardown(struct fixture *f)
 {
     change_list_uninit(&f->changes);
     dispatcher_destroy(f->dispatcher);
+    entry_cache_destroy(f->cache);
     interest_destroy(f->interest);
     state_destroy(f->state);
 }
@@ -177,7 +185,10 @@ sync_body(struct fixture *f, size_t n_ports, struct sg_update *update)
     struct dispatch_input input = {
         .body = body, .len = len, .unique_id = UNIQUE, .sent = 1763666123456,
     };
-    CHECK_EQ(dispatch(f->dispatcher, f->state, f->interest, &input, &output),
+    const struct dispatch_context context = {
+        f->state, f->interest, f->cache, RPC_PAGE_BYTES
+    };
+    CHECK_EQ(dispatch(f->dispatcher, &context, &input, &output),
              DISPATCH_SYNC);
     REQUIRE(output.reply);
     REQUIRE(CHECK_NO_ERROR(rpc_message_decode(output.reply, output.reply_len,

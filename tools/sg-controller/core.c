@@ -10,6 +10,7 @@
 
 #include "sha1.h"
 #include "tools/sg-controller/beacon.h"
+#include "tools/sg-controller/entry_cache.h"
 #include "tools/sg-controller/interest.h"
 #include "tools/sg-controller/publish.h"
 #include "tools/sg-controller/state.h"
@@ -17,14 +18,14 @@
 #include "util.h"
 
 struct controller_core {
-    struct rpc_limits limits;
+    struct core_config config;
     struct state *state;
     struct interest *interest;
+    struct entry_cache *cache;
     struct beacon *beacon;
     struct dispatcher *dispatcher;
     struct core_counters counters;
 
-    struct uuid seed;
     uint64_t n_ids;             /* Of messages, made from the seed. */
 
     struct topology *pending;   /* Waits for its flush, or NULL. */
@@ -34,7 +35,7 @@ struct controller_core {
 
     bool up;
     struct ovs_list outbox;     /* Contains "struct core_message"s. */
-    size_t out_bytes, max_out_bytes;
+    size_t out_bytes;
     bool beacon_waits;          /* In the outbox. */
 };
 
@@ -49,18 +50,37 @@ static struct core_message *remove_front(struct controller_core *);
 static void flush_uninit(struct core_flush *);
 static void make_unique(struct controller_core *, char hex[33]);
 
+void
+core_config_init(struct core_config *config, const struct sg_epoch *epoch,
+                 const struct uuid *seed)
+{
+    *config = (struct core_config) {
+        .epoch = *epoch,
+        .seed = *seed,
+        .max_out_bytes = CORE_MAX_OUT_BYTES,
+        .page_bytes = RPC_PAGE_BYTES,
+        .part_members = CORE_PART_MEMBERS,
+        .cache_bytes = ENTRY_CACHE_MAX_BYTES,
+    };
+    rpc_limits_default(&config->limits);
+}
+
 struct controller_core *
 core_create(const struct core_config *config)
 {
+    const struct entry_cache_config cache = {
+        .max_bytes = config->cache_bytes,
+        .whole_bytes = config->page_bytes,
+        .part_members = config->part_members,
+    };
     struct controller_core *core = xzalloc(sizeof *core);
 
-    core->limits = config->limits;
-    core->seed = config->seed;
-    core->max_out_bytes = config->max_out_bytes;
+    core->config = *config;
     core->state = state_create(&config->epoch);
     core->interest = interest_create();
     core->beacon = beacon_create();
-    core->dispatcher = dispatcher_create(&core->limits);
+    core->cache = entry_cache_create(&cache);
+    core->dispatcher = dispatcher_create(&config->limits);
     core->next_flush = LLONG_MIN;
     core->next_beacon = core->next_expire = LLONG_MIN;
     ovs_list_init(&core->outbox);
@@ -76,6 +96,7 @@ core_destroy(struct controller_core *core)
         flush_uninit(&core->last_flush);
         dispatcher_destroy(core->dispatcher);
         beacon_destroy(core->beacon);
+        entry_cache_destroy(core->cache);
         interest_destroy(core->interest);
         state_destroy(core->state);
         free(core);
@@ -86,6 +107,9 @@ enum dispatch_result
 core_request(struct controller_core *core, const void *body, size_t len,
              const struct core_time *at, char **problem)
 {
+    const struct dispatch_context context = {
+        core->state, core->interest, core->cache, core->config.page_bytes
+    };
     struct dispatch_output output;
     enum dispatch_result result;
     char unique_id[33];
@@ -98,8 +122,7 @@ core_request(struct controller_core *core, const void *body, size_t len,
         .sent = at->wall,
         .now = at->now,
     };
-    result = dispatch(core->dispatcher, core->state, core->interest, &input,
-                      &output);
+    result = dispatch(core->dispatcher, &context, &input, &output);
     switch (result) {
     case DISPATCH_MALFORMED:
         core->counters.malformed++;
@@ -204,6 +227,7 @@ core_run(struct controller_core *core, const struct core_time *at)
         core->next_expire = at->now + CORE_EXPIRE_INTERVAL_MS;
         state_expire(core->state, at->now);
         interest_expire(core->interest, at->now);
+        entry_cache_trim(core->cache, at->now);
     }
 }
 
@@ -268,6 +292,12 @@ const struct beacon *
 core_beacon(const struct controller_core *core)
 {
     return core->beacon;
+}
+
+const struct entry_cache *
+core_cache(const struct controller_core *core)
+{
+    return core->cache;
 }
 
 const struct core_counters *
@@ -366,9 +396,9 @@ send_update(struct controller_core *core, struct publication *publication,
 static void
 queue_message(struct controller_core *core, struct core_message *message)
 {
-    if (!core->up || message->len > core->limits.body
+    if (!core->up || message->len > core->config.limits.body
         || (!message->is_beacon
-            && core->out_bytes + message->len > core->max_out_bytes)) {
+            && core->out_bytes + message->len > core->config.max_out_bytes)) {
         core->counters.dropped++;
         core_message_destroy(message);
         return;
@@ -408,7 +438,8 @@ make_unique(struct controller_core *core, char hex[33])
 
     core->n_ids++;
     sha1_init(&sha1);
-    sha1_update(&sha1, &core->seed, sizeof core->seed);
+    sha1_update(&sha1, &core->config.seed,
+                sizeof core->config.seed);
     sha1_update(&sha1, &core->n_ids, sizeof core->n_ids);
     sha1_final(&sha1, digest);
     for (int i = 0; i < 16; i++) {

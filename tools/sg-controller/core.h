@@ -30,6 +30,7 @@
 
 struct beacon;
 struct controller_core;
+struct entry_cache;
 struct interest;
 struct state;
 struct topology;
@@ -38,13 +39,22 @@ struct topology;
 #define CORE_EXPIRE_INTERVAL_MS 60000
 /* Bytes of bodies that wait; the broker's side has a bound of its own. */
 #define CORE_MAX_OUT_BYTES (64 * 1024 * 1024)
+/* Members in a part of a list that is too large for a page.  The longest takes
+ * 48 bytes; of a range, each of two. */
+#define CORE_PART_MEMBERS 20000
 
 struct core_config {
     struct sg_epoch epoch;      /* Later than any before, and saved. */
     struct rpc_limits limits;
     struct uuid seed;           /* For the ids of messages: random. */
-    size_t max_out_bytes;       /* CORE_MAX_OUT_BYTES, but for tests. */
+    /* What tests make smaller than it is. */
+    size_t max_out_bytes;       /* CORE_MAX_OUT_BYTES */
+    size_t page_bytes;          /* RPC_PAGE_BYTES */
+    size_t part_members;        /* CORE_PART_MEMBERS */
+    size_t cache_bytes;         /* ENTRY_CACHE_MAX_BYTES */
 };
+void core_config_init(struct core_config *, const struct sg_epoch *,
+                      const struct uuid *seed);
 
 /* When something happens. */
 struct core_time {
@@ -124,6 +134,7 @@ size_t core_out_bytes(const struct controller_core *);
 const struct state *core_state(const struct controller_core *);
 const struct interest *core_interest(const struct controller_core *);
 const struct beacon *core_beacon(const struct controller_core *);
+const struct entry_cache *core_cache(const struct controller_core *);
 const struct core_counters *core_counters(const struct controller_core *);
 
 #endif /* tools/sg-controller/core.h */

@@ -8,6 +8,8 @@
 
 #include "rpc/message.h"
 #include "tools/sg-controller/answer.h"
+#include "tools/sg-controller/closure.h"
+#include "tools/sg-controller/entry_cache.h"
 #include "tools/sg-controller/interest.h"
 #include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/state.h"
@@ -27,8 +29,7 @@ struct dispatcher {
 /* A request being served. */
 struct serving {
     const struct dispatcher *dispatcher;
-    const struct state *state;
-    struct interest *interest;
+    const struct dispatch_context *context;
     const struct dispatch_input *input;
     const struct rpc_message *request;
     struct dispatch_output *output;
@@ -37,9 +38,9 @@ struct serving {
 static enum dispatch_result serve(const struct serving *);
 static enum dispatch_result serve_sync(const struct serving *);
 static enum dispatch_result serve_report(const struct serving *);
-static char *encode_answer(const struct serving *,
-                           const struct sg_sync_request *,
-                           struct ref_set *covered, size_t *len);
+static char *make_answer(const struct serving *,
+                         const struct sg_sync_request *, char **body,
+                         size_t *len);
 static enum dispatch_result refuse(const struct serving *, const char *class_,
                                    const char *module, char *problem);
 static bool is_repeat(struct dispatcher *, const char *unique_id);
@@ -68,9 +69,9 @@ dispatcher_destroy(struct dispatcher *dispatcher)
 /* A message that has a `_msg_id` is a call and gets exactly one reply, unless
  * it is a repeat: then the first one got it. */
 enum dispatch_result
-dispatch(struct dispatcher *dispatcher, const struct state *state,
-         struct interest *interest, const struct dispatch_input *input,
-         struct dispatch_output *output)
+dispatch(struct dispatcher *dispatcher,
+         const struct dispatch_context *context,
+         const struct dispatch_input *input, struct dispatch_output *output)
 {
     struct rpc_message request;
     enum dispatch_result result;
@@ -89,7 +90,7 @@ dispatch(struct dispatcher *dispatcher, const struct state *state,
         result = DISPATCH_DUPLICATE;
     } else {
         struct serving serving = {
-            dispatcher, state, interest, input, &request, output
+            dispatcher, context, input, &request, output
         };
 
         result = serve(&serving);
@@ -137,63 +138,72 @@ serve(const struct serving *serving)
     return refuse(serving, class_, DISPATCHER_MODULE, problem);
 }
 
-/* The host counts as interested only in what it was answered. */
 static enum dispatch_result
 serve_sync(const struct serving *serving)
 {
     struct sg_sync_request request;
-    struct ref_set covered;
     char *body = NULL;
-    size_t len;
+    size_t len = 0;
     char *error;
 
     error = rpc_sync_request_decode(serving->request,
                                     &serving->dispatcher->limits, &request);
-    if (error) {
-        return refuse(serving, "ValueError", BUILTINS_MODULE, error);
+    if (!error) {
+        error = make_answer(serving, &request, &body, &len);
+        sg_sync_request_uninit(&request);
     }
-
-    ref_set_init(&covered);
-    if (request.page) {
-        error = xstrdup("there is no other page");
-    } else {
-        body = encode_answer(serving, &request, &covered, &len);
-        if (len > serving->dispatcher->limits.body) {
-            error = xasprintf("the answer has %zu bytes, more than the limit "
-                              "of %zu", len,
-                              serving->dispatcher->limits.body);
-        } else {
-            error = interest_sync(serving->interest, &request, &covered,
-                                  serving->input->now);
-        }
-    }
-    ref_set_destroy(&covered);
-    sg_sync_request_uninit(&request);
-
     if (error) {
-        free(body);
         return refuse(serving, "ValueError", BUILTINS_MODULE, error);
     }
     set_reply(serving, body, len);
     return DISPATCH_SYNC;
 }
 
+/* The host counts as interested before the first byte of its answer is made:
+ * from there on it is told what changes. */
 static char *
-encode_answer(const struct serving *serving,
-              const struct sg_sync_request *request, struct ref_set *covered,
-              size_t *len)
+make_answer(const struct serving *serving,
+            const struct sg_sync_request *request, char **bodyp, size_t *len)
 {
+    const struct dispatch_context *context = serving->context;
     const char *msg_id = serving->request->msg_id;
-    struct sg_update answer;
-    char *body;
+    size_t max = serving->dispatcher->limits.body;
+    const struct answer_source source = {
+        context->state, context->cache, context->page_bytes,
+        serving->input->now
+    };
+    struct interest_host *host;
+    struct ref_set covered;
+    struct answer answer;
+    char *error;
 
-    answer_sync(serving->state, request, &answer, covered);
-    answer.sent = serving->input->sent;
+    ref_set_init(&covered);
+    closure_add_request(state_topology(context->state), request, &covered);
+    error = interest_sync(context->interest, request, &covered,
+                          serving->input->now, &host);
+    if (!error) {
+        error = answer_sync(&source, request, &covered, &host->given,
+                            &answer);
+    }
+    ref_set_destroy(&covered);
+    if (error) {
+        return error;
+    }
+
+    answer.head.sent = serving->input->sent;
     /* Without an id nobody waits, but the host has made itself known. */
-    body = rpc_encode_sync_reply(&answer, msg_id ? msg_id : "",
-                                 serving->input->unique_id, len);
-    sg_update_uninit(&answer);
-    return body;
+    char *body = rpc_encode_joined_reply(&answer.head, answer.entries,
+                                         answer.n, msg_id ? msg_id : "",
+                                         serving->input->unique_id, len);
+    answer_uninit(&answer);
+    entry_cache_trim(context->cache, serving->input->now);
+    if (*len > max) {
+        free(body);
+        return xasprintf("an object is too large for an answer: %zu bytes, "
+                         "more than the limit of %zu", *len, max);
+    }
+    *bodyp = body;
+    return NULL;
 }
 
 /* Usually a cast.  Who calls it gets a reply without a result. */
@@ -207,7 +217,7 @@ serve_report(const struct serving *serving)
     error = rpc_report_decode(serving->request,
                               &serving->dispatcher->limits, &report);
     if (!error) {
-        error = interest_report(serving->interest, &report,
+        error = interest_report(serving->context->interest, &report,
                                 serving->input->now);
         sg_report_uninit(&report);
     }

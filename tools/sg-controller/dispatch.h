@@ -14,6 +14,7 @@
 #include "sg/types.h"
 
 struct dispatcher;
+struct entry_cache;
 struct interest;
 struct rpc_limits;
 struct state;
@@ -27,6 +28,14 @@ enum dispatch_result {
     DISPATCH_REFUSED,           /* 'problem' says why. */
     DISPATCH_SYNC,
     DISPATCH_REPORT,
+};
+
+/* What requests are about. */
+struct dispatch_context {
+    const struct state *state;
+    struct interest *interest;
+    struct entry_cache *cache;
+    size_t page_bytes;          /* See answer.h. */
 };
 
 struct dispatch_input {
@@ -48,8 +57,8 @@ struct dispatcher *dispatcher_create(const struct rpc_limits *);
 void dispatcher_destroy(struct dispatcher *);
 
 /* Fills in 'output', which the caller uninitialises. */
-enum dispatch_result dispatch(struct dispatcher *, const struct state *,
-                              struct interest *,
+enum dispatch_result dispatch(struct dispatcher *,
+                              const struct dispatch_context *,
                               const struct dispatch_input *,
                               struct dispatch_output *);
 void dispatch_output_uninit(struct dispatch_output *);

@@ -75,14 +75,16 @@ interest_destroy(struct interest *interest)
 char *
 interest_sync(struct interest *interest,
               const struct sg_sync_request *request,
-              const struct ref_set *covered, long long int now)
+              const struct ref_set *covered, long long int now,
+              struct interest_host **hostp)
 {
     struct host *host = find_host(interest, request->host);
+    bool adds = request->partial || request->page;
     const struct ref_node *ref;
     size_t n = ref_set_count(covered);
     char *error;
 
-    if (request->partial && host) {
+    if (adds && host) {
         n = (hmapx_count(&host->objects)
              + count_new(interest, host, covered));
     }
@@ -96,13 +98,14 @@ interest_sync(struct interest *interest,
     }
 
     host->public.last_sync = now;
-    if (!request->partial) {
+    if (!adds) {
         clear_objects(interest, host);
     }
     REF_SET_FOR_EACH (ref, covered) {
         add_object(interest, host, ref->ref.kind, &ref->ref.id);
     }
     host->public.n_objects = hmapx_count(&host->objects);
+    *hostp = &host->public;
     return NULL;
 }
 
@@ -245,6 +248,7 @@ drop_host(struct interest *interest, struct host *host)
     clear_objects(interest, host);
     hmap_remove(&interest->hosts, &host->public.node);
     hmapx_destroy(&host->objects);
+    answer_given_clear(&host->public.given);
     free(host->public.name);
     free(host->public.boot);
     free(host);

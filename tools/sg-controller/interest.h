@@ -4,17 +4,18 @@
 
 /* Which host needs which object: who is told about a change.
  *
- * Pure.  Known from `sync` alone: a full one replaces what the host is
- * interested in, a partial one adds to it.  An id that was answered `unknown`
- * counts as well, so that its host hears of it when it appears.  A host that
- * has been silent for INTEREST_SILENCE_MS is dropped; should it still be
- * there, the beacon makes it ask again.
+ * Pure.  Known from `sync` alone: the first page of a full one replaces what
+ * the host is interested in, other pages and partial ones add to it.  An id
+ * that was answered `unknown` counts as well, so that its host hears of it
+ * when it appears.  A host that has been silent for INTEREST_SILENCE_MS is
+ * dropped; should it still be there, the beacon makes it ask again.
  *
  * The memory is bounded: so many hosts, so many objects each.  Beyond that a
  * sync is refused, never half remembered. */
 
 #include "openvswitch/hmap.h"
 #include "sg/update.h"
+#include "tools/sg-controller/answer.h"
 
 struct interest;
 struct ref_set;
@@ -28,6 +29,7 @@ struct interest_host {
     char *name;
     char *boot;                 /* Of its last sync or report. */
     size_t n_objects;
+    struct answer_given given;  /* On the pages of an answer so far. */
     long long int last_sync, last_report;       /* LLONG_MIN: never. */
     /* From its last report. */
     uint64_t generation, applied;
@@ -40,10 +42,10 @@ struct interest *interest_create(void);
 void interest_destroy(struct interest *);
 
 /* A request that covers 'covered' came.  A refusal leaves everything as it
- * was. */
+ * was; otherwise stores the host, which stays until interest_expire(). */
 char *interest_sync(struct interest *, const struct sg_sync_request *,
-                    const struct ref_set *covered, long long int now)
-    SG_MUST_USE;
+                    const struct ref_set *covered, long long int now,
+                    struct interest_host **) SG_MUST_USE;
 char *interest_report(struct interest *, const struct sg_report *,
                       long long int now) SG_MUST_USE;
 void interest_expire(struct interest *, long long int now);

@@ -82,17 +82,16 @@ service_create(const struct service_config *config,
                const struct sg_epoch *epoch, struct service **servicep)
 {
     struct service *s = xzalloc(sizeof *s);
-    struct core_config core = {
-        .epoch = *epoch, .max_out_bytes = CORE_MAX_OUT_BYTES
-    };
+    struct core_config core;
+    struct uuid seed;
     uint64_t flush;
     char *error;
 
     s->file = xstrdup(config->topology);
     s->watch = config->watch;
-    rpc_limits_default(&s->limits);
-    core.limits = s->limits;
-    uuid_generate(&core.seed);
+    uuid_generate(&seed);
+    core_config_init(&core, epoch, &seed);
+    s->limits = core.limits;
     s->core = core_create(&core);
     s->client = create_client(config, &s->limits, &s->max_out);
 
