@@ -331,6 +331,7 @@ CONFORMANCE_TESTS += tests/conformance/test-state-file.c
 
 # The same, run beside a broker of their own (tests/lib/with-broker).
 BROKER_TESTS += tests/conformance/test-amqp-client.c
+BROKER_TESTS += tests/conformance/test-amqp-partition.c
 BROKER_TESTS += tests/conformance/test-amqp-session.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
