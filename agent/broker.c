@@ -190,7 +190,7 @@ take_message(struct broker *b, const struct rpc_message *msg, size_t len,
             free(text);
             return NULL;
         }
-        if (!msg->result) {
+        if (!msg->result && !msg->ending) {
             return NULL;        /* A heartbeat of the call monitor. */
         }
         error = rpc_update_from_reply(msg, &b->limits, &update);
