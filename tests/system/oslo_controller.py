@@ -3,7 +3,14 @@
 """A network controller for sg-agent that has nothing but oslo.messaging's
 public API: what it takes to feed the agent from an existing cloud.
 
-usage: oslo_controller.py URL TOPOLOGY
+usage: oslo_controller.py URL TOPOLOGY [MODE]
+
+MODE is one of
+
+    plain     the least that works: knows nothing of digests (default)
+    digests   compares digests, and sends its own
+    old       its `sync' has no argument `digest'
+    odd       as digests, but on a bus that takes liberties (odd_bus.py)
 
 Serves `sync' and `report' from a topology file, sends beacons, and takes
 commands from standard input, one a line; each is answered by one line of
@@ -17,9 +24,13 @@ JSON, {"revision": N, ...} or {"error": TEXT}:
     delete-port PORT-ID
     quietly COMMAND ...           make the change, tell nobody
     hosts                         what hosts have reported, and asked
+    answer-nothing                odd: reply without a result, once
+    counts                        how often they asked in which way; forms
+                                  of messages that were used
     quit
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -33,10 +44,12 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 
+import odd_bus  # noqa: E402
 import oslo_bus  # noqa: E402
 
 BEACON_S = 2
 BEACON_REPEATS = 3
+MODES = ("plain", "digests", "old", "odd")
 
 
 def now_ms():
@@ -46,8 +59,11 @@ def now_ms():
 class Controller:
     """The state, under one lock: calls come in threads of the library."""
 
-    def __init__(self, bus, topology):
+    def __init__(self, bus, topology, mode):
         self.bus = bus
+        self.mode = mode
+        self.asked = dict.fromkeys(
+            ("partial", "digest", "same", "have", "fresh"), 0)
         self.lock = threading.Lock()
         self.epoch = "%d-%s" % (now_ms(), secrets.token_hex(4))
         self.revision = 0
@@ -112,13 +128,20 @@ class Controller:
     def request(self, method, args):
         """A request of an agent; what it returns is the reply."""
         with self.lock:
+            if method == "sync" and self.mode == "old":
+                return self.sync_old(**args)
             if method == "sync":
                 return self.sync(**args)
             self.hosts.setdefault(args["host"], {"wants": set()}).update(
                 report=args)
 
+    def sync_old(self, host, boot, ports, epoch=None, objects=None, have=(),
+                 page=None):
+        """Fails, as agents always say `digest', null or not."""
+        return self.sync(host, boot, ports, epoch, None, objects, have, page)
+
     def sync(self, host, boot, ports, epoch=None, digest=None, objects=None,
-             have=(), page=None):
+             have=(), page=None, **more):
         if objects is None:
             wanted = [("port", id) for id in ports]
         else:
@@ -132,16 +155,38 @@ class Controller:
             known["wants"] = set()
         known["wants"].update(covered)
 
+        result = {"epoch": self.epoch, "sent": now_ms(), "objects": [],
+                  "next": None}
+        ours = self.digest(covered)
+        self.count(objects, digest, have)
+        if self.mode != "plain" and digest and epoch == self.epoch:
+            word = "same" if digest == ours else "want_have"
+            self.asked["same"] += word == "same"
+            return dict(result, **{word: True})
+
         held = {(h["kind"], h["id"]): h["revision"] for h in have
                 if epoch == self.epoch}
-        answer = [self.answer(ref) for ref in covered
-                  if held.get(ref, 0) != self.revision_of(ref)
-                  or ref not in held]
-        result = {"epoch": self.epoch, "sent": now_ms(), "objects": answer,
-                  "next": None}
-        if covered and not answer:
+        result["objects"] = [
+            self.answer(ref) for ref in covered
+            if held.get(ref, 0) != self.revision_of(ref) or ref not in held]
+        if covered and not result["objects"]:
             result["same"] = True
+        if self.mode != "plain":
+            result["page"] = 1
+            if objects is None:
+                result["digest"] = ours
         return result
+
+    def count(self, objects, digest, have):
+        self.asked["partial" if objects is not None else "digest" if digest
+                   else "have" if have else "fresh"] += 1
+
+    def digest(self, covered):
+        """Of what exists of it."""
+        lines = sorted("%s:%s:%d\n" % (kind, id.lower(),
+                                       self.objects[kind, id]["revision"])
+                       for kind, id in covered if (kind, id) in self.objects)
+        return hashlib.sha1("".join(lines).encode()).hexdigest()
 
     def closure(self, port):
         yield "port", port
@@ -261,17 +306,25 @@ class Controller:
                     host: {"wants": sorted(map(list, known["wants"])),
                            "report": known.get("report")}
                     for host, known in self.hosts.items()}}
+            elif name == "counts":
+                answer = {"asked": self.asked,
+                          "forms": getattr(self.bus, "used", {})}
+            elif name == "answer-nothing":
+                self.bus.nothing = True
+                answer = {}
             else:
                 raise ValueError("no such command: %r" % name)
             return dict(answer, revision=self.revision)
 
 
 def main():
-    if len(sys.argv) != 3:
+    mode = sys.argv[3] if len(sys.argv) == 4 else "plain"
+    if len(sys.argv) not in (3, 4) or mode not in MODES:
         sys.exit(__doc__)
     with open(sys.argv[2]) as f:
         topology = yaml.safe_load(f)
-    controller = Controller(oslo_bus.Bus(sys.argv[1]), topology)
+    bus = (odd_bus if mode == "odd" else oslo_bus).Bus(sys.argv[1])
+    controller = Controller(bus, topology, mode)
     server = controller.bus.serve("sg-controller", "oslo-controller",
                                   controller.request, ["sync", "report"])
     stopping = threading.Event()
