@@ -27,12 +27,16 @@ class Bus:
         self.client = oslo_messaging.get_rpc_client(
             self.transport, oslo_messaging.Target(exchange=EXCHANGE))
 
-    def call(self, topic, method, version="1.0", namespace=None, **args):
-        """Calls and returns the result; raises what the other side raised."""
+    def call(self, topic, method, version="1.0", namespace=None, context=None,
+             monitor=None, **args):
+        """Calls and returns the result; raises what the other side raised.
+        With `monitor', also if it is silent for so many seconds."""
         target = {"namespace": namespace} if namespace else {}
         return self.client.prepare(topic=topic, version=version,
                                    timeout=self.timeout,
-                                   **target).call({}, method, **args)
+                                   call_monitor_timeout=monitor,
+                                   **target).call(context or {}, method,
+                                                  **args)
 
     def cast(self, topic, method, server=None, **args):
         self.client.prepare(topic=topic, server=server,
