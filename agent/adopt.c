@@ -48,6 +48,7 @@ agent_recover(struct agent *a)
             policy_keeper_booted(a->keeper, time_msec());
             a->known_host = policy_keeper_knows_host(a->keeper);
         }
+        sync_set_adopted(a->sync, a->fresh ? a->known_host : a->found_ports);
     } else {
         VLOG_WARN_RL(&rl, "cannot read the kernel's tables (%s), trying "
                      "again", ovs_strerror(error));
@@ -69,6 +70,7 @@ gather(struct agent *a, struct start_input *in, long long int now)
         .complete = (status.complete
                      || (a->keeper && policy_keeper_in_force(a->keeper))),
         .zones_applied = a->zones_applied,
+        .n_held = status.spared.n_absent,
     };
     HMAP_FOR_EACH (port, node, &policy_store_policy(a->store)->ports) {
         in->n_ports++;
@@ -98,11 +100,13 @@ agent_run_start(struct agent *a, long long int now)
         return;
     }
     if (start_is_enforcing(a->start)) {
+        sync_set_adopted(a->sync, false);
         VLOG_INFO("%s; enforcing",
                   a->keeper && policy_keeper_in_force(a->keeper)
                   ? "the saved policy is in force"
                   : "a controller has answered");
     } else if (start_state(a->start) == START_FORGOTTEN
+               || start_state(a->start) == START_HELD
                || start_state(a->start) == START_UNCOVERED) {
         VLOG_WARN("%s: %s", start_state_name(start_state(a->start)),
                   start_reason(a->start));
@@ -117,6 +121,12 @@ agent_run_start(struct agent *a, long long int now)
         firewall_set_complete(a->firewall);
         pacer_now(a->pacer, now);
     }
+}
+
+const char *
+agent_accept_removal(struct agent *a)
+{
+    return sync_accept_removal(a->sync, time_msec());
 }
 
 const char *

@@ -78,6 +78,9 @@ int agent_plan_document(struct agent *, const char *file, char **document,
 /* An operator does not want to wait for ports that the controller does not
  * know: they are closed.  NULL, or a static sentence why that cannot be. */
 const char *agent_enforce(struct agent *);
+/* An operator wants the removal to be made that is held (agent/sync.h).  NULL,
+ * or a static sentence why that cannot be. */
+const char *agent_accept_removal(struct agent *);
 
 /* Requests that take time; poll with the number they return. */
 void agent_request_resync(struct agent *);

@@ -222,17 +222,33 @@ cmd_resync(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
-cmd_enforce(struct unixctl_conn *conn, int argc OVS_UNUSED,
-            const char *argv[] OVS_UNUSED, void *c_)
+reply_status_unless(struct control *c, struct unixctl_conn *conn,
+                    const char *error)
 {
-    struct control *c = c_;
-    const char *error = agent_enforce(c->agent);
-
     if (error) {
         unixctl_command_reply_error(conn, error);
     } else {
         reply_document(conn, agent_status_document(c->agent));
     }
+}
+
+static void
+cmd_enforce(struct unixctl_conn *conn, int argc OVS_UNUSED,
+            const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct control *c = c_;
+
+    reply_status_unless(c, conn, agent_enforce(c->agent));
+}
+
+/* The answer is how things are now: it is only asked for. */
+static void
+cmd_accept_removal(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                   const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct control *c = c_;
+
+    reply_status_unless(c, conn, agent_accept_removal(c->agent));
 }
 
 /* Shows what it forgets. */
@@ -304,6 +320,8 @@ control_create(const char *path, struct agent *agent, struct control **cp)
     unixctl_command_register("sg/plan", "[file]", 0, 1, cmd_plan, c);
     unixctl_command_register("sg/resync", "", 0, 0, cmd_resync, c);
     unixctl_command_register("sg/enforce", "", 0, 0, cmd_enforce, c);
+    unixctl_command_register("sg/accept-removal", "", 0, 0,
+                             cmd_accept_removal, c);
     unixctl_command_register("sg/wait", "[generation [seconds]]", 0, 2,
                              cmd_wait, c);
     *cp = c;

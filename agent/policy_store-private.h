@@ -2,12 +2,14 @@
 #ifndef AGENT_POLICY_STORE_PRIVATE_H
 #define AGENT_POLICY_STORE_PRIVATE_H 1
 
-/* The inside of policy_store, for its four files:
+/* The inside of policy_store, for its six files:
  *
  *   policy_store.c     the public face, local ports, lists
  *   store_limits.c     what is beyond a limit, and how much is in use
  *   store_objects.c    objects: found, used, lingering, forgotten
  *   store_apply.c      updates, object by object
+ *   store_digest.c     what a controller has, too
+ *   store_removal.c    what is not taken away for now
  *
  * Needs are counted, not searched: a port that filters uses the rules of its
  * groups; a rule list that is used uses the members of its remotes.  A change
@@ -34,6 +36,10 @@ struct track {
     char *problem;
     long long int problem_since;
     int64_t refused;            /* Revision that was not taken, or 0. */
+    uint64_t digest_mark;       /* Last digest whose closure has it. */
+    bool spared;                /* See policy_store_spare(). */
+    long long int spared_since;
+    int64_t spared_revision;    /* Of what was not done. */
 };
 
 struct store_port {
@@ -56,8 +62,10 @@ struct policy_store {
     struct ovs_list lingering;
     long long int now;          /* The newest time that was handed in. */
     uint64_t mark;
+    uint64_t digest_mark;
     uint64_t needs_seqno;
     size_t n_problems;
+    size_t n_spared;
     size_t n_ports_refused;
     size_t set_entries;         /* Members of all groups. */
     uint64_t refused[STORE_N_LIMITS];
@@ -102,6 +110,9 @@ void store_empty_members(struct policy_store *, struct store_group *,
                          int64_t sent);
 void store_dirty_device(struct policy_store *, const char *device);
 void store_dirty_group(struct policy_store *, struct store_group *);
+
+/* store_removal.c: it is taken away, or needs no sparing. */
+void store_unspare(struct policy_store *, struct track *);
 
 /* store_limits.c: NULL, or a malloc'd sentence why the object cannot be
  * taken; then that is counted. */

@@ -134,6 +134,7 @@ policy_store_new_epoch(struct policy_store *ps)
     HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
         *track_revision(t) = 0;
         t->refused = 0;
+        t->spared_revision = 0;
     }
 }
 
@@ -227,25 +228,6 @@ policy_store_needs(const struct policy_store *ps, struct sg_ref_list *list)
     list_tracks(ps, false, list);
 }
 
-void
-policy_store_digest(const struct policy_store *ps,
-                    char digest[RPC_DIGEST_LEN + 1])
-{
-    struct sg_ref_list list = { NULL, 0, 0 };
-    struct track *t;
-
-    HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
-        int64_t revision = *track_revision(t);
-
-        if (t->users && revision && *track_state(t) == SG_KNOWN) {
-            sg_ref_list_add(&list, &(struct sg_ref) { t->kind, t->id,
-                                                      revision });
-        }
-    }
-    rpc_digest(list.refs, list.n, digest);
-    sg_ref_list_clear(&list);
-}
-
 bool
 policy_store_behind(const struct policy_store *ps, uint64_t hash,
                     int64_t revision, struct sg_ref *ref)
@@ -257,7 +239,7 @@ policy_store_behind(const struct policy_store *ps, uint64_t hash,
 
         /* What was refused once is not asked for again. */
         if (t->hash == hash && t->users && revision > have
-            && revision > t->refused) {
+            && revision > t->refused && revision > t->spared_revision) {
             *ref = (struct sg_ref) { t->kind, t->id, have };
             return true;
         }
@@ -278,7 +260,10 @@ policy_store_object(const struct policy_store *ps, enum sg_kind kind,
         .state = *track_state(t),
         .revision = *track_revision(t),
         .needed = t->users > 0,
+        .in_closure = t->digest_mark && t->digest_mark == ps->digest_mark,
         .since = t->since,
+        .spared = t->spared,
+        .spared_since = t->spared_since,
         .problem = t->problem,
         .problem_since = t->problem_since,
     };

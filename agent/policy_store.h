@@ -89,6 +89,33 @@ size_t policy_store_remember(struct policy_store *,
                              const struct sg_update *saved,
                              long long int now);
 
+/* Removals that are not to be made for now (docs/protocol.md, mass_removal).
+ *
+ * Would this body take everything from a port that has a policy in force: it
+ * filters, had groups and has none any more? */
+bool policy_store_empties(const struct policy_store *,
+                          const struct sg_port_spec *);
+/* From how many ports 'update' would take everything, by deletion or because
+ * it empties them.  'absent_too': also from those of which nothing is known.
+ */
+size_t policy_store_count_removed(const struct policy_store *,
+                                  const struct sg_update *, bool absent_too);
+/* All that 'update' deletes, and its ports, stay as they are: "spared".  That
+ * ends with the next word of a controller that is applied to them. */
+void policy_store_spare(struct policy_store *, const struct sg_update *,
+                        long long int now);
+struct store_spared {
+    size_t n;                   /* Objects. */
+    size_t n_ports;             /* Of them. */
+    size_t n_absent;            /* Of these: nothing is known of them. */
+    long long int since;        /* Of the oldest; LLONG_MAX: none. */
+};
+/* Is there anything to lose?  'absent_too' as above. */
+bool policy_store_can_spare(const struct policy_store *, enum sg_kind,
+                            const struct uuid *, bool absent_too);
+void policy_store_get_spared(const struct policy_store *,
+                             struct store_spared *);
+
 /* Net member changes since the last take: (group, added, removed) with each
  * address at most once.  The caller frees with policy_store_changes_free(). */
 struct store_change {
@@ -128,8 +155,9 @@ void store_dirty_uninit(struct store_dirty *);
 void policy_store_needs(const struct policy_store *, struct sg_ref_list *);
 
 /* The digest (rpc/digest.h) of what the host needs and a controller of this
- * epoch has told it: all that is needed and known at a revision. */
-void policy_store_digest(const struct policy_store *,
+ * epoch has: ports that are known at a revision, and not spared; of their
+ * groups the rules of which that is true; of their remotes the members. */
+void policy_store_digest(struct policy_store *,
                          char digest[RPC_DIGEST_LEN + 1]);
 
 /* Does a change of 'hash' (a beacon entry) concern something needed here that
@@ -142,7 +170,11 @@ struct store_object {
     enum sg_knowledge state;
     int64_t revision;           /* Held; 0: none, or of an older epoch. */
     bool needed;                /* False: a group that lingers. */
+    bool in_closure;            /* Of the last digest: if that is right, this
+                                 * is as the controller has it, or gone. */
     long long int since;        /* When its state became what it is. */
+    bool spared;                /* Deleted by a controller, and yet here. */
+    long long int spared_since;
     const char *problem;        /* Why its last change was not taken (last
                                  * good stays), or NULL.  Borrowed. */
     long long int problem_since;

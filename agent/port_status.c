@@ -298,6 +298,9 @@ judge_absent(const struct update *u, const struct sg_port *port,
     case SYNC_OBJECT_UNKNOWN:
         worse(v, PORT_REASON_UNKNOWN, "%s", "");
         return PORT_DEGRADED;
+    case SYNC_OBJECT_HELD:
+        worse(v, PORT_REASON_HELD, "%s", "");
+        return PORT_DEGRADED;
     case SYNC_OBJECT_ASKED:
     case SYNC_OBJECT_UNCONFIRMED:
     case SYNC_OBJECT_CONFIRMED:
@@ -442,6 +445,10 @@ judge_object(const struct update *u, enum sg_kind kind,
 
     policy_store_object(u->in->store, kind, id, &object);
     problem = object.problem;
+    if (object.spared) {
+        worse(v, port ? PORT_REASON_HELD : PORT_REASON_GROUP_HELD,
+              "%s of "UUID_FMT, sg_kind_name(kind), UUID_ARGS(id));
+    }
     switch (state) {
     case SG_ABSENT:
         worse(v, PORT_REASON_GROUP_MISSING, "%s of "UUID_FMT"%s%s",
@@ -558,6 +565,16 @@ judge_host(struct update *u)
                 sync.n_failures ? sync.last_error : "");
     set_problem(u, HOST_REASON_STALE, !in->broker_problem && sync.stale,
                 "%s", "no beacon of a controller for three intervals");
+    set_problem(u, HOST_REASON_MASS_REMOVAL, sync.spared.n > 0,
+                "an answer deletes %"PRIuSIZE" of %"PRIuSIZE" ports "
+                "(%"PRIuSIZE" objects) at once: they stay as they are until "
+                "an answer in %lld s says the same (sgctl accept-removal "
+                "asks now)", sync.spared.n_ports,
+                hmap_count(&in->policy->ports), sync.spared.n,
+                MAX(sync.spared.since + SYNC_REMOVAL_MS - u->now, 0) / 1000);
+    if (sync.spared.n) {
+        host->problems[HOST_REASON_MASS_REMOVAL].since = sync.spared.since;
+    }
     set_problem(u, HOST_REASON_KERNEL, in->kernel_problem != NULL, "%s",
                 in->kernel_problem ? in->kernel_problem : "");
     set_problem(u, HOST_REASON_APPLY_FAILED,

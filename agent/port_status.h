@@ -54,10 +54,14 @@ const char *port_state_name(enum port_state);
     PORT_REASON(KERNEL, "kernel", "its packets do not pass the tables")      \
     PORT_REASON(NOT_RENDERED, "not_rendered",                                \
                 "something of it is left out")                               \
+    PORT_REASON(HELD, "held",                                                \
+                "its removal is held (mass_removal); last good stays")       \
     PORT_REASON(ORPHANED, "orphaned",                                        \
                 "the controller forgot it; last good stays")                 \
     PORT_REASON(GROUP_MISSING, "group_missing",                              \
                 "the rules or a remote of a group are not here yet")         \
+    PORT_REASON(GROUP_HELD, "group_held",                                    \
+                "the removal of a group of it is held; last good stays")     \
     PORT_REASON(GROUP_ORPHANED, "group_orphaned",                            \
                 "the controller forgot a group of it; last good stays")      \
     PORT_REASON(REFUSED, "refused", "a rule or address pair was left out")   \
@@ -99,6 +103,7 @@ struct port_info {
     HOST_REASON(BROKER_DOWN, "broker_down")                                  \
     HOST_REASON(NOT_IN_SYNC, "not_in_sync")                                  \
     HOST_REASON(STALE, "stale")                                              \
+    HOST_REASON(MASS_REMOVAL, "mass_removal")   /* Of ports, held. */        \
     HOST_REASON(KERNEL, "kernel")           /* The caller's sentence. */     \
     HOST_REASON(APPLY_FAILED, "apply_failed")                                \
     HOST_REASON(NOT_APPLIED, "not_applied") /* Longer than allowed. */       \

@@ -85,7 +85,10 @@ next_state(struct start *s, const struct start_input *in, long long int now)
         return START_ASKING;
     }
     if (!in->fresh && in->found_ports && in->n_unknown == in->n_ports) {
-        return START_FORGOTTEN;
+        return in->n_held ? START_HELD : START_FORGOTTEN;
+    }
+    if (!in->fresh && in->n_held) {
+        return START_HELD;
     }
     if (!first || !in->n_ports) {
         return START_ENFORCING;
@@ -115,6 +118,9 @@ start_enforce(struct start *s)
     case START_FORGOTTEN:
         return "the controller knows none of the ports that an earlier run "
                "protected: every port would be closed";
+    case START_HELD:
+        return "the controller deletes many of the ports that an earlier run "
+               "may have protected: sgctl accept-removal closes them";
     case START_UNCOVERED:
     case START_ZONES:
     case START_ENFORCING:
@@ -197,6 +203,12 @@ explain(struct start *s, const struct start_input *in)
     case START_FORGOTTEN:
         ds_put_cstr(ds, "the controller knows none of the ports that an "
                     "earlier run protected; the kernel is as it was found");
+        break;
+    case START_HELD:
+        ds_put_format(ds, "the controller deletes %"PRIuSIZE" of %"PRIuSIZE
+                      " ports at once, which an earlier run may have "
+                      "protected; the kernel is as it was found (sgctl "
+                      "accept-removal closes them)", in->n_held, in->n_ports);
         break;
     case START_UNCOVERED:
         explain_uncovered(ds, in);

@@ -6,15 +6,17 @@
  *
  * Pure: a clock is handed in.
  *
- *   reading ---> asking ---> [forgotten] ---> enforcing
- *                  |                              ^
- *                  v                              |
- *               uncovered ---> zones -------------+
+ *   reading ---> asking ---> [forgotten, held] ---> enforcing
+ *                  |                                    ^
+ *                  v                                    |
+ *               uncovered ---> zones -------------------+
  *
  * On a host that an earlier run has filtered, the first complete answer of a
  * controller opens the door at once.  Unless it knows none of the ports that
  * the earlier run protected: such a controller has lost its memory, and must
- * not close them ("forgotten").
+ * not close them ("forgotten").  Or unless it says that so many of them are
+ * deleted that this is held for now (mass_removal, agent/sync.h): their policy
+ * is in the kernel and nowhere else, so that stays as it is ("held").
  *
  * On a host that was never filtered, the instances may be running, and to
  * hook in would cut off each one that the controller does not know.  So
@@ -38,6 +40,7 @@
     START_STATE(READING, "reading")             \
     START_STATE(ASKING, "asking")               \
     START_STATE(FORGOTTEN, "forgotten")         \
+    START_STATE(HELD, "held")                   \
     START_STATE(UNCOVERED, "uncovered")         \
     START_STATE(ZONES, "zones")                 \
     START_STATE(ENFORCING, "enforcing")
@@ -63,6 +66,7 @@ struct start_input {
                                  * saved policy is in force. */
     size_t n_ports;             /* Local ports. */
     size_t n_unknown;           /* Of them: nothing is known of them. */
+    size_t n_held;              /* Of these: their deletion is held. */
     size_t n_uncovered;         /* Of these: the rules would cut them off,
                                  * because their tap is on a managed
                                  * bridge. */

@@ -237,7 +237,10 @@ apply_unknown(struct apply *a, const struct sg_ref *ref)
 
     if (!t) {
         a->n.n_ignored++;
-    } else if (*track_state(t) == SG_KNOWN) {
+        return;
+    }
+    store_unspare(a->ps, t);
+    if (*track_state(t) == SG_KNOWN) {
         store_set_state(a->ps, t, SG_ORPHANED);
         a->n.n_accepted++;
     } else {
@@ -273,6 +276,9 @@ check_order(struct apply *a, struct track *t, enum rpc_order order,
     if (a->remembered && *track_state(t) != SG_ABSENT) {
         a->n.n_old++;
         return false;
+    }
+    if (revision < t->spared_revision) {
+        order = RPC_OLD;
     }
     switch (order) {
     case RPC_ACCEPT:
@@ -326,6 +332,8 @@ take(struct apply *a, struct track *t, enum sg_knowledge state)
     if (a->remembered) {
         *track_revision(t) = 0;
         state = state == SG_KNOWN ? SG_ORPHANED : state;
+    } else {
+        store_unspare(a->ps, t);
     }
     store_set_state(a->ps, t, state);
     if (a->live) {

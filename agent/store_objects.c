@@ -315,6 +315,7 @@ unuse(struct policy_store *ps, struct track *t)
 {
     ovs_assert(t->users);
     if (!--t->users) {
+        store_unspare(ps, t);
         t->unneeded = LLONG_MIN;
         ovs_list_push_back(&ps->lingering, &t->linger_node);
         ps->needs_seqno++;
@@ -338,6 +339,7 @@ unhold(struct policy_store *ps, struct track *t)
     }
     hmap_remove(&ps->by_hash, &t->hash_node);
     store_set_problem(ps, t, NULL);
+    store_unspare(ps, t);
     t->held = false;
     t->users = 0;
     t->refused = 0;

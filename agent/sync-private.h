@@ -7,6 +7,7 @@
  *   sync.c             events, and when to ask
  *   sync_call.c        one question
  *   sync_answer.c      its answer
+ *   sync_removal.c     what that takes away
  *   sync_status.c      what it says of itself
  *
  * A *full* question covers all local ports; a *partial* one names objects.
@@ -44,7 +45,10 @@ struct call {
     size_t n_bad;               /* Objects that were not readable. */
     struct kept pages;          /* Fresh: all of them. */
     struct parts parts;         /* Of lists that are not complete. */
-    struct sg_ref_list deleted; /* Otherwise: taken away after the last. */
+    struct sg_update removals;  /* 'deleted', and 'ports' that it empties:
+                                 * taken away after the last page. */
+    bool accept;                /* Whatever it takes away. */
+    bool said_have;             /* Or fresh: it is answered in words. */
 };
 
 struct sync {
@@ -63,6 +67,10 @@ struct sync {
 
     long long int full_at;      /* LLONG_MAX: not wanted. */
     bool full_fresh;
+    long long int removal_at;   /* When to ask whether what is spared is
+                                 * still gone; LLONG_MAX: nothing is. */
+    bool accept;                /* An operator wants it done. */
+    bool adopted;
     long long int hold_until;   /* Back-off; LLONG_MIN: none. */
     unsigned int n_failures;    /* In a row. */
     long long int now;          /* The newest time that was handed in. */
@@ -79,6 +87,7 @@ struct sync {
     uint64_t syncs, timeouts, failures, gaps, old_epoch, beacons_lost;
     uint64_t full_answers, unneeded;
     uint64_t digests_same, digests_differ, digest_errors;
+    uint64_t removals_held, removals_made;
     char last_error[160];
 };
 
@@ -113,5 +122,13 @@ void sync_call_end(struct sync *);
 /* A page of the answer.  Takes no ownership. */
 void sync_call_answer(struct sync *, const struct sg_update *,
                       long long int now);
+
+/* sync_removal.c */
+/* Sets aside what 'page' takes away: it is gone from there, then. */
+void sync_removal_collect(struct sync *, struct sg_update *page);
+/* The last page is applied: takes it away, or spares it. */
+void sync_removal_finish(struct sync *, long long int now);
+/* When it is time to ask about what is spared. */
+void sync_removal_schedule(struct sync *);
 
 #endif /* agent/sync-private.h */

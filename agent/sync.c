@@ -45,9 +45,10 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->config = *config;
     s->store = store;
     s->random = config->seed;
-    s->full_at = LLONG_MAX;
+    s->full_at = s->removal_at = LLONG_MAX;
     s->hold_until = LLONG_MIN;
     s->due = LLONG_MAX;
+    sg_update_init(&s->call.removals, SG_METHOD_SYNC);
     s->connected_at = s->last_beacon = LLONG_MIN;
     s->beacon_seq = -1;
     kept_init(&s->call.pages);
@@ -96,6 +97,10 @@ sync_disconnected(struct sync *s, long long int now)
         sync_call_end(s);
     }
     s->connected = s->session_complete = false;
+    if (s->accept) {
+        s->accept = false;
+        sync_removal_schedule(s);
+    }
     s->full_at = LLONG_MAX;
     s->hold_until = LLONG_MIN;
     s->n_failures = 0;
@@ -245,7 +250,7 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         sync_call_send(s, now, msg_id, request);
         sent = true;
     } else if (!s->call.active && now >= next_question(s)) {
-        sync_call_begin(s, s->full_at <= now, now);
+        sync_call_begin(s, MIN(s->full_at, s->removal_at) <= now, now);
         if (s->call.active) {
             sync_call_send(s, now, msg_id, request);
             sent = true;
@@ -285,7 +290,7 @@ sync_next(const struct sync *s)
 static long long int
 next_question(const struct sync *s)
 {
-    long long int next = s->full_at;
+    long long int next = MIN(s->full_at, s->removal_at);
 
     if (!s->connected) {
         return LLONG_MAX;

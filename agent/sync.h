@@ -64,6 +64,22 @@ void sync_needs_changed(struct sync *, long long int now);
 /* Operator's resync: ask for everything, without `have`. */
 void sync_request_full(struct sync *, long long int now);
 
+/* An answer that takes everything from more than SYNC_REMOVAL_PORTS ports and
+ * from more than one in SYNC_REMOVAL_SHARE of the host's is held: what it
+ * deletes is spared, and so is what is deleted by further answers until that
+ * is over.  An answer at least SYNC_REMOVAL_MS later that says the same of an
+ * object is done; it is asked for then.  Messages are not answers, and are
+ * done at once. */
+#define SYNC_REMOVAL_PORTS 3
+#define SYNC_REMOVAL_SHARE 10
+#define SYNC_REMOVAL_MS 600000
+/* An operator wants it done: asks again, for an answer to be taken as it is.
+ * Returns NULL, or a static sentence why that cannot be. */
+const char *sync_accept_removal(struct sync *, long long int now);
+/* Is it possible that the kernel protects ports of which the store knows
+ * nothing (an earlier run has left them)?  Then they count as well. */
+void sync_set_adopted(struct sync *, bool adopted);
+
 /* Something was lost, nobody knows what: ask for what differs, some time in
  * the next seconds, since all hosts may have lost it. */
 void sync_lost(struct sync *, long long int now);
@@ -98,6 +114,8 @@ struct sync_status {
                                  * here: its exchange should not be bound. */
     unsigned int n_failures;    /* Questions failed in a row, now. */
     size_t n_needed, n_unknown, n_unconfirmed, n_unbound;
+    struct store_spared spared; /* mass_removal: what it would take. */
+    uint64_t removals_held, removals_made;      /* Objects, so far. */
     char last_error[160];
 };
 void sync_get_status(const struct sync *, long long int now,
@@ -109,6 +127,8 @@ void sync_get_status(const struct sync *, long long int now,
     SYNC_OBJECT(ASKED, "asked")         /* No answer yet. */             \
     SYNC_OBJECT(UNKNOWN, "unknown")     /* The controller does not know  \
                                          * it; asked again. */           \
+    SYNC_OBJECT(HELD, "held")           /* Deleted by an answer, and     \
+                                         * spared (mass_removal). */     \
     SYNC_OBJECT(UNCONFIRMED, "unconfirmed") /* Answered; not yet again   \
                                          * since its binding stood. */   \
     SYNC_OBJECT(CONFIRMED, "confirmed")

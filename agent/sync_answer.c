@@ -39,7 +39,6 @@ static bool check_digest(struct sync *, const struct sg_update *last,
 static void list_bodies(const struct kept *, struct sg_ref_list *);
 static void finish(struct sync *, long long int now);
 static void apply_pages(struct sync *, long long int now);
-static void apply_deleted(struct sync *, long long int now);
 static void replay(struct sync *, long long int now);
 static void mark_unknown(struct sync *, const struct sg_ref *, size_t n);
 
@@ -112,7 +111,7 @@ take_verdict(struct sync *s, const struct sg_update *update,
         return true;
     } else if (!c->fresh && update->same && !has_objects(update)) {
         s->digests_same++;
-        sync_objects_same(&s->objects);
+        sync_objects_same(&s->objects, s->store, now);
         finish(s, now);
         return true;
     }
@@ -155,7 +154,7 @@ check_page(struct sync *s, const struct sg_update *update, long long int now)
 }
 
 /* Objects of the epoch in force are applied as they come; what the controller
- * deleted is taken away only after the last page. */
+ * takes away goes only after the last page. */
 static bool
 take_page(struct sync *s, const struct sg_update *update, long long int now)
 {
@@ -168,14 +167,10 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
     c->n_bad += update->n_bad;
     rest.members = xcalloc(update->n_members + 1, sizeof *rest.members);
     join_parts(s, update, &rest, now);
+    sync_removal_collect(s, &rest);
     if (c->fresh) {
         ok = keep_page(s, &rest, now);
     } else {
-        for (size_t i = 0; i < update->n_deleted; i++) {
-            sg_ref_list_add(&c->deleted, &update->deleted[i]);
-        }
-        rest.deleted = NULL;
-        rest.n_deleted = 0;
         policy_store_update(s->store, &rest, now, NULL);
         sync_objects_refresh(&s->objects, s->store, now);
         ok = true;
@@ -186,6 +181,7 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
         }
     }
     free(rest.members);
+    free(rest.ports);
     return ok;
 }
 
@@ -353,9 +349,8 @@ finish(struct sync *s, long long int now)
 
     if (c->fresh) {
         apply_pages(s, now);
-    } else {
-        apply_deleted(s, now);
     }
+    sync_removal_finish(s, now);
 
     bool overflow = s->kept.overflow;
     replay(s, now);
@@ -397,21 +392,6 @@ apply_pages(struct sync *s, long long int now)
     while ((page = kept_pop(&c->pages)) != NULL) {
         policy_store_update(s->store, &page->update, now, NULL);
         kept_update_destroy(page);
-    }
-}
-
-static void
-apply_deleted(struct sync *s, long long int now)
-{
-    struct call *c = &s->call;
-
-    if (c->deleted.n) {
-        struct sg_update update;
-
-        sg_update_init(&update, SG_METHOD_SYNC);
-        update.deleted = c->deleted.refs;
-        update.n_deleted = c->deleted.n;
-        policy_store_update(s->store, &update, now, NULL);
     }
 }
 

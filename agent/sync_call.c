@@ -25,7 +25,8 @@
 /* Entries of `have`; what is left out is sent again. */
 #define SYNC_MAX_HAVE 20000
 
-static void fill_request(struct sync *, struct sg_ref_list *asked);
+static void fill_request(struct sync *);
+static void say_what_is_held(struct sync *, struct sg_ref_list *asked);
 static void fill_have(struct sync *, const struct sg_ref_list *asked);
 static void clone_request(struct sg_sync_request *,
                           const struct sg_sync_request *);
@@ -46,22 +47,22 @@ sync_call_begin(struct sync *s, bool full, long long int now)
         }
         full = asked.n > SYNC_MAX_OBJECTS;
     }
+    c->active = true;
+    c->full = full;
+    c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
+    c->accept = full && s->accept;
+    /* A digest would not say of what is spared that it is gone. */
+    c->digest = full && !c->fresh && !c->accept && s->removal_at > now;
+    c->doubt = s->doubt;
+    c->asked_at = now;
+    fill_request(s);
     if (full) {
         asked.n = 0;
         sync_objects_ask(&s->objects, s->store, true, now, &asked);
         s->full_at = LLONG_MAX;
-    }
-
-    c->active = true;
-    c->full = full;
-    c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
-    c->digest = full && !c->fresh;
-    c->doubt = s->doubt;
-    c->asked_at = now;
-    if (full) {
         s->full_fresh = false;
     }
-    fill_request(s, &asked);
+    say_what_is_held(s, &asked);
     sg_ref_list_clear(&asked);
     s->syncs++;
 }
@@ -75,7 +76,8 @@ sync_call_ask_have(struct sync *s)
     c->digest = false;
     sg_sync_request_uninit(&c->request);
     memset(&c->request, 0, sizeof c->request);
-    fill_request(s, &none);
+    fill_request(s);
+    say_what_is_held(s, &none);
     c->page_due = true;
 }
 
@@ -134,14 +136,17 @@ sync_call_end(struct sync *s)
     memset(&c->request, 0, sizeof c->request);
     kept_clear(&c->pages);
     parts_clear(&c->parts);
-    sg_ref_list_clear(&c->deleted);
+    sg_update_uninit(&c->removals);
+    sg_update_init(&c->removals, SG_METHOD_SYNC);
     memset(&c->epoch, 0, sizeof c->epoch);
     c->n_pages = c->n_bad = 0;
     c->active = c->page_due = c->full = c->fresh = c->digest = false;
+    c->accept = c->said_have = false;
 }
 
+/* Who asks.  A digest comes first: it says what it covers. */
 static void
-fill_request(struct sync *s, struct sg_ref_list *asked)
+fill_request(struct sync *s)
 {
     struct sg_sync_request *r = &s->call.request;
     struct sg_ref_list needs = { NULL, 0, 0 };
@@ -158,11 +163,19 @@ fill_request(struct sync *s, struct sg_ref_list *asked)
         }
     }
     sg_ref_list_clear(&needs);
-
     if (s->call.digest) {
         r->digest = xmalloc(RPC_DIGEST_LEN + 1);
         policy_store_digest(s->store, r->digest);
-    } else if (!s->call.fresh) {
+    }
+}
+
+static void
+say_what_is_held(struct sync *s, struct sg_ref_list *asked)
+{
+    struct sg_sync_request *r = &s->call.request;
+
+    s->call.said_have = !s->call.digest;
+    if (!s->call.digest && !s->call.fresh) {
         fill_have(s, asked);
     }
     if (!s->call.full) {

@@ -258,7 +258,7 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
             || !policy_store_object(store, e->kind, &e->id, &object)) {
             continue;
         }
-        e->was_due = e->ask_at;
+        e->was_due = e->asked ? MIN(e->was_due, e->ask_at) : e->ask_at;
         e->ask_at = LLONG_MAX;
         e->gathers = false;
         if (!all && e->want && object.revision >= e->want) {
@@ -270,9 +270,11 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->want = 0;
         e->asked = e->was_asked = true;
         e->said_unknown = false;
-        e->covered = (object.revision && !object.problem
-                      && (object.state == SG_KNOWN
-                          || object.state == SG_DELETED));
+        e->covered = (object.spared
+                      || (object.in_closure && object.revision
+                          && !object.problem
+                          && (object.state == SG_KNOWN
+                              || object.state == SG_DELETED)));
         sg_ref_list_add(list, &(struct sg_ref) {
             .kind = e->kind, .id = e->id,
             .revision = object.state == SG_ORPHANED ? 0 : object.revision,
@@ -281,10 +283,11 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
     so->dirty = true;
 }
 
-/* What a controller has deleted is not in its digest either, and would be if
- * it had come back. */
+/* What a controller has deleted, spared here or not, is not in its digest
+ * either, and would be if it had come back. */
 void
-sync_objects_same(struct sync_objects *so)
+sync_objects_same(struct sync_objects *so, const struct policy_store *store,
+                  long long int now)
 {
     struct sync_entry *e;
 
@@ -292,6 +295,11 @@ sync_objects_same(struct sync_objects *so)
         if (e->asked && !e->covered) {
             e->asked = false;
             e->ask_at = MIN(e->ask_at, e->was_due);
+            if (!e->unknown && !is_absent(e, store)) {
+                /* Something of it may have been missed. */
+                e->confirmed = false;
+                e->ask_at = MIN(e->ask_at, now);
+            }
         }
     }
     so->dirty = true;
@@ -395,8 +403,10 @@ settle(struct sync_entry *e, const struct policy_store *store,
     bool held = policy_store_object(store, e->kind, &e->id, &object);
     /* Not named, but not held at a revision of this epoch either: then the
      * answer is none for this object. */
-    bool unknown = (e->said_unknown || !held || object.problem
-                    || object.state == SG_ORPHANED || !object.revision);
+    bool unknown = (e->said_unknown || !held
+                    || (!object.spared
+                        && (object.problem || object.state == SG_ORPHANED
+                            || !object.revision)));
 
     e->said_unknown = false;
     e->unknown = unknown && e->needed;

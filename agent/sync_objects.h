@@ -53,7 +53,7 @@ struct sync_entry {
 
     /* Of the outstanding question. */
     bool asked;
-    bool covered;               /* By its digest. */
+    bool covered;               /* By the last digest when it was asked. */
     long long int was_due;      /* 'ask_at' before it. */
     bool said_unknown;          /* The answer names it unknown or bad. */
 
@@ -115,8 +115,9 @@ void sync_objects_refused(struct sync_objects *, struct sync_entry *,
 void sync_objects_ask(struct sync_objects *, const struct policy_store *,
                       bool all, long long int now, struct sg_ref_list *list);
 /* The answer is that the digest is right, which says nothing of what it does
- * not cover: as if that had not been asked for. */
-void sync_objects_same(struct sync_objects *);
+ * not cover: that is asked for, what is unknown at its own time. */
+void sync_objects_same(struct sync_objects *, const struct policy_store *,
+                       long long int now);
 /* The question failed: everything asked is due again. */
 void sync_objects_failed(struct sync_objects *, long long int now);
 /* Revisions do not carry over: what the answer under way does not cover is to

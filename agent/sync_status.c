@@ -61,12 +61,15 @@ sync_get_status(const struct sync *s, long long int now,
         .digests_differ = s->digests_differ,
         .digest_errors = s->digest_errors,
         .unneeded = s->unneeded,
+        .removals_held = s->removals_held,
+        .removals_made = s->removals_made,
         .n_failures = s->n_failures,
         .n_needed = counts.n_needed,
         .n_unknown = counts.n_unknown,
         .n_unconfirmed = counts.n_unconfirmed,
         .n_unbound = counts.n_unbound,
     };
+    policy_store_get_spared(s->store, &status->spared);
     if (!s->connected) {
         status->state = SYNC_DOWN;
     } else if (!s->session_complete || sync_has_newer(s)
@@ -76,7 +79,7 @@ sync_get_status(const struct sync *s, long long int now,
         status->state = SYNC_CONFIRMING;
     } else {
         status->state = SYNC_SYNCED;
-        status->in_sync = !counts.n_unknown;
+        status->in_sync = !counts.n_unknown && !status->spared.n;
     }
     ovs_strlcpy(status->last_error, s->last_error,
                 sizeof status->last_error);
@@ -93,6 +96,9 @@ sync_object_state(const struct sync *s, enum sg_kind kind,
         return SYNC_OBJECT_NEW;
     } else if (e->unknown) {
         return SYNC_OBJECT_UNKNOWN;
+    } else if (policy_store_object(s->store, kind, id, &object)
+               && object.spared) {
+        return SYNC_OBJECT_HELD;
     } else if (e->confirmed) {
         return SYNC_OBJECT_CONFIRMED;
     } else if (e->answered) {

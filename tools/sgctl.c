@@ -113,6 +113,8 @@ static const struct command commands[] = {
       false, 0, "sg/resync", OUTPUT_RESYNC, run_resync },
     { "enforce", "", "at a first start: wait for no port, close the unknown",
       false, 0, "sg/enforce", OUTPUT_ENFORCE, run_show },
+    { "accept-removal", "", "let the controller take away what is held",
+      false, 0, "sg/accept-removal", OUTPUT_ENFORCE, run_show },
     { "wait", "[--generation N]", "until in sync and in the kernel",
       false, BIT(OPT_GENERATION), "sg/wait", OUTPUT_WAIT, run_wait },
     { "limits", "[NAME]", "what is allowed, in use, and was refused",

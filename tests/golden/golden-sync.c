@@ -12,6 +12,8 @@
  *   late TEXT             an answer to the question before that one
  *   fail TEXT             instead of an answer
  *   resync                an operator's wish
+ *   accept                an operator lets a removal be made
+ *   adopted               an earlier run may have left ports
  *   + MS                  time passes, step by step as sync wants to be run
  *   stall MS              time passes at once
  *   expire MS             of the store
@@ -84,7 +86,8 @@ print_digest(const char *digest)
 
         if (policy_store_object(store, needs.refs[i].kind, &needs.refs[i].id,
                                 &object)
-            && object.state == SG_KNOWN && object.revision) {
+            && object.in_closure && object.state == SG_KNOWN
+            && object.revision && !object.spared) {
             needs.refs[n++] = needs.refs[i];
         }
     }
@@ -273,6 +276,20 @@ print_status(void)
            (int) s.old_epoch, (int) s.beacons_lost,
            (int) s.digests_same, (int) s.digests_differ,
            (int) s.digest_errors, s.last_error);
+    if (s.spared.n) {
+        printf("  held=%d ports=%d absent=%d for %lld ms\n",
+               (int) s.spared.n, (int) s.spared.n_ports,
+               (int) s.spared.n_absent, now - s.spared.since);
+    }
+}
+
+static size_t
+n_groups_of(const struct uuid *id)
+{
+    const struct sg_port *port = sg_policy_port(policy_store_policy(store),
+                                                id);
+
+    return port ? port->spec.n_groups : 0;
 }
 
 static void
@@ -290,6 +307,9 @@ print_object(char *words)
 
         printf(", %s@%d", sg_knowledge_name(object.state),
                (int) object.revision);
+        if (kind == SG_KIND_PORT && object.spared) {
+            printf(", %d groups", (int) n_groups_of(&id));
+        }
         if (kind == SG_KIND_MEMBERS) {
             printf(", %d members", (int) sg_members_count(&g->members));
         }
@@ -338,6 +358,14 @@ command(char *line)
         sync_answer(sync_, outstanding, NULL, rest, now);
     } else if (!strcmp(name, "resync")) {
         sync_request_full(sync_, now);
+    } else if (!strcmp(name, "accept")) {
+        const char *error = sync_accept_removal(sync_, now);
+
+        if (error) {
+            printf("  %s\n", error);
+        }
+    } else if (!strcmp(name, "adopted")) {
+        sync_set_adopted(sync_, true);
     } else if (!strcmp(name, "+")) {
         pass_time(atoll(rest));
     } else if (!strcmp(name, "stall")) {

@@ -515,6 +515,41 @@ TEST(a_policy_from_a_file)
     uninit(&f);
 }
 
+/* Nothing is taken away, and everybody can see that something should be. */
+TEST(a_mass_removal)
+{
+    struct fixture f;
+
+    init(&f, NULL, 0);
+    f.in.broker_problem = NULL;
+    for (int i = 1; i <= 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "p%d", i);
+        add_local(&f, name, SG_PLUG_HYBRID);
+    }
+    set_local(&f);
+    sync_connected(f.sync, f.now);
+    ask(&f);
+    answer(&f, "port p1 rev=1; port p2 rev=1; port p3 rev=1; port p4 rev=1");
+    apply(&f);
+    sync_request_full(f.sync, f.now);
+    f.now = 2000;
+    ask(&f);
+    answer(&f, "deleted port p1 rev=2; deleted port p2 rev=2;"
+               "deleted port p3 rev=2; deleted port p4 rev=2");
+    f.now = 5000;
+    check_host(&f, "not ok\n"
+               "not_in_sync since 5000: synced: of 4 objects 0 unknown to "
+               "the controller, 0 unconfirmed, 0 unbound\n"
+               "mass_removal since 2000: an answer deletes 4 of 4 ports "
+               "(4 objects) at once: they stay as they are until an answer "
+               "in 597 s says the same (sgctl accept-removal asks now)\n"
+               "ports since 5000: 4 of 4 ports not as their policy says: "
+               "tap-p2 (held), tap-p4 (held), tap-p3 (held), tap-p1 (held)");
+    uninit(&f);
+}
+
 TEST(the_host)
 {
     struct fixture f;

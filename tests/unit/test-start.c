@@ -80,6 +80,33 @@ TEST(an_adopted_host_needs_one_complete_answer)
     uninit(&f);
 }
 
+/* The policy of the ports that it deletes is in the kernel only. */
+TEST(a_mass_removal_does_not_count)
+{
+    struct fixture f;
+
+    init(&f);
+    f.in.found_ports = f.in.complete = true;
+    f.in.n_unknown = f.in.n_held = 6;
+    CHECK_STATE(&f, 1100, "held", 1100);
+    CHECK_CONTAINS(start_reason(f.s), "deletes 6 of 50 ports");
+    CHECK_CONTAINS(start_enforce(f.s), "accept-removal");
+    CHECK(!start_may_write(f.s));
+    f.in.n_unknown = f.in.n_held = 50;
+    CHECK_STATE(&f, 1200, "held", 1100);
+    f.in.n_held = 0;
+    CHECK_STATE(&f, 1300, "forgotten", 1300);
+    f.in.n_unknown = 0;
+    CHECK_STATE(&f, 1400, "enforcing", 1400);
+    uninit(&f);
+
+    /* On a host that was never filtered nothing is protected. */
+    init_fresh(&f);
+    f.in.n_unknown = f.in.n_uncovered = f.in.n_held = 6;
+    CHECK_STATE(&f, 1100, "uncovered", 1100);
+    uninit(&f);
+}
+
 TEST(a_controller_that_knows_nothing_does_not_count)
 {
     struct fixture f;

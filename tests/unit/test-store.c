@@ -628,7 +628,7 @@ TEST(digest)
     check_digest(ps, "port:p1:1,rules:g1:4,members:g2:4");
     /* Orphaned, and found again. */
     apply(ps, "unknown rules g1");
-    check_digest(ps, "port:p1:1,members:g2:4");
+    check_digest(ps, "port:p1:1");
     apply(ps, "rules g1 rev=4 remote=g2");
     check_digest(ps, "port:p1:1,rules:g1:4,members:g2:4");
     /* Refused: what is in force counts. */
@@ -641,6 +641,101 @@ TEST(digest)
     apply(ps, "port p1 rev=1 groups=g1");
     check_digest(ps, "port:p1:1");
     policy_store_destroy(ps);
+}
+
+static size_t
+count_removed(const struct policy_store *ps, const char *text,
+              bool absent_too)
+{
+    struct sg_update update;
+    size_t n;
+
+    update_text_parse(&update, SG_METHOD_SYNC, text);
+    n = policy_store_count_removed(ps, &update, absent_too);
+    sg_update_uninit(&update);
+    return n;
+}
+
+/* Only what is news takes anything, and only from who has something. */
+TEST(what_an_answer_removes)
+{
+    struct policy_store *ps = store_with("p1 p2 p3");
+
+    apply(ps, "port p1 rev=5 groups=g1; port p2 rev=5 trusted groups=g1;"
+              "rules g1 rev=1");
+    CHECK_UEQ(count_removed(ps, "deleted port p1 rev=6;"
+                                "deleted port p2 rev=6", false), 2);
+    CHECK_UEQ(count_removed(ps, "deleted port p1 rev=5", false), 0);
+    CHECK_UEQ(count_removed(ps, "deleted port p3 rev=6", false), 0);
+    CHECK_UEQ(count_removed(ps, "deleted port p3 rev=6", true), 1);
+    CHECK_UEQ(count_removed(ps, "deleted port p9 rev=6", true), 0);
+    CHECK_UEQ(count_removed(ps, "deleted rules g1 rev=6", true), 0);
+    /* Emptied: filtered before and after, with groups before only. */
+    CHECK_UEQ(count_removed(ps, "port p1 rev=6", false), 1);
+    CHECK_UEQ(count_removed(ps, "port p1 rev=5", false), 0);
+    CHECK_UEQ(count_removed(ps, "port p1 rev=6 groups=g2", false), 0);
+    CHECK_UEQ(count_removed(ps, "port p1 rev=6 trusted", false), 0);
+    CHECK_UEQ(count_removed(ps, "port p1 rev=6 unprotected", false), 0);
+    CHECK_UEQ(count_removed(ps, "port p2 rev=6", false), 0);
+    CHECK_UEQ(count_removed(ps, "port p3 rev=6", true), 0);
+    apply(ps, "unknown port p1");
+    CHECK_UEQ(count_removed(ps, "deleted port p1 rev=6", false), 1);
+    apply(ps, "deleted port p1 rev=6");
+    CHECK_UEQ(count_removed(ps, "deleted port p1 rev=7", true), 0);
+    policy_store_destroy(ps);
+}
+
+static bool
+is_spared(const struct policy_store *ps, const char *port)
+{
+    struct uuid id = policy_text_id(port);
+    struct store_object object;
+
+    return (policy_store_object(ps, SG_KIND_PORT, &id, &object)
+            && object.spared);
+}
+
+/* What is spared stays in force, until the next word that is applied. */
+TEST(spared)
+{
+    static const char *const words[] = {
+        "port p1 rev=6 groups=g1", "port p1 rev=7 groups=g1",
+        "deleted port p1 rev=6", "deleted port p1 rev=7", "unknown port p1",
+    };
+    static const char *const no_words[] = {
+        "port p1 rev=5", "port p1 rev=4 groups=g1", "deleted port p1 rev=5",
+        "port p2 rev=9", "bad port p1 rev=6", "rules g1 rev=2 n=1",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words) + ARRAY_SIZE(no_words); i++) {
+        bool is_word = i < ARRAY_SIZE(words);
+        struct policy_store *ps = store_with("p1 p2");
+        struct store_spared spared;
+        struct sg_update update;
+        uint64_t before;
+
+        apply(ps, "port p1 rev=5 groups=g1; rules g1 rev=1");
+        before = policy_store_policy(ps)->generation;
+        update_text_parse(&update, SG_METHOD_SYNC,
+                          "deleted port p1 rev=6; deleted rules g1 rev=1;"
+                          "deleted port p9 rev=1");
+        policy_store_spare(ps, &update, 7000);
+        policy_store_spare(ps, &update, 9000);
+        sg_update_uninit(&update);
+        CHECK_UEQ(policy_store_policy(ps)->generation, before);
+        policy_store_get_spared(ps, &spared);
+        CHECK_UEQ(spared.n, 1);
+        CHECK_UEQ(spared.n_ports, 1);
+        CHECK_UEQ(spared.n_absent, 0);
+        CHECK_EQ(spared.since, 7000);
+        CHECK(is_spared(ps, "p1"));
+
+        apply(ps, is_word ? words[i] : no_words[i - ARRAY_SIZE(words)]);
+        policy_store_get_spared(ps, &spared);
+        CHECK_UEQ(spared.n, !is_word);
+        CHECK(is_spared(ps, "p1") == !is_word);
+        policy_store_destroy(ps);
+    }
 }
 
 TEST(a_new_epoch)
