@@ -301,10 +301,12 @@ bool
 broker_run(struct broker *b, long long int now)
 {
     uint64_t session = 0, delivery = 0, suppressed;
+    long long int end = time_msec() + BROKER_TURN_MS;
     struct amqp_event event;
 
     for (int i = 0; i < BROKER_TURN_BODIES; i++) {
-        if (!amqp_client_recv(b->client, &event)) {
+        if ((i && time_msec() >= end)
+            || !amqp_client_recv(b->client, &event)) {
             break;
         }
         take_event(b, &event, now);

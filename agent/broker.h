@@ -24,9 +24,11 @@ struct broker *broker_create(const struct config *, const char *boot,
 int broker_start(struct broker *) SG_MUST_USE;
 void broker_destroy(struct broker *);
 
-/* Takes what has come in, at most BROKER_TURN_BODIES bodies.  Returns true if
- * there was a body. */
+/* Takes what has come in: at most BROKER_TURN_BODIES bodies, and none after
+ * BROKER_TURN_MS, because a range of a few bytes may stand for as many members
+ * as a group may have.  Returns true if there was a body. */
 #define BROKER_TURN_BODIES 4096
+#define BROKER_TURN_MS 20
 bool broker_run(struct broker *, long long int now);
 /* Sends what `sync` wants to ask and to be bound to. */
 void broker_send(struct broker *, long long int now);
