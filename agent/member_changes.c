@@ -37,15 +37,23 @@ member_changes_uninit(struct member_changes *mc)
     hmap_destroy(&mc->groups);
 }
 
+/* 'p' went into 'there'; if it stood in the opposite, nothing happened. */
+static void
+note(struct sg_members *there, struct sg_members *opposite,
+     const struct sg_prefix *p)
+{
+    if (!sg_members_count(opposite) || !sg_members_remove(opposite, p)) {
+        sg_members_add(there, p);
+    }
+}
+
 void
 member_changes_added(struct member_changes *mc, const struct uuid *group,
                      const struct sg_prefix *p, int64_t sent)
 {
     struct group_changes *g = find_or_create(mc, group, sent);
 
-    if (!sg_members_remove(&g->removed, p)) {
-        sg_members_add(&g->added, p);
-    }
+    note(&g->added, &g->removed, p);
 }
 
 void
@@ -54,8 +62,25 @@ member_changes_removed(struct member_changes *mc, const struct uuid *group,
 {
     struct group_changes *g = find_or_create(mc, group, sent);
 
-    if (!sg_members_remove(&g->added, p)) {
-        sg_members_add(&g->removed, p);
+    note(&g->removed, &g->added, p);
+}
+
+void
+member_changes_note(struct member_changes *mc, const struct uuid *group,
+                    const struct sg_prefix_list *added,
+                    const struct sg_prefix_list *removed, int64_t sent)
+{
+    struct group_changes *g;
+
+    if (!added->n && !removed->n) {
+        return;
+    }
+    g = find_or_create(mc, group, sent);
+    for (size_t i = 0; i < added->n; i++) {
+        note(&g->added, &g->removed, &added->p[i]);
+    }
+    for (size_t i = 0; i < removed->n; i++) {
+        note(&g->removed, &g->added, &removed->p[i]);
     }
 }
 

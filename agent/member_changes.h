@@ -25,6 +25,11 @@ void member_changes_removed(struct member_changes *,
                             const struct uuid *group,
                             const struct sg_prefix *p, int64_t sent);
 
+/* The same for many at once. */
+void member_changes_note(struct member_changes *, const struct uuid *group,
+                         const struct sg_prefix_list *added,
+                         const struct sg_prefix_list *removed, int64_t sent);
+
 /* Takes all that is not empty, sorted by group. */
 size_t member_changes_take(struct member_changes *, struct store_change **);
 

@@ -400,30 +400,16 @@ set_members(struct apply *a, struct store_group *g,
             const struct sg_members_spec *spec)
 {
     struct sg_members *members = &g->group.members;
-    struct sg_members list;
-    struct sg_member *m;
+    struct sg_prefix_list added = SG_PREFIX_LIST_INITIALIZER;
+    struct sg_prefix_list removed = SG_PREFIX_LIST_INITIALIZER;
 
-    sg_members_init(&list);
-    for (size_t i = 0; i < spec->added.n; i++) {
-        sg_members_add(&list, &spec->added.p[i]);
-    }
-    SG_MEMBERS_FOR_EACH (m, &list) {
-        if (!sg_members_contains(members, &m->prefix)) {
-            member_changes_added(&a->ps->changes, &spec->group, &m->prefix,
-                                 a->sent);
-            a->ps->changed = true;
-        }
-    }
-    SG_MEMBERS_FOR_EACH (m, members) {
-        if (!sg_members_contains(&list, &m->prefix)) {
-            member_changes_removed(&a->ps->changes, &spec->group, &m->prefix,
-                                   a->sent);
-            a->ps->changed = true;
-        }
-    }
-    a->ps->set_entries += sg_members_count(&list) - sg_members_count(members);
-    sg_members_swap(members, &list);
-    sg_members_uninit(&list);
+    sg_members_assign(members, &spec->added, &added, &removed);
+    member_changes_note(&a->ps->changes, &spec->group, &added, &removed,
+                        a->sent);
+    a->ps->set_entries += added.n - removed.n;
+    a->ps->changed |= added.n || removed.n;
+    sg_prefix_list_uninit(&added);
+    sg_prefix_list_uninit(&removed);
 }
 
 static void

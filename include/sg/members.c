@@ -8,6 +8,9 @@
 
 #include "util.h"
 
+/* Of a member while a whole list is taken over. */
+enum mark { MARK_NONE, MARK_LISTED, MARK_NEW };
+
 static struct sg_member *find_member(const struct sg_members *,
                                      const struct sg_prefix *, uint32_t hash);
 static size_t *counter(struct sg_members *, const struct sg_prefix *);
@@ -66,6 +69,28 @@ sg_members_contains(const struct sg_members *members,
     return find_member(members, p, sg_prefix_hash(p)) != NULL;
 }
 
+/* Adds 'p', which is no member. */
+static struct sg_member *
+insert_member(struct sg_members *members, const struct sg_prefix *p,
+              uint32_t hash)
+{
+    struct sg_member *m = xmalloc(sizeof *m);
+
+    m->prefix = *p;
+    m->mark = MARK_NONE;
+    hmap_insert(&members->hmap, &m->node, hash);
+    ++*counter(members, p);
+    return m;
+}
+
+static void
+delete_member(struct sg_members *members, struct sg_member *m)
+{
+    --*counter(members, &m->prefix);
+    hmap_remove(&members->hmap, &m->node);
+    free(m);
+}
+
 /* Returns true if 'p' was added, false if it was a member already. */
 bool
 sg_members_add(struct sg_members *members, const struct sg_prefix *p)
@@ -75,11 +100,7 @@ sg_members_add(struct sg_members *members, const struct sg_prefix *p)
     if (find_member(members, p, hash)) {
         return false;
     }
-
-    struct sg_member *m = xmalloc(sizeof *m);
-    m->prefix = *p;
-    hmap_insert(&members->hmap, &m->node, hash);
-    ++*counter(members, p);
+    insert_member(members, p, hash);
     return true;
 }
 
@@ -92,10 +113,44 @@ sg_members_remove(struct sg_members *members, const struct sg_prefix *p)
     if (!m) {
         return false;
     }
-    --*counter(members, p);
-    hmap_remove(&members->hmap, &m->node);
-    free(m);
+    delete_member(members, m);
     return true;
+}
+
+/* Looks up each entry once, and takes memory for what is new only.  What is
+ * new is collected in the order of the table and not of the list: whoever puts
+ * it into another table finds his memory in a better order. */
+void
+sg_members_assign(struct sg_members *members,
+                  const struct sg_prefix_list *list,
+                  struct sg_prefix_list *added,
+                  struct sg_prefix_list *removed)
+{
+    struct sg_member *m;
+
+    hmap_reserve(&members->hmap, list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        uint32_t hash = sg_prefix_hash(&list->p[i]);
+
+        m = find_member(members, &list->p[i], hash);
+        if (!m) {
+            m = insert_member(members, &list->p[i], hash);
+            m->mark = MARK_NEW;
+        } else if (m->mark == MARK_NONE) {
+            m->mark = MARK_LISTED;
+        }
+    }
+    SG_MEMBERS_FOR_EACH_SAFE (m, members) {
+        if (m->mark == MARK_NONE) {
+            sg_prefix_list_add(removed, &m->prefix);
+            delete_member(members, m);
+            continue;
+        } else if (m->mark == MARK_NEW) {
+            sg_prefix_list_add(added, &m->prefix);
+        }
+        m->mark = MARK_NONE;
+    }
+    hmap_shrink(&members->hmap);
 }
 
 /* Frees the array; the list is empty and usable afterwards. */

@@ -16,6 +16,7 @@
 struct sg_member {
     struct hmap_node node;
     struct sg_prefix prefix;
+    uint8_t mark;                       /* For sg_members_assign() alone. */
 };
 
 struct sg_members {
@@ -50,6 +51,11 @@ void sg_prefix_list_append(struct sg_prefix_list *,
                            const struct sg_prefix_list *);
 void sg_prefix_list_sort(struct sg_prefix_list *);
 bool sg_prefix_list_is_sorted(const struct sg_prefix_list *);
+/* Makes 'members' what 'list' says, which may say things twice.  Appends what
+ * that adds and removes, in no order. */
+void sg_members_assign(struct sg_members *, const struct sg_prefix_list *list,
+                       struct sg_prefix_list *added,
+                       struct sg_prefix_list *removed);
 /* All members of 'family' that are single addresses, in no order. */
 void sg_members_hosts(const struct sg_members *, enum sg_family,
                       struct sg_prefix_list *);

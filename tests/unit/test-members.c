@@ -183,6 +183,50 @@ TEST(random_differences)
     }
 }
 
+/* Whole lists, with entries twice, one after the other: what is said to be
+ * added and removed is the difference. */
+TEST(assign_random)
+{
+    uint64_t state = test_seed();
+    struct sg_members members;
+
+    sg_members_init(&members);
+    for (unsigned int round = 0; round < test_rounds(50); round++) {
+        struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+        struct sg_prefix_list changes[2][2];    /* [expected][removed] */
+        struct sg_members to;
+
+        memset(changes, 0, sizeof changes);
+        sg_members_init(&to);
+        for (uint64_t n = test_random(&state) % (2 * N_POOL); n > 0; n--) {
+            struct sg_prefix p = pool(test_random(&state) % N_POOL);
+
+            sg_prefix_list_add(&list, &p);
+            sg_members_add(&to, &p);
+        }
+        sg_members_diff(&members, &to, &changes[1][0], &changes[1][1]);
+        sg_members_assign(&members, &list, &changes[0][0], &changes[0][1]);
+        for (int i = 0; i < 2; i++) {
+            sg_prefix_list_sort(&changes[0][i]);
+            sg_prefix_list_sort(&changes[1][i]);
+            REQUIRE(CHECK_UEQ(changes[0][i].n, changes[1][i].n));
+            for (size_t j = 0; j < changes[0][i].n; j++) {
+                CHECK(sg_prefix_equals(&changes[0][i].p[j],
+                                       &changes[1][i].p[j]));
+            }
+            sg_prefix_list_uninit(&changes[0][i]);
+            sg_prefix_list_uninit(&changes[1][i]);
+        }
+        sg_members_diff(&members, &to, &changes[0][0], &changes[0][1]);
+        CHECK_UEQ(changes[0][0].n + changes[0][1].n, 0);
+        CHECK_UEQ(members.n_hosts[SG_IPV4], to.n_hosts[SG_IPV4]);
+        CHECK_UEQ(members.n_prefixes[SG_IPV6], to.n_prefixes[SG_IPV6]);
+        sg_prefix_list_uninit(&list);
+        sg_members_uninit(&to);
+    }
+    sg_members_uninit(&members);
+}
+
 TEST(list_sort)
 {
     struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
