@@ -166,6 +166,7 @@ TOOLS_SRCS += tools/sg-controller/dispatch.c
 TOOLS_SRCS += tools/sg-controller/documents.c
 TOOLS_SRCS += tools/sg-controller/entry_cache.c
 TOOLS_SRCS += tools/sg-controller/fields.c
+TOOLS_SRCS += tools/sg-controller/host_view.c
 TOOLS_SRCS += tools/sg-controller/interest.c
 TOOLS_SRCS += tools/sg-controller/membership.c
 TOOLS_SRCS += tools/sg-controller/page_token.c

@@ -11,8 +11,10 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "tools/sg-controller/beacon.h"
+#include "tools/sg-controller/closure.h"
 #include "tools/sg-controller/core.h"
 #include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
@@ -29,6 +31,7 @@ struct fixture {
     struct rpc_limits limits;
     struct core_time at;
     unsigned int n;             /* Requests sent, for their unique ids. */
+    struct sg_report report;    /* What reports have besides. */
 };
 
 static void
@@ -43,6 +46,7 @@ setup_with(struct fixture *f, size_t max_out_bytes)
     f->limits = config.limits;
     f->core = core_create(&config);
     f->at = (struct core_time) { 5000, 1700000000123 };
+    f->report.epoch = epoch;
 }
 
 static void
@@ -85,9 +89,9 @@ set_addresses(struct fixture *f, const char *addresses)
     return core_set_topology(f->core, topology, &f->at);
 }
 
-/* Host "h1" asks for P1. */
+/* Host "h1" asks for P1, as the run 'boot' of its agent. */
 static void
-sync_host(struct fixture *f)
+sync_boot(struct fixture *f, const char *boot)
 {
     struct sg_sync_request request;
     char unique_id[33], *body, *problem;
@@ -97,7 +101,7 @@ sync_host(struct fixture *f)
     memset(&request, 0, sizeof request);
     REQUIRE(sg_id_from_string(P1, &port));
     request.host = CONST_CAST(char *, "h1");
-    request.boot = CONST_CAST(char *, "boot-1");
+    request.boot = CONST_CAST(char *, boot);
     request.ports = &port;
     request.n_ports = 1;
     snprintf(unique_id, sizeof unique_id, "%032u", ++f->n);
@@ -106,6 +110,61 @@ sync_host(struct fixture *f)
              DISPATCH_SYNC);
     CHECK(!problem);
     free(body);
+}
+
+static void
+sync_host(struct fixture *f)
+{
+    sync_boot(f, "boot-1");
+}
+
+/* Host "h1" reports 'digest', in the epoch in 'f->report'. */
+static void
+report_digest(struct fixture *f, const char *boot, const char *digest)
+{
+    struct sg_report report = f->report;
+    char unique_id[33], *body, *problem;
+    size_t len;
+
+    report.host = CONST_CAST(char *, "h1");
+    report.boot = CONST_CAST(char *, boot);
+    report.digest = CONST_CAST(char *, digest);
+    snprintf(unique_id, sizeof unique_id, "%032u", ++f->n);
+    body = rpc_encode_report(&report, unique_id, &len);
+    CHECK_EQ(core_request(f->core, body, len, &f->at, &problem),
+             DISPATCH_REPORT);
+    CHECK(!problem);
+    free(body);
+}
+
+/* What the controller knows of "h1". */
+static const struct host_view *
+get_view(struct fixture *f)
+{
+    const struct interest_host **hosts;
+    const struct host_view *view;
+
+    REQUIRE(interest_hosts(core_interest(f->core), &hosts) == 1);
+    view = &hosts[0]->view;
+    free(hosts);
+    return view;
+}
+
+/* The right digest for a host with P1. */
+static char *
+right_digest(struct fixture *f)
+{
+    const struct state *state = core_state(f->core);
+    char *digest = xmalloc(RPC_DIGEST_LEN + 1);
+    struct ref_set refs;
+    struct uuid port;
+
+    REQUIRE(sg_id_from_string(P1, &port));
+    ref_set_init(&refs);
+    closure_add_port(state_topology(state), &port, &refs);
+    closure_digest(state, &refs, digest);
+    ref_set_destroy(&refs);
+    return digest;
 }
 
 static void
@@ -138,6 +197,9 @@ put_message(struct fixture *f, struct ds *ds,
         }
         if (update.n_entries) {
             ds_put_format(ds, " %zu", update.n_entries);
+        }
+        for (size_t i = 0; i < update.n_boots; i++) {
+            ds_put_format(ds, " %s", update.boots[i]);
         }
         sg_update_uninit(&update);
     }
@@ -325,4 +387,174 @@ TEST(the_same_calls_give_the_same_bytes)
         }
         teardown(&f[i]);
     }
+}
+
+#define NO_DIGEST "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+
+TEST(a_wrong_digest_is_told_at_most_every_ten_seconds)
+{
+    struct fixture f;
+    char *digest;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    f.at.now += HOST_SETTLE_MS;
+    sync_host(&f);
+    digest = right_digest(&f);
+    report_digest(&f, "boot-1", digest);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_RIGHT);
+    CHECK_OUTPUT(&f, "reply");
+
+    report_digest(&f, "boot-1", NO_DIGEST);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_WRONG);
+    CHECK_OUTPUT(&f, "resync");
+    f.at.now += HOST_RESYNC_MS - 1;
+    report_digest(&f, "boot-1", NO_DIGEST);
+    CHECK_OUTPUT(&f, "");
+    f.at.now++;
+    report_digest(&f, "boot-1", NO_DIGEST);
+    CHECK_OUTPUT(&f, "resync");
+    CHECK_EQ(core_counters(f.core)->resyncs, 2);
+
+    /* None, or one of another epoch, says nothing. */
+    f.at.now += HOST_RESYNC_MS;
+    report_digest(&f, "boot-1", NULL);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_UNKNOWN);
+    f.report.epoch.ms--;
+    report_digest(&f, "boot-1", NO_DIGEST);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_UNKNOWN);
+    CHECK_OUTPUT(&f, "");
+    free(digest);
+    teardown(&f);
+}
+
+TEST(a_change_on_its_way_makes_no_digest_wrong)
+{
+    struct fixture f;
+    char *before;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    f.at.now += HOST_SETTLE_MS;
+    sync_host(&f);
+    before = right_digest(&f);
+    set_addresses(&f, "10.0.0.2");
+    free(output(&f));
+    f.at.now += HOST_SETTLE_MS - 1;
+    report_digest(&f, "boot-1", before);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_UNKNOWN);
+    CHECK_OUTPUT(&f, "");
+    f.at.now++;
+    report_digest(&f, "boot-1", before);
+    CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_WRONG);
+    CHECK_OUTPUT(&f, "resync");
+    free(before);
+    teardown(&f);
+}
+
+TEST(two_agents_with_one_name_are_told)
+{
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    sync_boot(&f, "a");
+    sync_boot(&f, "b");
+    report_digest(&f, "b", NULL);
+    CHECK_OUTPUT(&f, "reply, reply");
+    report_digest(&f, "a", NULL);
+    CHECK_OUTPUT(&f, "duplicate_host a b");
+    f.at.now += 30000;
+    report_digest(&f, "b", NULL);
+    CHECK_OUTPUT(&f, "duplicate_host b a");
+
+    /* Until one alone was heard for long enough. */
+    f.at.now += HOST_DUPLICATE_MS - 1;
+    report_digest(&f, "b", NULL);
+    CHECK_OUTPUT(&f, "duplicate_host b a");
+    f.at.now++;
+    report_digest(&f, "b", NULL);
+    CHECK_OUTPUT(&f, "");
+    CHECK(!host_view_is_duplicate(get_view(&f), f.at.now));
+
+    /* Restarts are none, however many; nor is one after a long time. */
+    for (int i = 0; i < 20; i++) {
+        char *boot = xasprintf("run-%d", i);
+
+        report_digest(&f, boot, NULL);
+        free(boot);
+    }
+    for (int i = 0; i < 25; i++) {
+        f.at.now += 30000;
+        report_digest(&f, "run-19", NULL);
+    }
+    report_digest(&f, "run-18", NULL);
+    CHECK_OUTPUT(&f, "");
+    teardown(&f);
+}
+
+/* Counts "members stored": those of all runs of all agents. */
+static uint64_t
+sum_latency(struct fixture *f)
+{
+    struct sg_latency latency;
+
+    interest_latency(core_interest(f->core), &latency);
+    return sg_latency_total(&latency, SG_KIND_MEMBERS, SG_LATENCY_STORED);
+}
+
+TEST(latencies_add_up_over_restarts_of_agents)
+{
+    struct fixture f;
+
+    setup(&f);
+    f.report.has_latency = true;
+    f.report.latency.counts[SG_KIND_MEMBERS][SG_LATENCY_STORED][3] = 10;
+    report_digest(&f, "a", NULL);
+    CHECK_UEQ(sum_latency(&f), 10);
+    f.report.latency.counts[SG_KIND_MEMBERS][SG_LATENCY_STORED][3] = 12;
+    report_digest(&f, "a", NULL);
+    report_digest(&f, "a", NULL);
+    CHECK_UEQ(sum_latency(&f), 12);
+    f.report.latency.counts[SG_KIND_MEMBERS][SG_LATENCY_STORED][3] = 5;
+    report_digest(&f, "b", NULL);
+    CHECK_UEQ(sum_latency(&f), 17);
+    /* Two at a time: each has counts of its own. */
+    f.report.latency.counts[SG_KIND_MEMBERS][SG_LATENCY_STORED][3] = 13;
+    report_digest(&f, "a", NULL);
+    f.report.latency.counts[SG_KIND_MEMBERS][SG_LATENCY_STORED][3] = 6;
+    report_digest(&f, "b", NULL);
+    CHECK_UEQ(sum_latency(&f), 19);
+
+    /* A host that was forgotten and comes back is counted once. */
+    f.at.now += INTEREST_SILENCE_MS + CORE_EXPIRE_INTERVAL_MS;
+    core_run(f.core, &f.at);
+    CHECK_UEQ(sum_latency(&f), 0);
+    report_digest(&f, "b", NULL);
+    CHECK_UEQ(sum_latency(&f), 6);
+    teardown(&f);
+}
+
+TEST(a_later_epoch_is_counted)
+{
+    const struct core_later_epoch *later;
+    struct fixture f;
+
+    setup(&f);
+    later = core_later_epoch(f.core);
+    report_digest(&f, "a", NULL);
+    f.report.epoch.ms--;
+    report_digest(&f, "a", NULL);
+    CHECK_UEQ(later->n, 0);
+    f.report.epoch.ms += 3;
+    report_digest(&f, "a", NULL);
+    f.report.epoch.ms--;
+    report_digest(&f, "a", NULL);
+    CHECK_UEQ(later->n, 2);
+    CHECK_EQ(later->epoch.ms, epoch.ms + 2);
+    CHECK_EQ(later->last, f.at.now);
+    teardown(&f);
 }

@@ -454,13 +454,15 @@ TEST(reports_are_kept)
 
     REQUIRE(interest_hosts(f.interest, &hosts) == 1);
     CHECK_STR(hosts[0]->name, "h2");
-    CHECK_STR(hosts[0]->boot, "b2");
-    CHECK_UEQ(hosts[0]->generation, 7);
-    CHECK_UEQ(hosts[0]->applied, 6);
-    CHECK(hosts[0]->in_sync);
-    CHECK_EQ(hosts[0]->lag_ms, 3);
-    CHECK_UEQ(hosts[0]->n_ports, 5);
-    CHECK_UEQ(hosts[0]->n_protected, 4);
+    const struct host_view *view = &hosts[0]->view;
+    REQUIRE(view->reported && view->n_boots == 1);
+    CHECK_STR(view->boots[0].name, "b2");
+    CHECK_UEQ(view->report.generation, 7);
+    CHECK_UEQ(view->report.applied, 6);
+    CHECK(view->report.in_sync);
+    CHECK_EQ(view->report.lag_ms, 3);
+    CHECK_UEQ(view->report.n_ports, 5);
+    CHECK_UEQ(view->report.n_protected, 4);
     CHECK_EQ(hosts[0]->last_report, 5000);
     CHECK_EQ(hosts[0]->last_sync, LLONG_MIN);
     free(hosts);
@@ -548,11 +550,13 @@ TEST(only_so_many_hosts_and_objects)
     setup(&f);
     for (int i = 0; i < INTEREST_MAX_HOSTS; i++) {
         struct sg_report report = {
-            .host = xasprintf("host-%d", i), .boot = CONST_CAST(char *, "b"),
+            .host = xasprintf("host-%d", i), .boot = xstrdup("b"),
         };
+        struct interest_host *host;
+        bool resync;
 
-        REQUIRE(CHECK_NO_ERROR(interest_report(f.interest, &report, f.now)));
-        free(report.host);
+        REQUIRE(CHECK_NO_ERROR(interest_report(f.interest, f.state, &report,
+                                               f.now, &host, &resync)));
     }
     request = request_of(&epoch);
     CHECK_SYNC(&f, &request, "ValueError: already 10000 hosts, which is the "

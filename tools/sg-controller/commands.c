@@ -44,7 +44,8 @@ struct commands {
     size_t n_pending;
 };
 
-static unixctl_cb_func cmd_status, cmd_hosts, cmd_topology, cmd_reload;
+static unixctl_cb_func cmd_status, cmd_hosts, cmd_latency, cmd_topology;
+static unixctl_cb_func cmd_reload;
 static void reply_document(struct unixctl_conn *, struct ds *);
 static void take_flush(const struct commands *, struct pending *);
 static void reply_reload(const struct commands *, struct pending *);
@@ -68,6 +69,7 @@ commands_create(const char *socket, struct service *service,
     ovs_list_init(&c->pending);
     unixctl_command_register("status", "", 0, 0, cmd_status, c);
     unixctl_command_register("hosts", "", 0, 0, cmd_hosts, c);
+    unixctl_command_register("latency", "", 0, 0, cmd_latency, c);
     unixctl_command_register("topology", "", 0, 0, cmd_topology, c);
     unixctl_command_register("reload", "", 0, 0, cmd_reload, c);
     *commandsp = c;
@@ -129,7 +131,7 @@ cmd_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
     ds_put_cstr(&ds, "{\"version\": ");
     document_string(&ds, SG_VERSION);
     ds_put_cstr(&ds, ", ");
-    document_state(&ds, core);
+    document_state(&ds, core, time_msec());
     ds_put_cstr(&ds, ", \"topology_error\": ");
     document_string(&ds, service_last_error(c->service));
     service_get_amqp(c->service, &amqp);
@@ -150,6 +152,17 @@ cmd_hosts(struct unixctl_conn *conn, int argc OVS_UNUSED,
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     document_hosts(&ds, service_core(c->service), time_msec());
+    reply_document(conn, &ds);
+}
+
+static void
+cmd_latency(struct unixctl_conn *conn, int argc OVS_UNUSED,
+            const char *argv[] OVS_UNUSED, void *c_)
+{
+    const struct commands *c = c_;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    document_latency(&ds, service_core(c->service));
     reply_document(conn, &ds);
 }
 

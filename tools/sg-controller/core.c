@@ -25,6 +25,7 @@ struct controller_core {
     struct beacon *beacon;
     struct dispatcher *dispatcher;
     struct core_counters counters;
+    struct core_later_epoch later_epoch;
 
     uint64_t n_ids;             /* Of messages, made from the seed. */
 
@@ -39,6 +40,11 @@ struct controller_core {
     bool beacon_waits;          /* In the outbox. */
 };
 
+static void note_epoch(struct controller_core *, const struct sg_epoch *,
+                       const struct core_time *);
+static void answer_host(struct controller_core *,
+                        const struct interest_host *, bool resync,
+                        const struct core_time *);
 static void flush(struct controller_core *, const struct core_time *);
 static void send_publications(struct controller_core *, struct ovs_list *,
                               const struct core_time *);
@@ -152,6 +158,10 @@ core_request(struct controller_core *core, const void *body, size_t len,
         message->len = output.reply_len;
         output.reply_queue = output.reply = NULL;
         queue_message(core, message);
+    }
+    note_epoch(core, &output.epoch, at);
+    if (output.host) {
+        answer_host(core, output.host, output.resync, at);
     }
     *problem = output.problem;
     output.problem = NULL;
@@ -300,10 +310,59 @@ core_cache(const struct controller_core *core)
     return core->cache;
 }
 
+const struct core_later_epoch *
+core_later_epoch(const struct controller_core *core)
+{
+    return &core->later_epoch;
+}
+
 const struct core_counters *
 core_counters(const struct controller_core *core)
 {
     return &core->counters;
+}
+
+static void
+note_epoch(struct controller_core *core, const struct sg_epoch *epoch,
+           const struct core_time *at)
+{
+    struct core_later_epoch *later = &core->later_epoch;
+
+    if (sg_epoch_compare(epoch, state_epoch(core->state)) > 0) {
+        later->n++;
+        later->last = at->now;
+        if (sg_epoch_compare(epoch, &later->epoch) > 0) {
+            later->epoch = *epoch;
+        }
+    }
+}
+
+/* What a host has to be told because of what it said. */
+static void
+answer_host(struct controller_core *core, const struct interest_host *host,
+            bool resync, const struct core_time *at)
+{
+    const struct sg_epoch *epoch = state_epoch(core->state);
+    const struct host_view *view = &host->view;
+
+    if (host_view_is_duplicate(view, at->now)) {
+        struct publication *cast;
+        struct sg_update *update;
+
+        cast = publication_cast(epoch, SG_METHOD_DUPLICATE_HOST, host->name);
+        update = &cast->update;
+        update->n_boots = host_view_n_duplicates(view, at->now);
+        update->boots = xcalloc(update->n_boots, sizeof *update->boots);
+        for (size_t i = 0; i < update->n_boots; i++) {
+            update->boots[i] = xstrdup(view->boots[i].name);
+        }
+        send_update(core, cast, at);
+    }
+    if (resync) {
+        core->counters.resyncs++;
+        send_update(core, publication_cast(epoch, SG_METHOD_RESYNC,
+                                           host->name), at);
+    }
 }
 
 /* Compares, puts into force and queues in one go: no request sees a state in

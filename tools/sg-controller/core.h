@@ -67,11 +67,19 @@ struct core_counters {
     uint64_t refused;           /* Answered with an error. */
     uint64_t malformed;         /* Bodies rejected. */
     uint64_t duplicates;        /* The same request again: dropped. */
+    uint64_t resyncs;           /* Hosts told that their digest is wrong. */
     uint64_t published;         /* Changes and beacons that left. */
     uint64_t unheard;           /* Of those: nobody was listening. */
     uint64_t dropped;           /* Not sent: no connection, no room, or too
                                  * large. */
     uint64_t flushes;           /* Topologies that took effect. */
+};
+
+/* Agents that speak of an epoch after ours: another controller. */
+struct core_later_epoch {
+    uint64_t n;                 /* Messages. */
+    struct sg_epoch epoch;      /* The latest. */
+    long long int last;         /* When. */
 };
 
 /* What became of the topologies that took effect last. */
@@ -135,6 +143,8 @@ const struct state *core_state(const struct controller_core *);
 const struct interest *core_interest(const struct controller_core *);
 const struct beacon *core_beacon(const struct controller_core *);
 const struct entry_cache *core_cache(const struct controller_core *);
+const struct core_later_epoch *core_later_epoch(
+    const struct controller_core *);
 const struct core_counters *core_counters(const struct controller_core *);
 
 #endif /* tools/sg-controller/core.h */

@@ -149,6 +149,7 @@ serve_sync(const struct serving *serving)
     error = rpc_sync_request_decode(serving->request,
                                     &serving->dispatcher->limits, &request);
     if (!error) {
+        serving->output->epoch = request.epoch;
         error = make_answer(serving, &request, &body, &len);
         sg_sync_request_uninit(&request);
     }
@@ -191,6 +192,8 @@ make_answer(const struct serving *serving,
     }
 
     answer.head.sent = serving->input->sent;
+    answer.head.duplicate_host = host_view_is_duplicate(&host->view,
+                                                        source.now);
     /* Without an id nobody waits, but the host has made itself known. */
     char *body = rpc_encode_joined_reply(&answer.head, answer.entries,
                                          answer.n, msg_id ? msg_id : "",
@@ -202,6 +205,7 @@ make_answer(const struct serving *serving,
         return xasprintf("an object is too large for an answer: %zu bytes, "
                          "more than the limit of %zu", *len, max);
     }
+    serving->output->host = host;
     *bodyp = body;
     return NULL;
 }
@@ -211,14 +215,19 @@ static enum dispatch_result
 serve_report(const struct serving *serving)
 {
     const char *msg_id = serving->request->msg_id;
+    struct interest_host *host;
     struct sg_report report;
     char *error;
 
     error = rpc_report_decode(serving->request,
                               &serving->dispatcher->limits, &report);
     if (!error) {
-        error = interest_report(serving->context->interest, &report,
-                                serving->input->now);
+        serving->output->epoch = report.epoch;
+        error = interest_report(serving->context->interest,
+                                serving->context->state, &report,
+                                serving->input->now, &host,
+                                &serving->output->resync);
+        serving->output->host = error ? NULL : host;
         sg_report_uninit(&report);
     }
     if (error) {

@@ -16,6 +16,7 @@
 struct dispatcher;
 struct entry_cache;
 struct interest;
+struct interest_host;
 struct rpc_limits;
 struct state;
 
@@ -48,6 +49,9 @@ struct dispatch_input {
 
 struct dispatch_output {
     char *problem;              /* Fit for a log line, or NULL. */
+    struct sg_epoch epoch;      /* That the agent spoke of; zeros: none. */
+    const struct interest_host *host;   /* Who it was; NULL if refused. */
+    bool resync;                /* Its digest is wrong: tell it so. */
     char *reply_queue;          /* NULL: no reply. */
     char *reply;
     size_t reply_len;

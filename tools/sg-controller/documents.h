@@ -23,7 +23,8 @@ const char *document_bool(bool);
 
 /* Members: epoch and the state of the core, then its counters without the
  * braces around them. */
-void document_state(struct ds *, const struct controller_core *);
+void document_state(struct ds *, const struct controller_core *,
+                    long long int now);
 void document_counters(struct ds *, const struct controller_core *);
 /* Members: epoch, revision, how many changes of each kind, messages
  * published. */
@@ -35,6 +36,7 @@ void document_changes(struct ds *, const struct core_flush *);
 /* An object each. */
 void document_hosts(struct ds *, const struct controller_core *,
                     long long int now);
+void document_latency(struct ds *, const struct controller_core *);
 void document_topology(struct ds *, const struct topology *);
 
 #endif /* tools/sg-controller/documents.h */

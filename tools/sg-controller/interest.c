@@ -29,11 +29,12 @@ struct host {
 struct interest {
     struct hmap hosts;
     struct hmap objects;
+    struct sg_latency latency;  /* Of all hosts. */
 };
 
 static struct host *find_host(const struct interest *, const char *name);
 static char *get_host(struct interest *, const char *name, const char *boot,
-                      struct host **);
+                      long long int now, struct host **);
 static void drop_host(struct interest *, struct host *);
 static void clear_objects(struct interest *, struct host *);
 static void add_object(struct interest *, struct host *, enum sg_kind,
@@ -48,7 +49,7 @@ static int compare_hosts(const void *, const void *);
 struct interest *
 interest_create(void)
 {
-    struct interest *interest = xmalloc(sizeof *interest);
+    struct interest *interest = xzalloc(sizeof *interest);
 
     hmap_init(&interest->hosts);
     hmap_init(&interest->objects);
@@ -92,12 +93,13 @@ interest_sync(struct interest *interest,
         return xasprintf("%zu objects, more than the limit of %d for a host",
                          n, INTEREST_MAX_OBJECTS);
     }
-    error = get_host(interest, request->host, request->boot, &host);
+    error = get_host(interest, request->host, request->boot, now, &host);
     if (error) {
         return error;
     }
 
     host->public.last_sync = now;
+    host_view_asked(&host->public.view, request);
     if (!adds) {
         clear_objects(interest, host);
     }
@@ -111,23 +113,21 @@ interest_sync(struct interest *interest,
 
 /* A report keeps the host's interest alive but does not change it. */
 char *
-interest_report(struct interest *interest, const struct sg_report *report,
-                long long int now)
+interest_report(struct interest *interest, const struct state *state,
+                struct sg_report *report, long long int now,
+                struct interest_host **hostp, bool *resync)
 {
     struct host *host;
     char *error;
 
-    error = get_host(interest, report->host, report->boot, &host);
+    error = get_host(interest, report->host, report->boot, now, &host);
     if (error) {
         return error;
     }
     host->public.last_report = now;
-    host->public.generation = report->generation;
-    host->public.applied = report->applied;
-    host->public.in_sync = report->in_sync;
-    host->public.lag_ms = report->lag_ms;
-    host->public.n_ports = report->n_ports;
-    host->public.n_protected = report->n_protected;
+    *resync = host_view_report(&host->public.view, state, report,
+                               &interest->latency, now);
+    *hostp = &host->public;
     return NULL;
 }
 
@@ -202,6 +202,20 @@ interest_count(const struct interest *interest)
     return hmap_count(&interest->hosts);
 }
 
+size_t
+interest_latency(const struct interest *interest, struct sg_latency *latency)
+{
+    const struct host *host;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (host, public.node, &interest->hosts) {
+        n += (host->public.view.reported
+              && host->public.view.report.has_latency);
+    }
+    *latency = interest->latency;
+    return n;
+}
+
 static struct host *
 find_host(const struct interest *interest, const char *name)
 {
@@ -219,7 +233,7 @@ find_host(const struct interest *interest, const char *name)
 /* Finds or makes the host 'name', which now runs as 'boot'. */
 static char *
 get_host(struct interest *interest, const char *name, const char *boot,
-         struct host **hostp)
+         long long int now, struct host **hostp)
 {
     struct host *host = find_host(interest, name);
 
@@ -232,11 +246,11 @@ get_host(struct interest *interest, const char *name, const char *boot,
         host->public.name = xstrdup(name);
         host->public.last_sync = host->public.last_report = LLONG_MIN;
         hmapx_init(&host->objects);
+        host_view_init(&host->public.view);
         hmap_insert(&interest->hosts, &host->public.node,
                     hash_string(name, 0));
     }
-    free(host->public.boot);
-    host->public.boot = nullable_xstrdup(boot);
+    host_view_heard(&host->public.view, boot, now);
     *hostp = host;
     return NULL;
 }
@@ -249,8 +263,9 @@ drop_host(struct interest *interest, struct host *host)
     hmap_remove(&interest->hosts, &host->public.node);
     hmapx_destroy(&host->objects);
     answer_given_clear(&host->public.given);
+    host_view_forget_latency(&host->public.view, &interest->latency);
+    host_view_uninit(&host->public.view);
     free(host->public.name);
-    free(host->public.boot);
     free(host);
 }
 

@@ -16,9 +16,11 @@
 #include "openvswitch/hmap.h"
 #include "sg/update.h"
 #include "tools/sg-controller/answer.h"
+#include "tools/sg-controller/host_view.h"
 
 struct interest;
 struct ref_set;
+struct state;
 
 #define INTEREST_MAX_HOSTS 10000
 #define INTEREST_MAX_OBJECTS 65536
@@ -27,15 +29,10 @@ struct ref_set;
 struct interest_host {
     struct hmap_node node;
     char *name;
-    char *boot;                 /* Of its last sync or report. */
     size_t n_objects;
     struct answer_given given;  /* On the pages of an answer so far. */
     long long int last_sync, last_report;       /* LLONG_MIN: never. */
-    /* From its last report. */
-    uint64_t generation, applied;
-    bool in_sync;
-    int64_t lag_ms;
-    size_t n_ports, n_protected;
+    struct host_view view;
 };
 
 struct interest *interest_create(void);
@@ -46,8 +43,11 @@ void interest_destroy(struct interest *);
 char *interest_sync(struct interest *, const struct sg_sync_request *,
                     const struct ref_set *covered, long long int now,
                     struct interest_host **) SG_MUST_USE;
-char *interest_report(struct interest *, const struct sg_report *,
-                      long long int now) SG_MUST_USE;
+/* Takes what is in the report over.  '*resync': the host should ask for
+ * everything again. */
+char *interest_report(struct interest *, const struct state *,
+                      struct sg_report *, long long int now,
+                      struct interest_host **, bool *resync) SG_MUST_USE;
 void interest_expire(struct interest *, long long int now);
 
 /* The hosts that need this object, sorted by name; '*hosts' is malloc'd. */
@@ -60,5 +60,8 @@ bool interest_any(const struct interest *, enum sg_kind,
 size_t interest_hosts(const struct interest *,
                       const struct interest_host ***);
 size_t interest_count(const struct interest *);
+
+/* Of all hosts that are known, and how many of them count. */
+size_t interest_latency(const struct interest *, struct sg_latency *);
 
 #endif /* tools/sg-controller/interest.h */

@@ -316,7 +316,7 @@ usage(void)
     printf("%s: reference network controller for sg-agent\n"
            "usage: %s [OPTIONS]\n"
            "       %s --check --topology=FILE\n"
-           "       %s [--ctl=SOCKET] ctl reload|status|hosts|topology\n\n"
+           "       %s [--ctl=SOCKET] ctl reload|status|hosts|latency|topology\n\n"
            "  --topology=FILE         what the network looks like\n"
            "                          (default: %s)\n"
            "  --check                 check it and exit\n"

@@ -33,7 +33,7 @@ static void fill_rules(const struct plan *, const struct change *,
 static void fill_members(const struct plan *, const struct change *,
                          struct sg_update *);
 static void fill_deleted(const struct change *, struct sg_update *);
-static struct publication *new_publication(struct plan *, enum sg_method);
+static void add_publication(struct plan *, struct publication *);
 
 /* The messages hold copies: they may have to wait while the state moves on,
  * and must say then what was true at their revision. */
@@ -78,6 +78,21 @@ publication_beacon(void)
     return publication;
 }
 
+struct publication *
+publication_cast(const struct sg_epoch *epoch, enum sg_method method,
+                 const char *host)
+{
+    struct publication *cast = xzalloc(sizeof *cast);
+
+    ovs_list_init(&cast->node);
+    sg_update_init(&cast->update, method);
+    cast->update.epoch = *epoch;
+    cast->exchange = xstrdup(RPC_CONTROL_EXCHANGE);
+    cast->declare = "topic";
+    cast->routing_key = rpc_agent_key(host);
+    return cast;
+}
+
 /* Frees a publication that is in no list. */
 void
 publication_destroy(struct publication *publication)
@@ -117,11 +132,10 @@ plan_port_for_host(struct plan *plan, const struct change *change,
     struct sg_update *update;
 
     if (!cast) {
-        cast = new_publication(plan, deleted ? SG_METHOD_PORTS_DELETED
-                                             : SG_METHOD_PORTS_UPDATED);
-        cast->exchange = xstrdup(RPC_CONTROL_EXCHANGE);
-        cast->declare = "topic";
-        cast->routing_key = rpc_agent_key(host);
+        cast = publication_cast(state_epoch(plan->state),
+                                deleted ? SG_METHOD_PORTS_DELETED
+                                        : SG_METHOD_PORTS_UPDATED, host);
+        add_publication(plan, cast);
         shash_replace(casts, host, cast);
     }
 
@@ -164,8 +178,11 @@ plan_group(struct plan *plan, const struct change *change)
                              : change->kind == SG_KIND_RULES
                              ? SG_METHOD_RULES_UPDATED
                              : SG_METHOD_MEMBERS_CHANGED);
-    struct publication *fanout = new_publication(plan, method);
+    struct publication *fanout = xzalloc(sizeof *fanout);
 
+    sg_update_init(&fanout->update, method);
+    fanout->update.epoch = *state_epoch(plan->state);
+    add_publication(plan, fanout);
     fanout->exchange = rpc_group_exchange(change->kind, &change->id);
     fanout->declare = "fanout";
     fanout->routing_key = xstrdup("");
@@ -229,14 +246,9 @@ fill_deleted(const struct change *change, struct sg_update *update)
     };
 }
 
-static struct publication *
-new_publication(struct plan *plan, enum sg_method method)
+static void
+add_publication(struct plan *plan, struct publication *publication)
 {
-    struct publication *publication = xzalloc(sizeof *publication);
-
-    sg_update_init(&publication->update, method);
-    publication->update.epoch = *state_epoch(plan->state);
     ovs_list_push_back(plan->publications, &publication->node);
     plan->n++;
-    return publication;
 }

@@ -36,6 +36,9 @@ size_t publish_changes(const struct state *, const struct interest *,
                        const struct change_list *changes,
                        struct ovs_list *publications);
 struct publication *publication_beacon(void);
+/* A cast to one host, without what it says. */
+struct publication *publication_cast(const struct sg_epoch *, enum sg_method,
+                                     const char *host);
 void publication_destroy(struct publication *);
 
 #endif /* tools/sg-controller/publish.h */

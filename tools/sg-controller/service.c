@@ -311,9 +311,15 @@ handle_body(struct service *s, const struct amqp_event *event)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
     const struct core_time at = get_time();
     enum dispatch_result result;
+    uint64_t later;
     char *problem;
 
+    later = core_later_epoch(s->core)->n;
     result = core_request(s->core, event->body, event->len, &at, &problem);
+    if (core_later_epoch(s->core)->n != later) {
+        VLOG_WARN_RL(&rl, "an agent knows a later epoch: another controller "
+                     "is at work, and agents follow that one");
+    }
     if (problem) {
         VLOG_WARN_RL(&rl, "%s: %s", result == DISPATCH_MALFORMED
                      ? "rejected a message" : "refused a request", problem);

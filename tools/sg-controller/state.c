@@ -3,6 +3,7 @@
 #include <config.h>
 #include "tools/sg-controller/state.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "openvswitch/hmap.h"
@@ -19,7 +20,7 @@ struct object {
     struct uuid id;
     int64_t revision;
     bool deleted;
-    long long int deleted_at;
+    long long int changed_at;   /* Or deleted. */
 };
 
 struct state {
@@ -36,7 +37,7 @@ static struct object *find_object(const struct state *, enum sg_kind,
                                   const struct uuid *);
 static struct object *get_object(struct state *, enum sg_kind,
                                  const struct uuid *);
-static void bury(struct state *, struct object *, long long int now);
+static void bury(struct state *, struct object *);
 static void unbury(struct state *, struct object *);
 static void forget_oldest(struct state *);
 
@@ -93,8 +94,9 @@ state_replace(struct state *state, struct topology *topology,
             state->revision++;
         }
         change->revision = object->revision = state->revision;
+        object->changed_at = now;
         if (change->type == CHANGE_DELETED) {
-            bury(state, object, now);
+            bury(state, object);
         }
     }
     topology_destroy(state->topology);
@@ -112,7 +114,7 @@ state_expire(struct state *state, long long int now)
         oldest = CONTAINER_OF(ovs_list_front(&state->tombstones),
                               struct object, list_node);
         if (state->n_tombstones <= STATE_MAX_TOMBSTONES
-            && now - oldest->deleted_at < STATE_TOMBSTONE_MS) {
+            && now - oldest->changed_at < STATE_TOMBSTONE_MS) {
             break;
         }
         forget_oldest(state);
@@ -159,6 +161,15 @@ state_find(const struct state *state, enum sg_kind kind,
     return object->deleted ? STATE_DELETED : STATE_PRESENT;
 }
 
+long long int
+state_changed_at(const struct state *state, enum sg_kind kind,
+                 const struct uuid *id)
+{
+    const struct object *object = find_object(state, kind, id);
+
+    return object ? object->changed_at : LLONG_MIN;
+}
+
 /* A group's rules and members go by one message, which has one revision. */
 static bool
 is_same_deletion(const struct change *a, const struct change *b)
@@ -200,10 +211,9 @@ get_object(struct state *state, enum sg_kind kind, const struct uuid *id)
 
 /* Makes a tombstone of 'object'; the newest stands last. */
 static void
-bury(struct state *state, struct object *object, long long int now)
+bury(struct state *state, struct object *object)
 {
     object->deleted = true;
-    object->deleted_at = now;
     ovs_list_push_back(&state->tombstones, &object->list_node);
     state->n_tombstones++;
 }

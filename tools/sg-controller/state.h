@@ -46,5 +46,8 @@ size_t state_n_tombstones(const struct state *);
  * object or of its deletion, 0 if it is unknown. */
 enum state_answer state_find(const struct state *, enum sg_kind,
                              const struct uuid *, int64_t *revision);
+/* When it changed last, as far as is remembered; or LLONG_MIN. */
+long long int state_changed_at(const struct state *, enum sg_kind,
+                               const struct uuid *);
 
 #endif /* tools/sg-controller/state.h */
