@@ -167,10 +167,12 @@ TOOLS_SRCS += tools/sg-controller/documents.c
 TOOLS_SRCS += tools/sg-controller/entry_cache.c
 TOOLS_SRCS += tools/sg-controller/fields.c
 TOOLS_SRCS += tools/sg-controller/host_view.c
+TOOLS_SRCS += tools/sg-controller/id_list.c
 TOOLS_SRCS += tools/sg-controller/interest.c
 TOOLS_SRCS += tools/sg-controller/membership.c
 TOOLS_SRCS += tools/sg-controller/page_token.c
 TOOLS_SRCS += tools/sg-controller/port_reader.c
+TOOLS_SRCS += tools/sg-controller/preview.c
 TOOLS_SRCS += tools/sg-controller/publish.c
 TOOLS_SRCS += tools/sg-controller/reader.c
 TOOLS_SRCS += tools/sg-controller/ref_set.c
@@ -187,7 +189,9 @@ SGCTL_SRCS += tools/sgctl.c
 CONTROLLER_SRCS += tools/sg-controller/commands.c
 CONTROLLER_SRCS += tools/sg-controller/files.c
 CONTROLLER_SRCS += tools/sg-controller/main.c
+CONTROLLER_SRCS += tools/sg-controller/saver.c
 CONTROLLER_SRCS += tools/sg-controller/service.c
+CONTROLLER_SRCS += tools/sg-controller/source.c
 
 # Many simulated hosts, for measurements; not installed.
 SWARM_SRCS += tools/sg-controller/files.c

@@ -13,7 +13,9 @@
 #include "tools/sg-controller/beacon.h"
 #include "tools/sg-controller/closure.h"
 #include "tools/sg-controller/core.h"
+#include "tools/sg-controller/id_list.h"
 #include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
@@ -86,7 +88,7 @@ set_addresses(struct fixture *f, const char *addresses)
     REQUIRE(CHECK_NO_ERROR(topology_parse(text, strlen(text), "t", &f->limits,
                                           &topology)));
     free(text);
-    return core_set_topology(f->core, topology, &f->at);
+    return core_set_topology(f->core, topology, false, false, &f->at);
 }
 
 /* Host "h1" asks for P1, as the run 'boot' of its agent. */
@@ -197,6 +199,9 @@ put_message(struct fixture *f, struct ds *ds,
         }
         if (update.n_entries) {
             ds_put_format(ds, " %zu", update.n_entries);
+        }
+        if (update.ack) {
+            ds_put_format(ds, " (%s)", update.ack);
         }
         for (size_t i = 0; i < update.n_boots; i++) {
             ds_put_format(ds, " %s", update.boots[i]);
@@ -556,5 +561,234 @@ TEST(a_later_epoch_is_counted)
     CHECK_UEQ(later->n, 2);
     CHECK_EQ(later->epoch.ms, epoch.ms + 2);
     CHECK_EQ(later->last, f.at.now);
+    teardown(&f);
+}
+
+/* Puts 'n' ports without groups into force. */
+static struct topology *
+parse_ports(struct fixture *f, int n)
+{
+    struct ds text = DS_EMPTY_INITIALIZER;
+    struct topology *topology = NULL;
+
+    ds_put_cstr(&text, "groups: []\nports:\n");
+    for (int i = 0; i < n; i++) {
+        ds_put_format(&text, "- {id: 90000000-0000-4000-8000-%012d,\n"
+                      "   mac_address: '02:00:00:00:00:01'}\n", i + 1);
+    }
+    if (!n) {
+        ds_put_cstr(&text, "  []\n");
+    }
+    REQUIRE(CHECK_NO_ERROR(topology_parse(ds_cstr(&text), text.length, "t",
+                                          &f->limits, &topology)));
+    ds_destroy(&text);
+    return topology;
+}
+
+static enum state_answer
+find_port(struct fixture *f)
+{
+    struct uuid port;
+    int64_t revision;
+
+    REQUIRE(sg_id_from_string(P1, &port));
+    return state_find(core_state(f->core), SG_KIND_PORT, &port, &revision);
+}
+
+/* Starts the controller again, with what it saved. */
+static void
+restart(struct fixture *f)
+{
+    struct sg_ref *saved, *ids;
+    size_t n = state_ids(core_state(f->core), &saved), n_ids, len;
+    char *text = id_list_format(saved, n, &len);
+
+    teardown(f);
+    setup(f);
+    REQUIRE(CHECK_NO_ERROR(id_list_parse(text, len, &ids, &n_ids)));
+    CHECK_EQ(n_ids, n);
+    core_set_saved(f->core, ids, n_ids);
+    free(ids);
+    free(saved);
+    free(text);
+}
+
+TEST(what_a_start_lacks_is_unknown_until_an_operator_confirms)
+{
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    restart(&f);
+    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    CHECK_EQ(find_port(&f), STATE_UNKNOWN);
+    CHECK_EQ(state_n_saved(core_state(f.core)), 3);
+    core_up(f.core, &f.at);
+    sync_host(&f);
+    CHECK_OUTPUT(&f, "reply");
+
+    /* Nobody said so: a file that is watched, another start. */
+    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    CHECK_EQ(find_port(&f), STATE_UNKNOWN);
+    restart(&f);
+    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_up(f.core, &f.at);
+    sync_host(&f);
+    free(output(&f));
+    CHECK_EQ(find_port(&f), STATE_UNKNOWN);
+
+    core_set_topology(f.core, parse_ports(&f, 0), true, false, &f.at);
+    CHECK_EQ(find_port(&f), STATE_DELETED);
+    CHECK_EQ(state_n_saved(core_state(f.core)), 0);
+    CHECK_OUTPUT(&f, "ports_deleted");
+    CHECK_EQ(core_last_flush(f.core)->changes.n, 3);
+    /* Once. */
+    advance(&f, CORE_COALESCE_MS);
+    free(output(&f));
+    core_set_topology(f.core, parse_ports(&f, 0), true, false, &f.at);
+    CHECK_OUTPUT(&f, "");
+
+    /* A tombstone is known to the next one, too. */
+    restart(&f);
+    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    CHECK_EQ(find_port(&f), STATE_UNKNOWN);
+    CHECK_EQ(state_n_saved(core_state(f.core)), 3);
+    teardown(&f);
+}
+
+TEST(what_comes_back_needs_no_confirmation)
+{
+    uint64_t serial;
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    serial = state_ids_serial(core_state(f.core));
+    advance(&f, CORE_COALESCE_MS);
+    set_addresses(&f, "10.0.0.2");
+    CHECK_UEQ(state_ids_serial(core_state(f.core)), serial);
+    restart(&f);
+    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    set_addresses(&f, "10.0.0.1");
+    CHECK_EQ(find_port(&f), STATE_PRESENT);
+    CHECK_EQ(state_n_saved(core_state(f.core)), 0);
+    teardown(&f);
+}
+
+TEST(a_damaged_list_of_ids_is_none)
+{
+    struct sg_ref ref = { SG_KIND_RULES, { { 1, 2, 3, 4 } }, 0 };
+    struct sg_ref *refs = NULL;
+    size_t n = 0, len;
+    char *text = id_list_format(&ref, 1, &len);
+
+    for (size_t i = 0; i < len - 1; i++) {
+        char *cut = xmemdup0(text, i);
+
+        CHECK_ERROR(id_list_parse(cut, i, &refs, &n), "");
+        free(cut);
+        text[i] ^= 1;
+        CHECK_ERROR(id_list_parse(text, len, &refs, &n), "");
+        text[i] ^= 1;
+    }
+    CHECK(!refs && !n);
+    REQUIRE(CHECK_NO_ERROR(id_list_parse(text, len, &refs, &n)));
+    REQUIRE(n == 1);
+    CHECK(refs[0].kind == SG_KIND_RULES
+          && uuid_equals(&refs[0].id, &ref.id));
+    free(refs);
+    free(text);
+}
+
+/* What a reload from 'n' to 'm' ports, with 'n_saved' besides, meets. */
+static char *
+refusal(int n, int m, size_t n_saved)
+{
+    struct topology *topology;
+    struct sg_ref *saved = xcalloc(n_saved + 1, sizeof *saved);
+    struct preview preview;
+    struct fixture f;
+    char *text;
+
+    setup(&f);
+    for (size_t i = 0; i < n_saved; i++) {
+        saved[i].id.parts[0] = i + 1;
+    }
+    core_set_saved(f.core, saved, n_saved);
+    free(saved);
+    core_set_topology(f.core, parse_ports(&f, n), false, false, &f.at);
+    topology = parse_ports(&f, m);
+    preview_init(&preview, core_state(f.core), core_interest(f.core),
+                 topology, true);
+    CHECK_EQ(preview.n_ports, n + n_saved);
+    text = preview_refusal(&preview);
+    preview_uninit(&preview);
+    topology_destroy(topology);
+    teardown(&f);
+    return text;
+}
+
+TEST(what_deletes_more_than_half_must_be_insisted_on)
+{
+    CHECK_NO_ERROR(refusal(10, 0, 0));
+    CHECK_ERROR(refusal(11, 0, 0), "would delete 11 of 11 ports");
+    CHECK_NO_ERROR(refusal(40, 20, 0));
+    CHECK_ERROR(refusal(40, 19, 0), "would delete 21 of 40 ports");
+    CHECK_NO_ERROR(refusal(5, 30, 0));
+    /* What an empty start has not shown to anybody yet counts as well. */
+    CHECK_ERROR(refusal(10, 10, 30), "would delete 30 of 40 ports");
+    CHECK_NO_ERROR(refusal(30, 30, 20));
+}
+
+TEST(a_preview_counts_and_changes_nothing)
+{
+    struct topology *topology;
+    struct preview preview;
+    struct fixture f;
+    char *text;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    sync_host(&f);
+    topology = parse_ports(&f, 2);
+    preview_init(&preview, core_state(f.core), core_interest(f.core),
+                 topology, true);
+    text = preview_text(&preview);
+    CHECK_STR(text, "2 ports, 1 rules, 0 members change; 0 ports are "
+              "deleted; 1 hosts are told");
+    free(text);
+    preview_uninit(&preview);
+    topology_destroy(topology);
+    CHECK_OUTPUT(&f, "reply");
+    CHECK_EQ(core_last_flush(f.core)->number, 1);
+    teardown(&f);
+}
+
+TEST(an_ack_is_asked_for_once)
+{
+    struct topology *topology;
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    sync_host(&f);
+    CHECK_OUTPUT(&f, "reply");
+    topology = parse_ports(&f, 1);
+    core_set_topology(f.core, topology, true, true, &f.at);
+    CHECK_OUTPUT(&f, "ports_updated (flush-2), group_deleted (flush-2), "
+                 "group_deleted (flush-2)");
+    advance(&f, CORE_COALESCE_MS);
+    free(output(&f));
+    set_addresses(&f, "10.0.0.1");
+    CHECK_OUTPUT(&f, "rules_updated, ports_updated, members_changed +1-0");
+
+    char *acked[] = { CONST_CAST(char *, "x"), CONST_CAST(char *, "flush-2") };
+    f.report.acked = acked;
+    f.report.n_acked = 2;
+    report_digest(&f, "boot-1", NULL);
+    CHECK_STR(get_view(&f)->acked, "flush-2");
+    CHECK_EQ(get_view(&f)->acked_at, f.at.now);
     teardown(&f);
 }

@@ -16,6 +16,7 @@
 #include "timeval.h"
 #include "tools/sg-controller/core.h"
 #include "tools/sg-controller/documents.h"
+#include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/service.h"
 #include "tools/sg-controller/state.h"
 #include "unixctl.h"
@@ -31,6 +32,7 @@ struct pending {
     struct ovs_list node;
     struct unixctl_conn *conn;
     uint64_t flush;             /* That the answer is about. */
+    bool ack;                   /* Are hosts asked to acknowledge it? */
     bool flushed;               /* It took effect; what became of it: */
     struct ds result, changed;
     uint64_t dropped;           /* Counter before. */
@@ -46,6 +48,9 @@ struct commands {
 
 static unixctl_cb_func cmd_status, cmd_hosts, cmd_latency, cmd_topology;
 static unixctl_cb_func cmd_reload;
+static void preview_reload(const struct commands *, struct unixctl_conn *);
+static void start_reload(struct commands *, struct unixctl_conn *,
+                         unsigned int flags);
 static void reply_document(struct unixctl_conn *, struct ds *);
 static void take_flush(const struct commands *, struct pending *);
 static void reply_reload(const struct commands *, struct pending *);
@@ -71,7 +76,8 @@ commands_create(const char *socket, struct service *service,
     unixctl_command_register("hosts", "", 0, 0, cmd_hosts, c);
     unixctl_command_register("latency", "", 0, 0, cmd_latency, c);
     unixctl_command_register("topology", "", 0, 0, cmd_topology, c);
-    unixctl_command_register("reload", "", 0, 0, cmd_reload, c);
+    unixctl_command_register("reload", "[--dry-run] [--force] [--ack]", 0, 3,
+                             cmd_reload, c);
     *commandsp = c;
     return 0;
 }
@@ -127,6 +133,7 @@ cmd_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
     const struct controller_core *core = service_core(c->service);
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct amqp_status amqp;
+    char *error;
 
     ds_put_cstr(&ds, "{\"version\": ");
     document_string(&ds, SG_VERSION);
@@ -134,6 +141,12 @@ cmd_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
     document_state(&ds, core, time_msec());
     ds_put_cstr(&ds, ", \"topology_error\": ");
     document_string(&ds, service_last_error(c->service));
+    ds_put_cstr(&ds, ", \"saved_ids_error\": ");
+    document_string(&ds, service_ids_error(c->service));
+    error = service_save_error(c->service);
+    ds_put_cstr(&ds, ", \"save_error\": ");
+    document_string(&ds, error);
+    free(error);
     service_get_amqp(c->service, &amqp);
     put_broker(&ds, &amqp);
     ds_put_cstr(&ds, ", \"counters\": {");
@@ -178,12 +191,55 @@ cmd_topology(struct unixctl_conn *conn, int argc OVS_UNUSED,
     reply_document(conn, &ds);
 }
 
-/* Only the answer may have to wait: for the flush and for the broker. */
 static void
-cmd_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
-           const char *argv[] OVS_UNUSED, void *c_)
+cmd_reload(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
 {
     struct commands *c = c_;
+    unsigned int flags = SERVICE_CONFIRM;
+    bool dry_run = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--dry-run")) {
+            dry_run = true;
+        } else if (!strcmp(argv[i], "--force")) {
+            flags |= SERVICE_FORCE;
+        } else if (!strcmp(argv[i], "--ack")) {
+            flags |= SERVICE_ACK;
+        } else {
+            unixctl_command_reply_error(conn, "reload: unknown option");
+            return;
+        }
+    }
+    if (dry_run) {
+        preview_reload(c, conn);
+    } else {
+        start_reload(c, conn, flags);
+    }
+}
+
+static void
+preview_reload(const struct commands *c, struct unixctl_conn *conn)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct preview preview;
+    char *error;
+
+    error = service_preview(c->service, &preview);
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+    document_preview(&ds, &preview);
+    preview_uninit(&preview);
+    reply_document(conn, &ds);
+}
+
+/* Only the answer may have to wait: for the flush and for the broker. */
+static void
+start_reload(struct commands *c, struct unixctl_conn *conn,
+             unsigned int flags)
+{
     struct pending *p;
     char *error;
 
@@ -194,8 +250,9 @@ cmd_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
     p = xzalloc(sizeof *p);
     ds_init(&p->result);
     ds_init(&p->changed);
+    p->ack = (flags & SERVICE_ACK) != 0;
     p->dropped = core_counters(service_core(c->service))->dropped;
-    error = service_reload(c->service, &p->flush);
+    error = service_reload(c->service, flags, &p->flush);
     if (error) {
         unixctl_command_reply_error(conn, error);
         free(error);
@@ -226,7 +283,13 @@ take_flush(const struct commands *c, struct pending *p)
 
     if (!p->flushed && flush->number >= p->flush) {
         document_flush(&p->result, core, flush);
-        document_changes(&p->changed, flush);
+        if (p->ack) {
+            char *ack = core_ack_text(p->flush);
+
+            ds_put_format(&p->result, ", \"ack\": \"%s\"", ack);
+            free(ack);
+        }
+        document_changes(&p->changed, &flush->changes);
         p->flushed = true;
     }
 }

@@ -3,6 +3,7 @@
 #include <config.h>
 #include "tools/sg-controller/core.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct controller_core {
     uint64_t n_ids;             /* Of messages, made from the seed. */
 
     struct topology *pending;   /* Waits for its flush, or NULL. */
+    bool confirm, ack;          /* With that flush. */
     struct core_flush last_flush;
     long long int next_flush;   /* Not before. */
     long long int next_beacon, next_expire;
@@ -175,18 +177,33 @@ core_too_large(struct controller_core *core)
     core->counters.malformed++;
 }
 
+void
+core_set_saved(struct controller_core *core, const struct sg_ref *refs,
+               size_t n)
+{
+    state_set_saved(core->state, refs, n);
+}
+
 uint64_t
 core_set_topology(struct controller_core *core, struct topology *topology,
-                  const struct core_time *at)
+                  bool confirm, bool ack, const struct core_time *at)
 {
     uint64_t number = core->counters.flushes + 1;
 
     topology_destroy(core->pending);
     core->pending = topology;
+    core->confirm |= confirm;
+    core->ack |= ack;
     if (at->now >= core->next_flush) {
         flush(core, at);
     }
     return number;
+}
+
+char *
+core_ack_text(uint64_t flush)
+{
+    return xasprintf("flush-%"PRIu64, flush);
 }
 
 const struct core_flush *
@@ -374,10 +391,14 @@ flush(struct controller_core *core, const struct core_time *at)
     struct core_flush *done = &core->last_flush;
     struct topology *topology = core->pending;
     bool first = !core->counters.flushes;
+    struct publication *publication;
 
     core->pending = NULL;
     flush_uninit(done);
     state_replace(core->state, topology, at->now, &done->changes);
+    if (core->confirm) {
+        state_confirm(core->state, at->now, &done->changes);
+    }
     for (size_t i = 0; i < done->changes.n; i++) {
         const struct change *change = &done->changes.changes[i];
 
@@ -396,6 +417,12 @@ flush(struct controller_core *core, const struct core_time *at)
     done->number = ++core->counters.flushes;
     /* The first is not the latest news to anybody. */
     core->next_flush = first ? LLONG_MIN : at->now + CORE_COALESCE_MS;
+    if (core->ack) {
+        LIST_FOR_EACH (publication, node, &publications) {
+            publication->update.ack = core_ack_text(done->number);
+        }
+    }
+    core->confirm = core->ack = false;
     send_publications(core, &publications, at);
 }
 

@@ -115,11 +115,19 @@ enum dispatch_result core_request(struct controller_core *, const void *body,
 /* A body came that was too large to be taken. */
 void core_too_large(struct controller_core *);
 
-/* Takes over 'topology', which has passed topology_parse().  Returns the
- * number of the flush that it takes effect with: look at core_last_flush()
- * before the next core_run(). */
+/* Ids of the controller before: see state.h.  To be called first. */
+void core_set_saved(struct controller_core *, const struct sg_ref *,
+                    size_t n);
+
+/* Takes over 'topology', which has passed topology_parse().  'confirm': an
+ * operator says that what it lacks is gone, and what was saved with it.
+ * 'ack': hosts are asked to acknowledge what they are told, as
+ * core_ack_text().  Returns the number of the flush that it takes effect with:
+ * look at core_last_flush() before the next core_run(). */
 uint64_t core_set_topology(struct controller_core *, struct topology *,
+                           bool confirm, bool ack,
                            const struct core_time *);
+char *core_ack_text(uint64_t flush);    /* Malloc'd. */
 const struct core_flush *core_last_flush(const struct controller_core *);
 
 /* The connection to the broker is there, or is gone with all that waited. */

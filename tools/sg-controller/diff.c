@@ -24,8 +24,6 @@ static void diff_group(const struct topology_group *old,
 static struct change *add_members(struct change_list *, const struct uuid *,
                                   struct sg_prefix_list *added,
                                   struct sg_prefix_list *removed);
-static struct change *add_change(struct change_list *, enum sg_kind,
-                                 enum change_type, const struct uuid *);
 static int change_rank(const struct change *);
 static int compare_changes(const void *, const void *);
 
@@ -72,17 +70,35 @@ change_list_uninit(struct change_list *list)
     memset(list, 0, sizeof *list);
 }
 
+struct change *
+change_list_add(struct change_list *list, enum sg_kind kind,
+                enum change_type type, const struct uuid *id)
+{
+    struct change *change;
+
+    if (list->n >= list->allocated) {
+        list->changes = x2nrealloc(list->changes, &list->allocated,
+                                   sizeof *list->changes);
+    }
+    change = &list->changes[list->n++];
+    memset(change, 0, sizeof *change);
+    change->kind = kind;
+    change->type = type;
+    change->id = *id;
+    return change;
+}
+
 /* At most one of 'old' and 'new' is NULL, here and below. */
 static void
 diff_port(const struct topology_port *old, const struct topology_port *new,
           struct change_list *changes)
 {
     if (!new) {
-        add_change(changes, SG_KIND_PORT, CHANGE_DELETED, &old->spec.id);
+        change_list_add(changes, SG_KIND_PORT, CHANGE_DELETED, &old->spec.id);
     } else if (!old) {
-        add_change(changes, SG_KIND_PORT, CHANGE_CREATED, &new->spec.id);
+        change_list_add(changes, SG_KIND_PORT, CHANGE_CREATED, &new->spec.id);
     } else if (!sg_port_spec_equals(&old->spec, &new->spec)) {
-        add_change(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->spec.id);
+        change_list_add(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->spec.id);
     }
 }
 
@@ -103,11 +119,11 @@ diff_rules(const struct topology_group *old,
            const struct topology_group *new, struct change_list *changes)
 {
     if (old && !new) {
-        add_change(changes, SG_KIND_RULES, CHANGE_DELETED, &old->id);
+        change_list_add(changes, SG_KIND_RULES, CHANGE_DELETED, &old->id);
     } else if (new && !old) {
-        add_change(changes, SG_KIND_RULES, CHANGE_CREATED, &new->id);
+        change_list_add(changes, SG_KIND_RULES, CHANGE_CREATED, &new->id);
     } else if (new && !sg_rules_spec_equals(&old->rules, &new->rules)) {
-        add_change(changes, SG_KIND_RULES, CHANGE_UPDATED, &new->id);
+        change_list_add(changes, SG_KIND_RULES, CHANGE_UPDATED, &new->id);
     }
 }
 
@@ -119,11 +135,11 @@ diff_members(const struct topology_group *old,
     struct sg_prefix_list removed = SG_PREFIX_LIST_INITIALIZER;
 
     if (!new) {
-        add_change(changes, SG_KIND_MEMBERS, CHANGE_DELETED, &old->id);
+        change_list_add(changes, SG_KIND_MEMBERS, CHANGE_DELETED, &old->id);
         return;
     }
     if (!old) {
-        add_change(changes, SG_KIND_MEMBERS, CHANGE_CREATED, &new->id);
+        change_list_add(changes, SG_KIND_MEMBERS, CHANGE_CREATED, &new->id);
         return;
     }
     sg_members_diff(&old->members, &new->members, &added, &removed);
@@ -141,8 +157,8 @@ static struct change *
 add_members(struct change_list *changes, const struct uuid *group,
             struct sg_prefix_list *added, struct sg_prefix_list *removed)
 {
-    struct change *change = add_change(changes, SG_KIND_MEMBERS,
-                                       CHANGE_UPDATED, group);
+    struct change *change = change_list_add(changes, SG_KIND_MEMBERS,
+                                            CHANGE_UPDATED, group);
 
     if (added) {
         sg_prefix_list_sort(added);
@@ -152,24 +168,6 @@ add_members(struct change_list *changes, const struct uuid *group,
         sg_prefix_list_sort(removed);
         change->removed = *removed;
     }
-    return change;
-}
-
-static struct change *
-add_change(struct change_list *list, enum sg_kind kind,
-           enum change_type type, const struct uuid *id)
-{
-    struct change *change;
-
-    if (list->n >= list->allocated) {
-        list->changes = x2nrealloc(list->changes, &list->allocated,
-                                   sizeof *list->changes);
-    }
-    change = &list->changes[list->n++];
-    memset(change, 0, sizeof *change);
-    change->kind = kind;
-    change->type = type;
-    change->id = *id;
     return change;
 }
 

@@ -46,5 +46,7 @@ struct change_list {
 void topology_diff(const struct topology *old, const struct topology *new,
                    struct change_list *changes);
 void change_list_uninit(struct change_list *);
+struct change *change_list_add(struct change_list *, enum sg_kind,
+                               enum change_type, const struct uuid *);
 
 #endif /* tools/sg-controller/diff.h */

@@ -12,12 +12,14 @@
 #include "tools/sg-controller/beacon.h"
 #include "tools/sg-controller/core.h"
 #include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
 
 static void put_epoch(struct ds *, const struct sg_epoch *);
+static void put_kinds(struct ds *, const size_t n_kind[SG_N_KINDS]);
 static void put_host(struct ds *, const struct interest_host *,
                      long long int now);
 static void put_report(struct ds *, const struct host_view *,
@@ -69,9 +71,10 @@ document_state(struct ds *ds, const struct controller_core *core,
 
     put_epoch(ds, state_epoch(state));
     ds_put_format(ds, ", \"revision\": %"PRId64", \"beacon\": %"PRId64", "
-                  "\"tombstones\": %zu, \"hosts\": %zu",
+                  "\"tombstones\": %zu, \"unconfirmed\": %zu, "
+                  "\"hosts\": %zu",
                   state_revision(state), beacon_seq(core_beacon(core)),
-                  state_n_tombstones(state),
+                  state_n_tombstones(state), state_n_saved(state),
                   interest_count(core_interest(core)));
     ds_put_cstr(ds, ", \"later_epoch\": ");
     if (later->n) {
@@ -105,20 +108,14 @@ document_flush(struct ds *ds, const struct controller_core *core,
 {
     put_epoch(ds, state_epoch(core_state(core)));
     ds_put_format(ds, ", \"revision\": %"PRId64, flush->revision);
-    for (int kind = 0; kind < SG_N_KINDS; kind++) {
-        ds_put_format(ds, ", \"%s\": %zu", kind == SG_KIND_PORT
-                      ? "ports" : sg_kind_name(kind),
-                      flush->n_kind[kind]);
-    }
+    put_kinds(ds, flush->n_kind);
     ds_put_format(ds, ", \"published\": %zu", flush->n_messages);
 }
 
 /* The first of them: nobody reads a longer list. */
 void
-document_changes(struct ds *ds, const struct core_flush *flush)
+document_changes(struct ds *ds, const struct change_list *list)
 {
-    const struct change_list *list = &flush->changes;
-
     ds_put_char(ds, '[');
     for (size_t i = 0; i < MIN(list->n, DOCUMENT_MAX_CHANGES); i++) {
         const struct change *change = &list->changes[i];
@@ -130,6 +127,27 @@ document_changes(struct ds *ds, const struct core_flush *flush)
                       ? ", \"deleted\": true" : "");
     }
     ds_put_char(ds, ']');
+}
+
+void
+document_preview(struct ds *ds, const struct preview *preview)
+{
+    char *text = preview_text(preview);
+    char *refusal = preview_refusal(preview);
+
+    ds_put_cstr(ds, "{\"dry_run\": true, \"summary\": ");
+    document_string(ds, text);
+    put_kinds(ds, preview->n_kind);
+    ds_put_format(ds, ", \"members_changed\": %zu, \"ports_now\": %zu, "
+                  "\"ports_deleted\": %zu, \"hosts\": %zu, "
+                  "\"refused\": ", preview->n_members, preview->n_ports,
+                  preview->n_ports_deleted, preview->n_hosts);
+    document_string(ds, refusal);
+    ds_put_cstr(ds, ", \"changed\": ");
+    document_changes(ds, &preview->changes);
+    ds_put_char(ds, '}');
+    free(refusal);
+    free(text);
 }
 
 void
@@ -203,6 +221,15 @@ put_epoch(struct ds *ds, const struct sg_epoch *epoch)
     char text[SG_EPOCH_STRLEN];
 
     ds_put_format(ds, "\"epoch\": \"%s\"", sg_epoch_format(epoch, text));
+}
+
+static void
+put_kinds(struct ds *ds, const size_t n_kind[SG_N_KINDS])
+{
+    for (int kind = 0; kind < SG_N_KINDS; kind++) {
+        ds_put_format(ds, ", \"%s\": %zu", kind == SG_KIND_PORT
+                      ? "ports" : sg_kind_name(kind), n_kind[kind]);
+    }
 }
 
 static void

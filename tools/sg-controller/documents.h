@@ -11,8 +11,10 @@
 #include "openvswitch/dynamic-string.h"
 #include "sg/types.h"
 
+struct change_list;
 struct controller_core;
 struct core_flush;
+struct preview;
 struct topology;
 
 /* Changed objects that are named; all are counted. */
@@ -31,9 +33,10 @@ void document_counters(struct ds *, const struct controller_core *);
 void document_flush(struct ds *, const struct controller_core *,
                     const struct core_flush *);
 /* An array: the objects that changed. */
-void document_changes(struct ds *, const struct core_flush *);
+void document_changes(struct ds *, const struct change_list *);
 
 /* An object each. */
+void document_preview(struct ds *, const struct preview *);
 void document_hosts(struct ds *, const struct controller_core *,
                     long long int now);
 void document_latency(struct ds *, const struct controller_core *);

@@ -16,16 +16,18 @@
 #include "util.h"
 
 #define EPOCH_FILE "epoch"
-#define EPOCH_TMP "epoch.tmp"
 #define LOCK_FILE "lock"
 
 static char *read_all(int fd, const char *name, size_t max, char **text,
                       size_t *len);
 static char *lock_dir(int dir, const char *name);
 static char *load_epoch(const char *state_dir, struct sg_epoch *);
-static char *save_epoch(int dir, const char *state_dir,
-                        const struct sg_epoch *);
-static int write_synced(int dir, const char *name, const char *text);
+static char *save_epoch(const char *state_dir, const struct sg_epoch *);
+static int save_in(int dir, const char *name, const char *tmp,
+                   const char *text, size_t len);
+static int write_synced(int dir, const char *name, const char *text,
+                        size_t len);
+static int write_all(int fd, const char *text, size_t len);
 
 char *
 file_read(const char *name, size_t max, char **text, size_t *len)
@@ -39,6 +41,25 @@ file_read(const char *name, size_t max, char **text, size_t *len)
     error = read_all(fd, name, max, text, len);
     close(fd);
     return error;
+}
+
+char *
+file_save(const char *dir_name, const char *name, const char *text,
+          size_t len)
+{
+    int dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *tmp;
+    int error;
+
+    if (dir < 0) {
+        return xasprintf("%s: %s", dir_name, ovs_strerror(errno));
+    }
+    tmp = xasprintf("%s.tmp", name);
+    error = save_in(dir, name, tmp, text, len);
+    free(tmp);
+    close(dir);
+    return error ? xasprintf("%s/%s: %s", dir_name, name,
+                             ovs_strerror(error)) : NULL;
 }
 
 char *
@@ -75,7 +96,7 @@ epoch_begin(const char *state_dir, int64_t now, struct sg_epoch *epochp)
         error = xasprintf("getrandom: %s", ovs_strerror(errno));
     }
     if (!error) {
-        error = save_epoch(dir, state_dir, &epoch);
+        error = save_epoch(state_dir, &epoch);
     }
     close(dir);
     if (!error) {
@@ -171,44 +192,66 @@ load_epoch(const char *state_dir, struct sg_epoch *epoch)
     return error;
 }
 
-/* Writes aside and renames, with the directory synced behind it: after a
- * crash there is the old file or the new one. */
 static char *
-save_epoch(int dir, const char *state_dir, const struct sg_epoch *epoch)
+save_epoch(const char *state_dir, const struct sg_epoch *epoch)
 {
     char text[SG_EPOCH_STRLEN + 1];
-    int error;
 
     sg_epoch_format(epoch, text);
     strcat(text, "\n");
-    error = write_synced(dir, EPOCH_TMP, text);
-    if (!error && (renameat(dir, EPOCH_TMP, dir, EPOCH_FILE) || fsync(dir))) {
+    return file_save(state_dir, EPOCH_FILE, text, strlen(text));
+}
+
+/* The directory is synced behind the file. */
+static int
+save_in(int dir, const char *name, const char *tmp, const char *text,
+        size_t len)
+{
+    int error = 0;
+
+    if (text) {
+        error = write_synced(dir, tmp, text, len);
+        if (!error && renameat(dir, tmp, dir, name)) {
+            error = errno;
+        }
+    } else if (unlinkat(dir, name, 0) && errno != ENOENT) {
         error = errno;
     }
-    return error ? xasprintf("%s/%s: %s", state_dir, EPOCH_FILE,
-                             ovs_strerror(error)) : NULL;
+    return error ? error : fsync(dir) ? errno : 0;
 }
 
 static int
-write_synced(int dir, const char *name, const char *text)
+write_synced(int dir, const char *name, const char *text, size_t len)
 {
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                     0644);
-    ssize_t len = strlen(text);
-    int error = 0;
+    int error;
 
     if (fd < 0) {
         return errno;
     }
-    /* A few bytes: all or an error. */
-    ssize_t n = write(fd, text, len);
-    if (n != len) {
-        error = n < 0 ? errno : ENOSPC;
-    } else if (fsync(fd)) {
+    error = write_all(fd, text, len);
+    if (!error && fsync(fd)) {
         error = errno;
     }
     if (close(fd) && !error) {
         error = errno;
     }
     return error;
+}
+
+static int
+write_all(int fd, const char *text, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, text, len);
+
+        if (n > 0) {
+            text += n;
+            len -= n;
+        } else if (!n || errno != EINTR) {
+            return n ? errno : ENOSPC;
+        }
+    }
+    return 0;
 }

@@ -17,6 +17,12 @@
 char *file_read(const char *name, size_t max, char **text, size_t *len)
     SG_MUST_USE;
 
+/* Writes the file 'name' of the directory aside and renames it, all synced:
+ * after a crash there is the old one or the new one.  Without 'text' removes
+ * it. */
+char *file_save(const char *dir, const char *name, const char *text,
+                size_t len) SG_MUST_USE;
+
 /* Begins and saves a new epoch at 'now', Unix time in ms.  Refuses if the
  * clock is behind the epoch before, or if the directory is in use.  The lock
  * lasts until the process ends. */

@@ -164,7 +164,7 @@ parse_options(int argc, char *argv[], struct options *options)
 
     set_defaults(options);
     for (;;) {
-        int c = getopt_long(argc, argv, "hVv::", long_options, NULL);
+        int c = getopt_long(argc, argv, "+hVv::", long_options, NULL);
 
         if (c == -1) {
             break;
@@ -248,6 +248,7 @@ finish_options(struct options *options)
     if (!options->n_brokers) {
         parse_broker(options, DEFAULT_BROKER);
     }
+    options->service.state_dir = options->state_dir;
     amqp->brokers = options->brokers;
     amqp->n_brokers = options->n_brokers;
     if (options->password_file && !options->client && !options->check) {
@@ -316,7 +317,7 @@ usage(void)
     printf("%s: reference network controller for sg-agent\n"
            "usage: %s [OPTIONS]\n"
            "       %s --check --topology=FILE\n"
-           "       %s [--ctl=SOCKET] ctl reload|status|hosts|latency|topology\n\n"
+           "       %s [--ctl=SOCKET] ctl COMMAND\n\n"
            "  --topology=FILE         what the network looks like\n"
            "                          (default: %s)\n"
            "  --check                 check it and exit\n"
@@ -334,7 +335,10 @@ usage(void)
            DEFAULT_RUN_DIR);
     daemon_usage();
     vlog_usage();
-    printf("\nOther options:\n"
+    printf("\nCommands of ctl:\n"
+           "  reload [--dry-run] [--force] [--ack]\n"
+           "  status, hosts, latency, topology\n"
+           "\nOther options:\n"
            "  -h, --help              display this help\n"
            "  -V, --version           display version\n");
     exit(EXIT_SUCCESS);
@@ -404,7 +408,7 @@ handle_signals(int fd, struct service *service)
         if (info.ssi_signo != SIGHUP) {
             return false;
         }
-        error = service_reload(service, &flush);
+        error = service_reload(service, SERVICE_CONFIRM, &flush);
         if (error) {
             VLOG_WARN("keeping the last good topology: %s", error);
             free(error);

@@ -8,7 +8,12 @@
 #include "util.h"
 #include "uuid.h"
 
+static struct ref_node *find_node(const struct ref_set *, enum sg_kind,
+                                  const struct uuid *);
+static struct sg_ref *sorted(const struct ref_set *,
+                             int (*compare)(const void *, const void *));
 static int compare_refs(const void *, const void *);
+static int compare_ids(const void *, const void *);
 
 void
 ref_set_init(struct ref_set *set)
@@ -52,18 +57,50 @@ const struct sg_ref *
 ref_set_find(const struct ref_set *set, enum sg_kind kind,
              const struct uuid *id)
 {
-    const struct ref_node *ref;
+    const struct ref_node *ref = find_node(set, kind, id);
+
+    return ref ? &ref->ref : NULL;
+}
+
+void
+ref_set_remove(struct ref_set *set, enum sg_kind kind, const struct uuid *id)
+{
+    struct ref_node *ref = find_node(set, kind, id);
+
+    if (ref) {
+        hmap_remove(&set->refs, &ref->node);
+        free(ref);
+    }
+}
+
+struct sg_ref *
+ref_set_sorted(const struct ref_set *set)
+{
+    return sorted(set, compare_refs);
+}
+
+struct sg_ref *
+ref_set_sorted_by_id(const struct ref_set *set)
+{
+    return sorted(set, compare_ids);
+}
+
+static struct ref_node *
+find_node(const struct ref_set *set, enum sg_kind kind,
+          const struct uuid *id)
+{
+    struct ref_node *ref;
 
     HMAP_FOR_EACH_WITH_HASH (ref, node, sg_object_hash(kind, id), &set->refs) {
         if (ref->ref.kind == kind && uuid_equals(&ref->ref.id, id)) {
-            return &ref->ref;
+            return ref;
         }
     }
     return NULL;
 }
 
-struct sg_ref *
-ref_set_sorted(const struct ref_set *set)
+static struct sg_ref *
+sorted(const struct ref_set *set, int (*compare)(const void *, const void *))
 {
     struct sg_ref *refs = xmalloc((ref_set_count(set) + 1) * sizeof *refs);
     const struct ref_node *ref;
@@ -72,7 +109,7 @@ ref_set_sorted(const struct ref_set *set)
     REF_SET_FOR_EACH (ref, set) {
         refs[n++] = ref->ref;
     }
-    qsort(refs, n, sizeof *refs, compare_refs);
+    qsort(refs, n, sizeof *refs, compare);
     return refs;
 }
 
@@ -86,4 +123,14 @@ compare_refs(const void *a_, const void *b_)
         return a->kind < b->kind ? -1 : 1;
     }
     return uuid_compare_3way(&a->id, &b->id);
+}
+
+static int
+compare_ids(const void *a_, const void *b_)
+{
+    const struct sg_ref *a = a_;
+    const struct sg_ref *b = b_;
+    int cmp = uuid_compare_3way(&a->id, &b->id);
+
+    return cmp ? cmp : compare_refs(a, b);
 }

@@ -26,8 +26,10 @@ bool ref_set_add(struct ref_set *, enum sg_kind, const struct uuid *,
                  int64_t revision);
 const struct sg_ref *ref_set_find(const struct ref_set *, enum sg_kind,
                                   const struct uuid *);
-/* All of them, by kind and then id; malloc'd. */
+void ref_set_remove(struct ref_set *, enum sg_kind, const struct uuid *);
+/* All of them, by kind and then id, or by id and then kind; malloc'd. */
 struct sg_ref *ref_set_sorted(const struct ref_set *);
+struct sg_ref *ref_set_sorted_by_id(const struct ref_set *);
 
 #define REF_SET_FOR_EACH(NODE, SET) HMAP_FOR_EACH (NODE, node, &(SET)->refs)
 

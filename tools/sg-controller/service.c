@@ -3,11 +3,9 @@
 #include <config.h>
 #include "tools/sg-controller/service.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
@@ -16,7 +14,9 @@
 #include "rpc/topology.h"
 #include "timeval.h"
 #include "tools/sg-controller/core.h"
-#include "tools/sg-controller/files.h"
+#include "tools/sg-controller/preview.h"
+#include "tools/sg-controller/source.h"
+#include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
@@ -29,23 +29,20 @@ VLOG_DEFINE_THIS_MODULE(service);
 #define PREFETCH 256
 /* How often the topology file is looked at. */
 #define WATCH_INTERVAL_MS 1000
+/* How often the ids are saved, at most.  A crash loses those that came since;
+ * they will be unknown to the next controller, not deleted. */
+#define SAVE_INTERVAL_MS 1000
 /* How soon a full client is tried again: no event says that it has room. */
 #define FULL_RETRY_MS 10
 
-/* What tells that a file is another one or has another content. */
-struct file_state {
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec mtime;
-};
-
 struct service {
-    char *file;                 /* The topology. */
+    struct source *source;
     bool watch;
-    struct file_state loaded, seen;
     long long int next_watch;
     char *last_error;           /* Of the last reload, or NULL. */
+    char *ids_error;            /* Why the saved ids were ignored, or NULL. */
+    uint64_t saved_serial;      /* State of the ids when they were saved. */
+    long long int next_save;
 
     struct rpc_limits limits;
     struct controller_core *core;
@@ -70,9 +67,10 @@ static bool has_room(const struct service *);
 static void send_message(struct service *, struct core_message *);
 static void log_flush(struct service *);
 static void watch_file(struct service *);
-static char *load_topology(struct service *, struct topology **);
-static bool stat_file(const char *, struct file_state *);
-static bool same_file(const struct file_state *, const struct file_state *);
+static void load_ids(struct service *);
+static void save_ids(struct service *);
+static char *check_topology(const struct service *, const struct topology *,
+                            unsigned int flags);
 static struct core_time get_time(void);
 
 /* A topology that cannot be read refuses the start: a controller that serves
@@ -87,7 +85,7 @@ service_create(const struct service_config *config,
     uint64_t flush;
     char *error;
 
-    s->file = xstrdup(config->topology);
+    s->source = source_create(config->topology, config->state_dir);
     s->watch = config->watch;
     uuid_generate(&seed);
     core_config_init(&core, epoch, &seed);
@@ -95,7 +93,8 @@ service_create(const struct service_config *config,
     s->core = core_create(&core);
     s->client = create_client(config, &s->limits, &s->max_out);
 
-    error = service_reload(s, &flush);
+    load_ids(s);
+    error = service_reload(s, SERVICE_FORCE, &flush);
     if (error) {
         service_destroy(s);
         return error;
@@ -115,9 +114,14 @@ service_destroy(struct service *s)
 {
     if (s) {
         amqp_client_destroy(s->client);
+        /* A start that failed leaves what it found. */
+        if (s->counters.reloads) {
+            save_ids(s);
+        }
         core_destroy(s->core);
+        source_destroy(s->source);
+        free(s->ids_error);
         free(s->last_error);
-        free(s->file);
         free(s);
     }
 }
@@ -134,6 +138,10 @@ service_run(struct service *s)
     core_run(s->core, &at);
     log_flush(s);
     send_output(s);
+    if (at.now >= s->next_save) {
+        s->next_save = at.now + SAVE_INTERVAL_MS;
+        save_ids(s);
+    }
 }
 
 void
@@ -151,27 +159,49 @@ service_wait(struct service *s)
     if (s->watch) {
         poll_timer_wait_until(s->next_watch);
     }
+    if (s->saved_serial != state_ids_serial(core_state(s->core))) {
+        poll_timer_wait_until(s->next_save);
+    }
 }
 
 char *
-service_reload(struct service *s, uint64_t *flush)
+service_reload(struct service *s, unsigned int flags, uint64_t *flush)
 {
     const struct core_time at = get_time();
-    struct topology *topology;
+    struct topology *topology = NULL;
     char *error;
 
+    error = source_load(s->source, &s->limits, &topology);
+    if (!error) {
+        error = check_topology(s, topology, flags);
+    }
     free(s->last_error);
-    s->last_error = NULL;
-    error = load_topology(s, &topology);
+    s->last_error = nullable_xstrdup(error);
     if (error) {
-        s->last_error = xstrdup(error);
+        topology_destroy(topology);
         s->counters.reload_errors++;
         return error;
     }
     s->counters.reloads++;
-    *flush = core_set_topology(s->core, topology, &at);
+    *flush = core_set_topology(s->core, topology, flags & SERVICE_CONFIRM,
+                               flags & SERVICE_ACK, &at);
     log_flush(s);
     return NULL;
+}
+
+char *
+service_preview(struct service *s, struct preview *preview)
+{
+    struct topology *topology;
+    char *error;
+
+    error = source_load(s->source, &s->limits, &topology);
+    if (!error) {
+        preview_init(preview, core_state(s->core), core_interest(s->core),
+                     topology, true);
+        topology_destroy(topology);
+    }
+    return error;
 }
 
 /* True once nothing that was published can still be on its way: a reload is
@@ -196,6 +226,18 @@ const struct service_counters *
 service_counters(const struct service *s)
 {
     return &s->counters;
+}
+
+const char *
+service_ids_error(const struct service *s)
+{
+    return s->ids_error;
+}
+
+char *
+service_save_error(const struct service *s)
+{
+    return source_save_error(s->source);
 }
 
 const char *
@@ -388,81 +430,86 @@ log_flush(struct service *s)
     if (flush->number != s->logged_flush) {
         s->logged_flush = flush->number;
         VLOG_INFO("%s: revision %"PRId64", changed: %zu ports, %zu rule "
-                  "lists, %zu member lists; %zu messages", s->file,
+                  "lists, %zu member lists; %zu messages",
+                  source_file(s->source),
                   flush->revision, flush->n_kind[SG_KIND_PORT],
                   flush->n_kind[SG_KIND_RULES],
                   flush->n_kind[SG_KIND_MEMBERS], flush->n_messages);
     }
 }
 
-/* Reloads a file that has changed and then stayed the same for one interval:
- * whoever writes it in place may not be done, and the first half of a YAML
- * file is a YAML file. */
+/* A changed file is taken, but it confirms nothing: nobody is there to look at
+ * what goes. */
 static void
 watch_file(struct service *s)
 {
-    struct file_state now;
-
     if (!s->watch || time_msec() < s->next_watch) {
         return;
     }
     s->next_watch = time_msec() + WATCH_INTERVAL_MS;
-    if (!stat_file(s->file, &now) || same_file(&now, &s->loaded)) {
-        return;
-    }
-    if (same_file(&now, &s->seen)) {
+    if (source_changed(s->source)) {
         uint64_t flush;
-        char *error = service_reload(s, &flush);
+        char *error = service_reload(s, 0, &flush);
 
         if (error) {
             VLOG_WARN("keeping the last good topology: %s", error);
             free(error);
         }
     }
-    s->seen = now;
 }
 
-/* Whatever comes of it, the same file is not tried again. */
+/* Without them the controller only answers `unknown` where it could have
+ * learnt `deleted`. */
+static void
+load_ids(struct service *s)
+{
+    struct sg_ref *refs;
+    size_t n;
+
+    s->ids_error = source_load_ids(s->source, &refs, &n);
+    if (s->ids_error) {
+        VLOG_WARN("starting without the saved ids: %s", s->ids_error);
+    } else {
+        core_set_saved(s->core, refs, n);
+        free(refs);
+    }
+    s->saved_serial = UINT64_MAX;
+}
+
+static void
+save_ids(struct service *s)
+{
+    const struct state *state = core_state(s->core);
+
+    if (s->saved_serial != state_ids_serial(state)) {
+        struct sg_ref *refs;
+        size_t n = state_ids(state, &refs);
+
+        source_save_ids(s->source, refs, n);
+        free(refs);
+        s->saved_serial = state_ids_serial(state);
+    }
+}
+
+/* Refuses what is more likely an accident than an intention. */
 static char *
-load_topology(struct service *s, struct topology **topology)
+check_topology(const struct service *s, const struct topology *topology,
+               unsigned int flags)
 {
-    size_t len;
-    char *error;
-    char *text;
+    struct preview preview;
+    char *refusal, *error;
 
-    memset(&s->loaded, 0, sizeof s->loaded);
-    stat_file(s->file, &s->loaded);
-    error = file_read(s->file, TOPOLOGY_MAX_BYTES, &text, &len);
-    if (!error) {
-        error = topology_parse(text, len, s->file, &s->limits, topology);
-        free(text);
+    if (flags & SERVICE_FORCE) {
+        return NULL;
     }
+    preview_init(&preview, core_state(s->core), core_interest(s->core),
+                 topology, flags & SERVICE_CONFIRM);
+    refusal = preview_refusal(&preview);
+    preview_uninit(&preview);
+    error = (refusal ? xasprintf("%s: %s", source_file(s->source), refusal)
+             : NULL);
+    free(refusal);
     return error;
-}
-
-/* False while there is no such file: somebody may be replacing it. */
-static bool
-stat_file(const char *name, struct file_state *state)
-{
-    struct stat st;
-
-    if (stat(name, &st)) {
-        return false;
-    }
-    memset(state, 0, sizeof *state);
-    state->device = st.st_dev;
-    state->inode = st.st_ino;
-    state->size = st.st_size;
-    state->mtime = st.st_mtim;
-    return true;
-}
-
-static bool
-same_file(const struct file_state *a, const struct file_state *b)
-{
-    return (a->device == b->device && a->inode == b->inode
-            && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec
-            && a->mtime.tv_nsec == b->mtime.tv_nsec);
 }
 
 static struct core_time

@@ -13,10 +13,12 @@
 #include "sg/types.h"
 
 struct controller_core;
+struct preview;
 
 struct service_config {
     struct amqp_config amqp;    /* Broker and credentials; the rest is ours. */
     const char *topology;       /* File name. */
+    const char *state_dir;      /* Exists, and is locked. */
     bool watch;                 /* Reload when the file changes. */
 };
 
@@ -35,9 +37,18 @@ void service_destroy(struct service *);
 void service_run(struct service *);
 void service_wait(struct service *);
 
-/* Reads the topology file and hands it to the core.  '*flush' is filled in
- * only then: the number of the flush that it takes effect with. */
-char *service_reload(struct service *, uint64_t *flush) SG_MUST_USE;
+/* Reads the topology file and hands it to the core, unless it looks like an
+ * accident (preview.h).  '*flush' is filled in only then: the number of the
+ * flush that it takes effect with. */
+enum service_flags {
+    SERVICE_CONFIRM = 1 << 0,   /* An operator said so: see core.h. */
+    SERVICE_FORCE = 1 << 1,     /* Even if it looks like an accident. */
+    SERVICE_ACK = 1 << 2,       /* Hosts are asked to acknowledge it. */
+};
+char *service_reload(struct service *, unsigned int flags, uint64_t *flush)
+    SG_MUST_USE;
+/* What a reload that confirms would change; fills in 'preview' only then. */
+char *service_preview(struct service *, struct preview *) SG_MUST_USE;
 /* Has everything that was published left, and has the broker said so? */
 bool service_settled(const struct service *);
 
@@ -45,6 +56,8 @@ bool service_settled(const struct service *);
 const struct controller_core *service_core(const struct service *);
 const struct service_counters *service_counters(const struct service *);
 const char *service_last_error(const struct service *); /* Of a reload. */
+const char *service_ids_error(const struct service *);  /* Or NULL. */
+char *service_save_error(const struct service *);       /* To be freed. */
 void service_get_amqp(const struct service *, struct amqp_status *);
 
 #endif /* tools/sg-controller/service.h */

@@ -8,6 +8,7 @@
 
 #include "openvswitch/hmap.h"
 #include "tools/sg-controller/diff.h"
+#include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
@@ -30,8 +31,12 @@ struct state {
     struct hmap objects;        /* Contains "struct object"s. */
     struct ovs_list tombstones; /* Oldest first. */
     size_t n_tombstones;
+    struct ref_set saved;       /* Of the controller before: unconfirmed. */
+    uint64_t ids_serial;
 };
 
+static void record_changes(struct state *, size_t first, long long int now,
+                           struct change_list *);
 static bool is_same_deletion(const struct change *, const struct change *);
 static struct object *find_object(const struct state *, enum sg_kind,
                                   const struct uuid *);
@@ -51,6 +56,7 @@ state_create(const struct sg_epoch *epoch)
     state->topology = topology_create();
     hmap_init(&state->objects);
     ovs_list_init(&state->tombstones);
+    ref_set_init(&state->saved);
     return state;
 }
 
@@ -66,8 +72,50 @@ state_destroy(struct state *state)
         free(object);
     }
     hmap_destroy(&state->objects);
+    ref_set_destroy(&state->saved);
     topology_destroy(state->topology);
     free(state);
+}
+
+void
+state_set_saved(struct state *state, const struct sg_ref *refs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ref_set_add(&state->saved, refs[i].kind, &refs[i].id, 0);
+    }
+}
+
+size_t
+state_n_saved(const struct state *state)
+{
+    return ref_set_count(&state->saved);
+}
+
+/* Tombstones as well: somebody may still have what they stand for. */
+size_t
+state_ids(const struct state *state, struct sg_ref **refsp)
+{
+    struct sg_ref *refs = xmalloc((hmap_count(&state->objects)
+                                   + ref_set_count(&state->saved) + 1)
+                                  * sizeof *refs);
+    const struct object *object;
+    const struct ref_node *ref;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (object, node, &state->objects) {
+        refs[n++] = (struct sg_ref) { object->kind, object->id, 0 };
+    }
+    REF_SET_FOR_EACH (ref, &state->saved) {
+        refs[n++] = ref->ref;
+    }
+    *refsp = refs;
+    return n;
+}
+
+uint64_t
+state_ids_serial(const struct state *state)
+{
+    return state->ids_serial;
 }
 
 /* 'changes' may be empty: the text of a topology changes more often than its
@@ -80,28 +128,37 @@ state_replace(struct state *state, struct topology *topology,
     size_t first = changes->n;
 
     topology_diff(state->topology, topology, changes);
-    for (size_t i = first; i < changes->n; i++) {
-        struct change *change = &changes->changes[i];
-        struct object *object;
-
-        object = get_object(state, change->kind, &change->id);
-        if (object->deleted) {
-            unbury(state, object);
-        } else {
-            change->prev = object->revision;
-        }
-        if (i == first || !is_same_deletion(change - 1, change)) {
-            state->revision++;
-        }
-        change->revision = object->revision = state->revision;
-        object->changed_at = now;
-        if (change->type == CHANGE_DELETED) {
-            bury(state, object);
-        }
-    }
+    record_changes(state, first, now, changes);
     topology_destroy(state->topology);
     state->topology = topology;
     state_expire(state, now);
+}
+
+void
+state_confirm(struct state *state, long long int now,
+              struct change_list *changes)
+{
+    size_t first = changes->n;
+
+    state_unconfirmed(state, state->topology, changes);
+    record_changes(state, first, now, changes);
+    ref_set_destroy(&state->saved);
+    ref_set_init(&state->saved);
+}
+
+void
+state_unconfirmed(const struct state *state, const struct topology *topology,
+                  struct change_list *changes)
+{
+    struct sg_ref *refs = ref_set_sorted_by_id(&state->saved);
+
+    for (size_t i = 0; i < ref_set_count(&state->saved); i++) {
+        if (!topology_has(topology, refs[i].kind, &refs[i].id)) {
+            change_list_add(changes, refs[i].kind, CHANGE_DELETED,
+                            &refs[i].id);
+        }
+    }
+    free(refs);
 }
 
 /* Forgets tombstones that are too old or too many. */
@@ -168,6 +225,34 @@ state_changed_at(const struct state *state, enum sg_kind kind,
     const struct object *object = find_object(state, kind, id);
 
     return object ? object->changed_at : LLONG_MIN;
+}
+
+/* Gives the changes from number 'first' on their revisions. */
+static void
+record_changes(struct state *state, size_t first, long long int now,
+               struct change_list *changes)
+{
+    for (size_t i = first; i < changes->n; i++) {
+        struct change *change = &changes->changes[i];
+        struct object *object;
+
+        object = get_object(state, change->kind, &change->id);
+        state->ids_serial += change->type != CHANGE_UPDATED;
+        ref_set_remove(&state->saved, change->kind, &change->id);
+        if (object->deleted) {
+            unbury(state, object);
+        } else {
+            change->prev = object->revision;
+        }
+        if (i == first || !is_same_deletion(change - 1, change)) {
+            state->revision++;
+        }
+        change->revision = object->revision = state->revision;
+        object->changed_at = now;
+        if (change->type == CHANGE_DELETED) {
+            bury(state, object);
+        }
+    }
 }
 
 /* A group's rules and members go by one message, which has one revision. */
@@ -237,4 +322,5 @@ forget_oldest(struct state *state)
     state->n_tombstones--;
     hmap_remove(&state->objects, &object->node);
     free(object);
+    state->ids_serial++;
 }

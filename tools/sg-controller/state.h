@@ -31,10 +31,26 @@ enum state_answer {
 struct state *state_create(const struct sg_epoch *);
 void state_destroy(struct state *);
 
+/* Ids of the controller that ran before.  Those that the topology lacks are
+ * `unknown` until an operator confirms that they are gone: the topology may be
+ * empty, truncated or yesterday's.  To be called before the first topology. */
+void state_set_saved(struct state *, const struct sg_ref *, size_t n);
+size_t state_n_saved(const struct state *);     /* Still to be confirmed. */
+/* All ids that a controller after this one has to know; malloc'd.  They are
+ * others only when state_ids_serial() is. */
+size_t state_ids(const struct state *, struct sg_ref **);
+uint64_t state_ids_serial(const struct state *);
+
 /* Puts 'topology', which the state owns from then on, into force.  Appends
  * what differs to 'changes', with revisions. */
 void state_replace(struct state *, struct topology *, long long int now,
                    struct change_list *changes);
+/* Deletes what was saved and is not there; appends that to 'changes'. */
+void state_confirm(struct state *, long long int now,
+                   struct change_list *changes);
+/* Appends what state_confirm() would delete if 'topology' were in force. */
+void state_unconfirmed(const struct state *, const struct topology *,
+                       struct change_list *changes);
 void state_expire(struct state *, long long int now);
 
 const struct sg_epoch *state_epoch(const struct state *);

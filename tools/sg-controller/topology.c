@@ -133,6 +133,19 @@ topology_group(const struct topology *topology, const struct uuid *id)
     return NULL;
 }
 
+bool
+topology_has(const struct topology *topology, enum sg_kind kind,
+             const struct uuid *id)
+{
+    const struct topology_group *group;
+
+    if (kind == SG_KIND_PORT) {
+        return topology_port(topology, id) != NULL;
+    }
+    group = topology_group(topology, id);
+    return group && (kind == SG_KIND_MEMBERS || !group->is_address_group);
+}
+
 void
 topology_group_members(const struct topology_group *group, int64_t revision,
                        struct sg_members_spec *spec)

@@ -60,6 +60,9 @@ const struct topology_port *topology_port(const struct topology *,
 const struct topology_group *topology_group(const struct topology *,
                                             const struct uuid *);
 
+/* Does it have this object? */
+bool topology_has(const struct topology *, enum sg_kind, const struct uuid *);
+
 /* The whole member list of a group as it travels, sorted; that was done when
  * the topology was read, so an answer costs a copy.  Fills in 'spec', which
  * the caller uninitialises. */
