@@ -83,7 +83,7 @@ struct agent {
                                  * not in the tables yet, or 0. */
     struct latency *latency;
     struct loop_watch loop;
-    int delay_fd;               /* Of timing_open_delay(); -1: none. */
+    int thread_fd;              /* Of timing_open_thread(); -1: none. */
     char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
     long long int next_look;    /* At other descriptors than the broker's. */
     long long int next_second;  /* Slow checks. */

@@ -79,7 +79,7 @@ create(const struct config *config, const struct agent_world *world,
     a->latency = latency_create();
     loop_watch_init(&a->loop);
     /* The threads of simulated hosts do not wait for one of them. */
-    a->delay_fd = world->backend ? -1 : timing_open_delay();
+    a->thread_fd = world->backend ? -1 : timing_open_thread();
     uuid_generate(&boot);
     snprintf(a->boot, sizeof a->boot, "%08x%08x%08x%08x", boot.parts[0],
              boot.parts[1], boot.parts[2], boot.parts[3]);
@@ -153,8 +153,8 @@ agent_destroy(struct agent *a)
     policy_store_destroy(a->store);
     pacer_destroy(a->pacer);
     latency_destroy(a->latency);
-    if (a->delay_fd >= 0) {
-        close(a->delay_fd);
+    if (a->thread_fd >= 0) {
+        close(a->thread_fd);
     }
     metrics_destroy(a->metrics.registry);
     ds_destroy(&a->resync.text);
@@ -535,10 +535,12 @@ run_slow(struct agent *a, long long int now)
 static void
 begin_turn(struct agent *a)
 {
+    struct loop_thread thread;
+
     loop_watch_begin(&a->loop, timing_now_us());
-    if (a->delay_fd >= 0 && loop_watch_wants_delay(&a->loop)) {
-        loop_watch_note_delay(&a->loop, timing_read_delay_us(a->delay_fd),
-                              a->loop.began);
+    if (loop_watch_wants_thread(&a->loop)
+        && timing_read_thread(a->thread_fd, &thread)) {
+        loop_watch_note_thread(&a->loop, &thread, a->loop.began);
     }
 }
 
@@ -553,14 +555,15 @@ static void
 end_turn(struct agent *a)
 {
     int64_t now_us = timing_now_us();
-    int64_t delay_us = -1;
+    struct loop_thread thread;
+    bool asked;
     int64_t us;
 
     loop_watch_step(&a->loop, LOOP_CONTROL, now_us);
-    if (loop_watch_elapsed(&a->loop, now_us) > LOOP_LONG_US) {
-        delay_us = timing_read_delay_us(a->delay_fd);
-    }
-    us = loop_watch_end(&a->loop, delay_us, now_us, now_us / 1000);
+    asked = (loop_watch_elapsed(&a->loop, now_us) > LOOP_LONG_US
+             && timing_read_thread(a->thread_fd, &thread));
+    us = loop_watch_end(&a->loop, asked ? &thread : NULL, now_us,
+                        now_us / 1000);
     metric_observe(a->metrics.loop_turn, us / 1e6);
 }
 

@@ -30,11 +30,14 @@ loop_watch_reset(struct loop_watch *w)
 {
     memset(&w->longest, 0, sizeof w->longest);
     w->n_long = 0;
+    w->turns = 0;
+    w->skip = true;
 }
 
 void
 loop_watch_begin(struct loop_watch *w, int64_t now_us)
 {
+    w->skip = false;
     w->began = w->last = now_us;
     w->longest_step = LOOP_RECOVER;
     w->longest_step_us = 0;
@@ -57,35 +60,48 @@ loop_watch_elapsed(const struct loop_watch *w, int64_t now_us)
 }
 
 bool
-loop_watch_wants_delay(const struct loop_watch *w)
+loop_watch_wants_thread(const struct loop_watch *w)
 {
-    return !w->delay_read || w->began - w->delay_read >= LOOP_DELAY_AGE_US;
+    return !w->thread_read || w->began - w->thread_read >= LOOP_THREAD_AGE_US;
 }
 
 void
-loop_watch_note_delay(struct loop_watch *w, int64_t delay_us, int64_t now_us)
+loop_watch_note_thread(struct loop_watch *w, const struct loop_thread *thread,
+                       int64_t now_us)
 {
-    w->delay = delay_us;
-    w->delay_read = now_us;
+    w->thread = *thread;
+    w->thread_read = now_us;
 }
 
 int64_t
-loop_watch_end(struct loop_watch *w, int64_t delay_us, int64_t now_us,
-               long long int now)
+loop_watch_end(struct loop_watch *w, const struct loop_thread *thread,
+               int64_t now_us, long long int now)
 {
-    int64_t wall = MAX(now_us - w->began, 0);
-    int64_t us = wall;
+    struct loop_turn turn = {
+        .wall_us = MAX(now_us - w->began, 0),
+        .cpu_us = -1,
+        .longest = w->longest_step,
+        .longest_us = w->longest_step_us,
+        .at = now,
+    };
 
-    if (delay_us >= 0) {
-        us = MAX(wall - MAX(delay_us - w->delay, 0), 0);
-        loop_watch_note_delay(w, delay_us, now_us);
+    turn.us = turn.wall_us;
+    if (thread && w->thread_read) {
+        int64_t before = MAX(w->began - w->thread_read, 0);
+        int64_t wait = thread->wait_us - w->thread.wait_us - before;
+
+        turn.us = MAX(turn.wall_us - MAX(wait, 0), 0);
+        turn.cpu_us = MIN(thread->cpu_us - w->thread.cpu_us, turn.us);
     }
-    w->turns++;
-    w->n_long += us > LOOP_LONG_US;
-    if (us > w->longest.us) {
-        w->longest = (struct loop_turn) {
-            .us = us, .wall_us = wall, .longest = w->longest_step, .at = now,
-        };
+    if (thread) {
+        loop_watch_note_thread(w, thread, now_us);
     }
-    return us;
+    if (!w->skip) {
+        w->turns++;
+        w->n_long += turn.us > LOOP_LONG_US;
+        if (turn.us > w->longest.us) {
+            w->longest = turn;
+        }
+    }
+    return turn.us;
 }

@@ -167,7 +167,6 @@ policy_store_take_changes(struct policy_store *ps,
     return member_changes_take(&ps->changes, changes);
 }
 
-/* '*dirty' is initialized in any case. */
 size_t
 policy_store_take_arrivals(struct policy_store *ps,
                            const struct store_arrival **arrivals)
@@ -179,6 +178,7 @@ policy_store_take_arrivals(struct policy_store *ps,
     return n;
 }
 
+/* '*dirty' is initialized in any case. */
 bool
 policy_store_take_dirty(struct policy_store *ps, struct store_dirty *dirty)
 {

@@ -8,6 +8,7 @@
 #include "agent/report_json.h"
 #include "util.h"
 
+static json_t *milliseconds(int64_t us);
 static json_t *phase_json(const struct latency_status *, enum sg_kind,
                           enum sg_latency_phase);
 static json_t *quantile_json(const struct sg_latency *, enum sg_kind,
@@ -45,12 +46,18 @@ report_loop_json(const struct loop_watch *w, long long int now)
 
     json_object_set_new(j, "turns", report_count(w->turns));
     json_object_set_new(j, "long_turns", report_count(w->n_long));
-    json_object_set_new(j, "longest_turn_ms", json_real(t->us / 1000.0));
-    json_object_set_new(j, "longest_turn_wall_ms",
-                        json_real(t->wall_us / 1000.0));
+    json_object_set_new(j, "longest_turn_ms", milliseconds(t->us));
+    json_object_set_new(j, "longest_turn_wall_ms", milliseconds(t->wall_us));
+    json_object_set_new(j, "longest_turn_wait_ms",
+                        milliseconds(t->wall_us - t->us));
+    json_object_set_new(j, "longest_turn_cpu_ms",
+                        t->us && t->cpu_us >= 0 ? milliseconds(t->cpu_us)
+                                                : json_null());
     json_object_set_new(j, "longest_turn_what", t->us
                         ? report_string(loop_step_name(t->longest))
                         : json_null());
+    json_object_set_new(j, "longest_turn_what_ms",
+                        milliseconds(t->longest_us));
     json_object_set_new(j, "longest_turn_age_ms", t->us
                         ? report_age(now, t->at) : json_null());
     return j;
@@ -60,6 +67,12 @@ char *
 report_loop(const struct loop_watch *w, long long int now)
 {
     return report_text(report_loop_json(w, now));
+}
+
+static json_t *
+milliseconds(int64_t us)
+{
+    return json_real((double) us / 1000);
 }
 
 static json_t *

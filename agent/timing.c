@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/loop_watch.h"
 #include "util.h"
 
 int64_t
@@ -22,22 +23,26 @@ timing_now_us(void)
 }
 
 int
-timing_open_delay(void)
+timing_open_thread(void)
 {
     return open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 }
 
-int64_t
-timing_read_delay_us(int fd)
+bool
+timing_read_thread(int fd, struct loop_thread *thread)
 {
-    unsigned long long int run, delay;
+    unsigned long long int cpu, wait;   /* ns */
     char text[64];
     ssize_t n = fd >= 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
 
     if (n <= 0) {
-        return -1;
+        return false;
     }
     text[n] = '\0';
-    return (sscanf(text, "%llu %llu", &run, &delay) == 2
-            ? (int64_t) (delay / 1000) : -1);
+    if (sscanf(text, "%llu %llu", &cpu, &wait) != 2) {
+        return false;
+    }
+    thread->cpu_us = (int64_t) (cpu / 1000);
+    thread->wait_us = (int64_t) (wait / 1000);
+    return true;
 }

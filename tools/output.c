@@ -73,6 +73,7 @@ static void put_value(struct ds *, const char *label, const char *format, ...)
 static const json_t *get(const json_t *, const char *key);
 static const char *str(const json_t *, const char *key);
 static long long int num(const json_t *, const char *key);
+static double real(const json_t *, const char *key);
 static bool is(const json_t *, const char *key);
 static const char *yes(bool);
 static char *join(const json_t *list);
@@ -664,10 +665,11 @@ show_loop(const json_t *d, const struct output_query *query OVS_UNUSED,
     if (json_is_string(get(d, "longest_turn_what"))) {
         char *ago = age(d, "longest_turn_age_ms");
 
-        put_value(out, "longest", "%.1f ms (%.1f ms with waiting for a CPU), "
-                  "%s: %s", json_real_value(get(d, "longest_turn_ms")),
-                  json_real_value(get(d, "longest_turn_wall_ms")), ago,
-                  str(d, "longest_turn_what"));
+        put_value(out, "longest", "%.1f ms, of which %.1f ms %s; %s",
+                  real(d, "longest_turn_ms"), real(d, "longest_turn_what_ms"),
+                  str(d, "longest_turn_what"), ago);
+        put_value(out, "waiting", "%.1f ms for a CPU, besides",
+                  real(d, "longest_turn_wait_ms"));
         free(ago);
     }
 }
@@ -763,6 +765,12 @@ static long long int
 num(const json_t *j, const char *key)
 {
     return json_integer_value(get(j, key));
+}
+
+static double
+real(const json_t *j, const char *key)
+{
+    return json_number_value(get(j, key));
 }
 
 static bool

@@ -367,6 +367,43 @@ TEST(nothing_moves_the_cursor)
                "sg-agent      1\\x0a2 on host \\x1b, started 1 ms ago\n");
 }
 
+TEST(loop)
+{
+    CHECK_SHOW(LOOP, NULL, "{\"turns\": 3, \"long_turns\": 1, "
+               "\"longest_turn_ms\": 20.25, "
+               "\"longest_turn_wait_ms\": 40.5, "
+               "\"longest_turn_what\": \"structure lane\", "
+               "\"longest_turn_what_ms\": 19.125, "
+               "\"longest_turn_age_ms\": 12}", true,
+               "turns         3, 1 of them above 5 ms\n"
+               "longest       20.2 ms, of which 19.1 ms structure lane; "
+               "12 ms ago\n"
+               "waiting       40.5 ms for a CPU, besides\n");
+    CHECK_SHOW(LOOP, NULL, "{\"turns\": 0, \"longest_turn_what\": null}",
+               true, "turns         0, 0 of them above 5 ms\n");
+}
+
+TEST(latency)
+{
+    CHECK_SHOW(LATENCY, NULL, "{\"latency\": ["
+               "{\"kind\": \"port\", \"phase\": \"stored\", "
+               "\"count\": 0, \"p50_ms\": null, \"p90_ms\": null, "
+               "\"p99_ms\": null, \"max_ms\": null}, "
+               "{\"kind\": \"rules\", \"phase\": \"kernel\", "
+               "\"count\": 2, \"p50_ms\": 1, \"p90_ms\": 20, "
+               "\"p99_ms\": null, \"max_ms\": 20000}], "
+               "\"pending\": 3, \"skewed\": 1}", true,
+               "KIND   PUBLISH TO  COUNT  MEDIAN <=  P90 <=  P99 <=  "
+               "LONGEST, MS\n"
+               "port   stored          0          -       -       -  "
+               "          -\n"
+               "rules  kernel          2          1      20    more  "
+               "      20000\n"
+               "pending       3 changes are not in the kernel yet\n"
+               "skewed        1 changes were published after they arrived: "
+               "clocks differ\n");
+}
+
 TEST(limits)
 {
     static const char document[] =

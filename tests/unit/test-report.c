@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/latency.h"
+#include "agent/loop_watch.h"
 #include "agent/metrics.h"
 #include "rpc/amqp_reason.h"
 #include "rpc/topology.h"
@@ -583,4 +585,68 @@ TEST(small_documents)
     json_decref(j);
     metrics_destroy(m);
     uninit(&f);
+}
+
+TEST(loop)
+{
+    static const struct loop_thread before = { 0, 0 }, after = { 2500, 250 };
+    struct loop_watch w;
+    json_t *j;
+
+    loop_watch_init(&w);
+    j = load(report_loop(&w, 1000));
+    PATH(j, "turns", "0");
+    PATH(j, "longest_turn_ms", "0.0");
+    PATH(j, "longest_turn_cpu_ms", "null");
+    PATH(j, "longest_turn_what", "null");
+    PATH(j, "longest_turn_age_ms", "null");
+    json_decref(j);
+
+    loop_watch_begin(&w, 500);
+    loop_watch_note_thread(&w, &before, 500);
+    loop_watch_step(&w, LOOP_SAVED, 2500);
+    loop_watch_step(&w, LOOP_CHECKS, 3500);
+    loop_watch_end(&w, &after, 3500, 4000);
+    j = load(report_loop(&w, 4100));
+    PATH(j, "turns", "1");
+    PATH(j, "long_turns", "0");
+    PATH(j, "longest_turn_ms", "2.75");
+    PATH(j, "longest_turn_wall_ms", "3.0");
+    PATH(j, "longest_turn_wait_ms", "0.25");
+    PATH(j, "longest_turn_cpu_ms", "2.5");
+    PATH(j, "longest_turn_what", "\"the saved policy\"");
+    PATH(j, "longest_turn_what_ms", "2.0");
+    PATH(j, "longest_turn_age_ms", "100");
+    json_decref(j);
+}
+
+TEST(latency)
+{
+    static const struct store_arrival arrivals[] = {
+        { SG_KIND_RULES, 1000 }, { SG_KIND_RULES, 3030 },
+    };
+    struct latency *l = latency_create();
+    json_t *j;
+
+    latency_stored(l, arrivals, 2, 7, 1015);
+    latency_applied(l, 7, 21000);
+    j = load(report_latency(latency_status(l)));
+    CHECK_UEQ(json_array_size(json_object_get(j, "latency")),
+              SG_N_KINDS * SG_LATENCY_N_PHASES);
+    PATH(j, "latency.0.kind", "\"port\"");
+    PATH(j, "latency.0.p50_ms", "null");
+    PATH(j, "latency.0.max_ms", "null");
+    PATH(j, "latency.2.kind", "\"rules\"");
+    PATH(j, "latency.2.phase", "\"stored\"");
+    PATH(j, "latency.2.count", "2");
+    PATH(j, "latency.2.p50_ms", "1");
+    PATH(j, "latency.2.p99_ms", "20");
+    PATH(j, "latency.2.max_ms", "15");
+    PATH(j, "latency.2.counts", "[1,0,0,0,1,0,0,0,0,0,0,0,0,0]");
+    /* Above all bounds: what is known is the longest. */
+    PATH(j, "latency.3.p50_ms", "null");
+    PATH(j, "latency.3.max_ms", "20000");
+    PATH(j, "skewed", "1");
+    json_decref(j);
+    latency_destroy(l);
 }
