@@ -25,6 +25,19 @@ random_id(uint64_t *seed)
     return id;
 }
 
+/* Or none. */
+static struct sg_epoch
+random_epoch(uint64_t *seed)
+{
+    struct sg_epoch epoch = { 0, 0 };
+
+    if (test_random(seed) % 4) {
+        epoch.ms = 1 + test_random(seed) % INT64_MAX;
+        epoch.tag = test_random(seed);
+    }
+    return epoch;
+}
+
 static struct sg_prefix
 random_prefix(uint64_t *seed, bool host)
 {
@@ -237,8 +250,9 @@ random_message_update(uint64_t *seed, enum sg_method method,
                       struct sg_update *update)
 {
     sg_update_init(update, method);
-    update->epoch.ms = 1 + test_random(seed) % INT64_MAX;
-    update->epoch.tag = test_random(seed);
+    do {
+        update->epoch = random_epoch(seed);
+    } while (!update->epoch.ms);
     update->sent = test_random(seed) % INT64_MAX;
     if (method != SG_METHOD_SYNC && test_random(seed) % 2) {
         update->ack = xstrdup("r 17");
@@ -313,10 +327,7 @@ random_message_sync_request(uint64_t *seed, struct sg_sync_request *request)
     memset(request, 0, sizeof *request);
     request->host = xstrdup("compute-1");
     request->boot = xstrdup("0badcafe");
-    if (test_random(seed) % 4) {
-        request->epoch.ms = 1 + test_random(seed) % INT64_MAX;
-        request->epoch.tag = test_random(seed);
-    }
+    request->epoch = random_epoch(seed);
     request->n_ports = test_random(seed) % 4;
     request->ports = xcalloc(4, sizeof *request->ports);
     for (size_t i = 0; i < request->n_ports; i++) {
@@ -351,10 +362,7 @@ random_message_report(uint64_t *seed, struct sg_report *report)
     memset(report, 0, sizeof *report);
     report->host = xstrdup("compute-1");
     report->boot = xstrdup("0badcafe");
-    if (test_random(seed) % 4) {
-        report->epoch.ms = 1 + test_random(seed) % INT64_MAX;
-        report->epoch.tag = test_random(seed);
-    }
+    report->epoch = random_epoch(seed);
     report->generation = test_random(seed) % INT64_MAX;
     report->applied = test_random(seed) % INT64_MAX;
     report->in_sync = test_random(seed) % 2;
