@@ -333,7 +333,7 @@ static struct cost
 decode_often(const void *body, size_t len, const struct rpc_limits *limits)
 {
     enum { MAX_ROUNDS = 41 };
-    double ms[MAX_ROUNDS];
+    double ms[MAX_ROUNDS] = { 0 };
     size_t n = MIN(2 * test_rounds(1) + 1, MAX_ROUNDS);
     struct cost cost = { 0, 0, NULL };
 
