@@ -43,6 +43,7 @@ all:
 # Sources, one per line, sorted.
 
 # P files: values in, values out.  libsgcore.a needs no kernel, broker or clock.
+CORE_SRCS += agent/acks.c
 CORE_SRCS += agent/config.c
 CORE_SRCS += agent/config_doc.c
 CORE_SRCS += agent/config_keys.c
@@ -71,6 +72,7 @@ CORE_SRCS += agent/store_removal.c
 CORE_SRCS += agent/sync.c
 CORE_SRCS += agent/sync_answer.c
 CORE_SRCS += agent/sync_call.c
+CORE_SRCS += agent/sync_message.c
 CORE_SRCS += agent/sync_objects.c
 CORE_SRCS += agent/sync_removal.c
 CORE_SRCS += agent/sync_status.c
@@ -243,6 +245,7 @@ UNIT_TESTS += tests/property/test-sync-sim.c
 UNIT_TESTS += tests/unit/test-firewall-faults.c
 UNIT_TESTS += tests/unit/test-firewall.c
 UNIT_TESTS += tests/unit/test-ack-window.c
+UNIT_TESTS += tests/unit/test-acks.c
 UNIT_TESTS += tests/unit/test-address-range.c
 UNIT_TESTS += tests/unit/test-amqp-frame.c
 UNIT_TESTS += tests/unit/test-amqp-reason.c

@@ -513,6 +513,13 @@ collect_sync(struct metrics *m, const struct sync_status *s)
     set_total(m, "sg_sync_digest_errors",
               "Answers that are not what their digest says.",
               s->digest_errors);
+    set_gauge(m, "sg_conflicting_epochs",
+              "1 while a replaced controller goes on.",
+              s->conflicting_epochs);
+    set_gauge(m, "sg_duplicate_host", "1 while two agents have our name.",
+              s->duplicate_host);
+    set_total(m, "sg_acks_dropped", "Acknowledgements there was no room for.",
+              s->acks_dropped);
     set_gauge(m, "sg_held", "Objects whose removal is held.", s->spared.n);
     set_total(m, "sg_removals_held", "Removals that were held.",
               s->removals_held);

@@ -276,6 +276,18 @@ policy_store_n_problems(const struct policy_store *ps)
     return ps->n_problems;
 }
 
+size_t
+policy_store_n_orphaned(const struct policy_store *ps)
+{
+    struct track *t;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
+        n += t->users && *track_state(t) == SG_ORPHANED;
+    }
+    return n;
+}
+
 /* Replaces what is in 'list'. */
 void
 policy_store_held(const struct policy_store *ps, struct sg_ref_list *list)

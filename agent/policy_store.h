@@ -184,6 +184,8 @@ bool policy_store_object(const struct policy_store *, enum sg_kind,
                          const struct uuid *, struct store_object *);
 /* Objects with a problem now. */
 size_t policy_store_n_problems(const struct policy_store *);
+/* Needed objects that are in force, and that the controller does not know. */
+size_t policy_store_n_orphaned(const struct policy_store *);
 /* Everything held: what is needed, and groups that linger.  Sorted. */
 void policy_store_held(const struct policy_store *, struct sg_ref_list *);
 /* Raised by each change of which objects policy_store_needs() and

@@ -527,6 +527,35 @@ note_pending(struct update *u)
     }
 }
 
+/* What controllers do that only people can put right. */
+static void
+judge_controllers(struct update *u, const struct sync_status *sync)
+{
+    struct host_problem *removal
+        = &u->ps->host.problems[HOST_REASON_MASS_REMOVAL];
+    long long int left = (sync->spared.n ? sync->spared.since
+                          + SYNC_REMOVAL_MS - u->now : 0);
+    char epoch[SG_EPOCH_STRLEN];
+
+    set_problem(u, HOST_REASON_CONFLICTING_EPOCHS, sync->conflicting_epochs,
+                "a controller of the earlier epoch %s was heard %lld s ago",
+                sg_epoch_format(&sync->other_epoch, epoch),
+                sync->conflicting_epochs
+                ? (u->now - sync->other_heard) / 1000 : 0);
+    set_problem(u, HOST_REASON_DUPLICATE_HOST, sync->duplicate_host, "%s",
+                "another agent has the name of this host");
+    set_problem(u, HOST_REASON_MASS_REMOVAL, sync->spared.n > 0,
+                "an answer deletes %"PRIuSIZE" of %"PRIuSIZE" ports "
+                "(%"PRIuSIZE" objects) at once: they stay as they are until "
+                "an answer in %lld s says the same (sgctl accept-removal "
+                "asks now)", sync->spared.n_ports,
+                hmap_count(&u->in->policy->ports), sync->spared.n,
+                MAX(left, 0) / 1000);
+    if (sync->spared.n) {
+        removal->since = sync->spared.since;
+    }
+}
+
 static void
 judge_host(struct update *u)
 {
@@ -565,16 +594,7 @@ judge_host(struct update *u)
                 sync.n_failures ? sync.last_error : "");
     set_problem(u, HOST_REASON_STALE, !in->broker_problem && sync.stale,
                 "%s", "no beacon of a controller for three intervals");
-    set_problem(u, HOST_REASON_MASS_REMOVAL, sync.spared.n > 0,
-                "an answer deletes %"PRIuSIZE" of %"PRIuSIZE" ports "
-                "(%"PRIuSIZE" objects) at once: they stay as they are until "
-                "an answer in %lld s says the same (sgctl accept-removal "
-                "asks now)", sync.spared.n_ports,
-                hmap_count(&in->policy->ports), sync.spared.n,
-                MAX(sync.spared.since + SYNC_REMOVAL_MS - u->now, 0) / 1000);
-    if (sync.spared.n) {
-        host->problems[HOST_REASON_MASS_REMOVAL].since = sync.spared.since;
-    }
+    judge_controllers(u, &sync);
     set_problem(u, HOST_REASON_KERNEL, in->kernel_problem != NULL, "%s",
                 in->kernel_problem ? in->kernel_problem : "");
     set_problem(u, HOST_REASON_APPLY_FAILED,

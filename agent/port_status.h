@@ -103,6 +103,8 @@ struct port_info {
     HOST_REASON(BROKER_DOWN, "broker_down")                                  \
     HOST_REASON(NOT_IN_SYNC, "not_in_sync")                                  \
     HOST_REASON(STALE, "stale")                                              \
+    HOST_REASON(CONFLICTING_EPOCHS, "conflicting_epochs")                    \
+    HOST_REASON(DUPLICATE_HOST, "duplicate_host")                            \
     HOST_REASON(MASS_REMOVAL, "mass_removal")   /* Of ports, held. */        \
     HOST_REASON(KERNEL, "kernel")           /* The caller's sentence. */     \
     HOST_REASON(APPLY_FAILED, "apply_failed")                                \

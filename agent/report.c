@@ -364,11 +364,21 @@ sync_json(const struct report_input *in, const struct sync_status *s)
     COUNT(old_epoch);
     COUNT(beacons_lost);
     COUNT(full_answers);
+    COUNT(digests_same);
+    COUNT(digests_differ);
+    COUNT(digest_errors);
 #undef COUNT
     json_object_set_new(j, "needed", report_count(s->n_needed));
     json_object_set_new(j, "unknown", report_count(s->n_unknown));
     json_object_set_new(j, "unconfirmed", report_count(s->n_unconfirmed));
     json_object_set_new(j, "unbound", report_count(s->n_unbound));
+    json_object_set_new(j, "orphaned", report_count(
+        policy_store_n_orphaned(in->store)));
+    json_object_set_new(j, "held", report_count(s->spared.n));
+    json_object_set_new(j, "held_ports", report_count(s->spared.n_ports));
+    json_object_set_new(j, "held_ms", s->spared.n
+                        ? report_age(in->now, s->spared.since)
+                        : json_null());
     json_object_set_new(j, "problems", report_count(
         policy_store_n_problems(in->store)));
     json_object_set_new(j, "last_error", report_string(s->last_error));

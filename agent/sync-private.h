@@ -2,9 +2,10 @@
 #ifndef AGENT_SYNC_PRIVATE_H
 #define AGENT_SYNC_PRIVATE_H 1
 
-/* The inside of sync, for its four files:
+/* The inside of sync, for its six files:
  *
  *   sync.c             events, and when to ask
+ *   sync_message.c     what comes unasked
  *   sync_call.c        one question
  *   sync_answer.c      its answer
  *   sync_removal.c     what that takes away
@@ -24,6 +25,7 @@
  * whole (lost beacons, a stall); it ends when a full question that was asked
  * after it arose is answered. */
 
+#include "agent/acks.h"
 #include "agent/kept.h"
 #include "agent/parts.h"
 #include "agent/sync.h"
@@ -79,6 +81,7 @@ struct sync {
     struct call call;
     struct sync_objects objects;
     struct kept kept;           /* Messages to be replayed. */
+    struct acks acks;
 
     long long int last_beacon;  /* LLONG_MIN: never. */
     int64_t beacon_seq;         /* -1: none in this epoch and session. */
@@ -88,11 +91,17 @@ struct sync {
     uint64_t full_answers, unneeded;
     uint64_t digests_same, digests_differ, digest_errors;
     uint64_t removals_held, removals_made;
+    struct sg_epoch other_epoch;        /* Of the last beacon of an earlier
+                                         * epoch. */
+    long long int other_heard;  /* When; LLONG_MIN: never. */
+    long long int duplicate_at; /* Last time it was said; LLONG_MIN: never. */
     char last_error[160];
 };
 
-/* After a gap; spreads the questions of the hosts of a cloud. */
+/* After a gap, and after the loss of anything; spread the questions of the
+ * hosts of a cloud. */
 #define SYNC_GAP_SPREAD_MS 1000
+#define SYNC_LOST_SPREAD_MS 5000
 
 /* sync.c */
 uint64_t sync_random(struct sync *);

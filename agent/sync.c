@@ -15,11 +15,6 @@
 /* Spreads, so that the hosts of a cloud do not all ask at once. */
 #define SYNC_RECONNECT_SPREAD_MS 1000
 #define SYNC_EPOCH_SPREAD_MS 1000
-#define SYNC_LOST_SPREAD_MS 5000
-#define SYNC_MORE_SPREAD_MS 30000
-
-/* Each change stands in three beacons: one lost beacon hides nothing. */
-#define SYNC_LOST_BEACONS 2
 
 /* sync_run() wants to be called that often even if there is nothing to do; a
  * loop that was due SYNC_STALL_MS ago has stood still. */
@@ -27,15 +22,6 @@
 #define SYNC_STALL_MS 10000
 
 static long long int next_question(const struct sync *);
-static void receive_beacon(struct sync *, const struct sg_update *,
-                           long long int now);
-static void receive_resync(struct sync *, const struct sg_update *,
-                           long long int now);
-static void receive_change(struct sync *, const struct sg_update *,
-                           long long int now);
-static void hear(struct sync *, enum sg_kind, const struct uuid *,
-                 long long int now);
-static bool is_unneeded(const struct sync *, const struct sg_update *);
 
 struct sync *
 sync_create(const struct sync_config *config, struct policy_store *store)
@@ -50,6 +36,7 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->due = LLONG_MAX;
     sg_update_init(&s->call.removals, SG_METHOD_SYNC);
     s->connected_at = s->last_beacon = LLONG_MIN;
+    s->other_heard = s->duplicate_at = LLONG_MIN;
     s->beacon_seq = -1;
     kept_init(&s->call.pages);
     parts_init(&s->call.parts);
@@ -106,6 +93,7 @@ sync_disconnected(struct sync *s, long long int now)
     s->n_failures = 0;
     /* Nothing continues what was kept: the queue is gone. */
     kept_clear(&s->kept);
+    acks_clear(&s->acks);
     sync_objects_disconnected(&s->objects);
 }
 
@@ -136,50 +124,6 @@ sync_unbound(struct sync *s, const char *exchange)
         if (e) {
             sync_objects_unbound(&s->objects, e, s->now);
         }
-    }
-}
-
-void
-sync_update(struct sync *s, const struct sg_update *update,
-            long long int now)
-{
-    bool beacon = update->method == SG_METHOD_BEACON;
-
-    if (!s->connected) {
-        return;
-    }
-    s->unneeded += is_unneeded(s, update);
-    switch (rpc_order_epoch(&s->epoch, &update->epoch)) {
-    case RPC_EPOCH_OLD:
-        s->old_epoch++;
-        return;
-
-    case RPC_EPOCH_NEW:
-        /* An epoch between the one in force and the newest one seen: its
-         * controller has been replaced already. */
-        if (sync_has_newer(s)
-            && rpc_order_epoch(&s->newer, &update->epoch) == RPC_EPOCH_OLD) {
-            s->old_epoch++;
-            return;
-        }
-        sync_note_newer(s, &update->epoch, now);
-        if (beacon) {
-            s->last_beacon = now;
-        } else if (update->method != SG_METHOD_RESYNC) {
-            kept_add(&s->kept, update);
-        }
-        return;
-
-    case RPC_EPOCH_SAME:
-        break;
-    }
-
-    if (beacon) {
-        receive_beacon(s, update, now);
-    } else if (update->method == SG_METHOD_RESYNC) {
-        receive_resync(s, update, now);
-    } else {
-        receive_change(s, update, now);
     }
 }
 
@@ -216,6 +160,24 @@ sync_request_full(struct sync *s, long long int now)
     if (s->connected) {
         sync_want_full(s, now);
     }
+}
+
+bool
+sync_acks_ready(const struct sync *s, uint64_t applied, long long int now)
+{
+    return acks_ready(&s->acks, applied, now);
+}
+
+char **
+sync_take_acks(struct sync *s, uint64_t applied, long long int now, size_t *n)
+{
+    return acks_take(&s->acks, applied, now, n);
+}
+
+long long int
+sync_acks_next(const struct sync *s)
+{
+    return acks_next(&s->acks);
 }
 
 void
@@ -347,163 +309,3 @@ sync_note_newer(struct sync *s, const struct sg_epoch *epoch,
     }
 }
 
-/* How many beacons are missing before 'seq'.  The first one of an epoch or
- * session has none to compare with: then as many as there was time for since
- * the last full question. */
-static int64_t
-beacons_missing(struct sync *s, int64_t seq, long long int now)
-{
-    if (s->beacon_seq >= 0) {
-        int64_t lost = seq - s->beacon_seq - 1;
-
-        s->beacons_lost += (uint64_t) lost;
-        return lost;
-    }
-    return (s->session_complete
-            ? (now - s->covered_at) / s->config.beacon_ms - 1 : 0);
-}
-
-static void
-receive_beacon(struct sync *s, const struct sg_update *update,
-               long long int now)
-{
-    s->last_beacon = now;
-    if (update->seq <= s->beacon_seq) {
-        return;
-    }
-    if (beacons_missing(s, update->seq, now) >= SYNC_LOST_BEACONS) {
-        s->doubt++;
-        sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
-    }
-    s->beacon_seq = update->seq;
-
-    for (size_t i = 0; i < update->n_entries; i++) {
-        const struct sg_beacon_entry *b = &update->entries[i];
-        struct sg_ref ref;
-
-        if (policy_store_behind(s->store, b->hash, b->revision, &ref)) {
-            struct sync_entry *e = sync_objects_find(&s->objects, ref.kind,
-                                                     &ref.id);
-
-            if (e && !e->asked) {
-                sync_objects_doubt(&s->objects, e, b->revision,
-                                   sync_spread(s, now, SYNC_GAP_SPREAD_MS));
-            }
-        }
-    }
-    if (update->more) {
-        s->doubt++;
-        sync_want_full(s, sync_spread(s, now, SYNC_MORE_SPREAD_MS));
-    }
-}
-
-/* The controller spreads its hosts itself. */
-static void
-receive_resync(struct sync *s, const struct sg_update *update,
-               long long int now)
-{
-    if (!update->n_refs) {
-        s->doubt++;
-        sync_want_full(s, now);
-    }
-    for (size_t i = 0; i < update->n_refs; i++) {
-        struct sync_entry *e = sync_objects_find(&s->objects,
-                                                 update->refs[i].kind,
-                                                 &update->refs[i].id);
-
-        if (e) {
-            sync_objects_doubt(&s->objects, e, 0, now);
-        }
-    }
-}
-
-/* A change of the epoch in force.  What does not fit is kept until the object
- * has been asked for: it may be newer than the answer. */
-static void
-receive_change(struct sync *s, const struct sg_update *update,
-               long long int now)
-{
-    struct sg_ref_list ask = { NULL, 0, 0 };
-    struct policy_store_applied applied;
-
-    applied = policy_store_update(s->store, update, now, &ask);
-    s->gaps += ask.n;
-    sync_objects_refresh(&s->objects, s->store, now);
-
-    if (applied.n_refused || sync_objects_counts(&s->objects).n_unknown) {
-        for (size_t i = 0; i < update->n_ports; i++) {
-            hear(s, SG_KIND_PORT, &update->ports[i].id, now);
-        }
-        for (size_t i = 0; i < update->n_rules; i++) {
-            hear(s, SG_KIND_RULES, &update->rules[i].group, now);
-        }
-        for (size_t i = 0; i < update->n_members; i++) {
-            hear(s, SG_KIND_MEMBERS, &update->members[i].group, now);
-        }
-        for (size_t i = 0; i < update->n_bad; i++) {
-            hear(s, update->bad[i].kind, &update->bad[i].id, now);
-        }
-    }
-    /* Behind what was heard: to hear of a gap is no news. */
-    for (size_t i = 0; i < ask.n; i++) {
-        struct sync_entry *e = sync_objects_find(&s->objects,
-                                                 ask.refs[i].kind,
-                                                 &ask.refs[i].id);
-
-        if (e && !e->asked) {
-            sync_objects_doubt(&s->objects, e, 0,
-                               sync_spread(s, now, SYNC_GAP_SPREAD_MS));
-        }
-    }
-    if (ask.n || (s->call.active && (s->call.fresh || s->call.digest))) {
-        kept_add(&s->kept, update);
-    }
-    sg_ref_list_clear(&ask);
-}
-
-/* A message was about this object. */
-static void
-hear(struct sync *s, enum sg_kind kind, const struct uuid *id,
-     long long int now)
-{
-    struct sync_entry *e = sync_objects_find(&s->objects, kind, id);
-    struct store_object object;
-
-    if (!e || !policy_store_object(s->store, kind, id, &object)) {
-        return;
-    } else if (object.problem) {
-        sync_objects_refused(&s->objects, e, now);
-    } else if (object.state == SG_KNOWN) {
-        sync_objects_heard(&s->objects, e);
-    }
-}
-
-/* A message to a group's exchange, and nothing it names is held. */
-static bool
-is_unneeded(const struct sync *s, const struct sg_update *update)
-{
-    if (update->method != SG_METHOD_RULES_UPDATED
-        && update->method != SG_METHOD_MEMBERS_CHANGED
-        && update->method != SG_METHOD_GROUP_DELETED) {
-        return false;
-    }
-    for (size_t i = 0; i < update->n_rules; i++) {
-        if (sync_objects_find(&s->objects, SG_KIND_RULES,
-                              &update->rules[i].group)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < update->n_members; i++) {
-        if (sync_objects_find(&s->objects, SG_KIND_MEMBERS,
-                              &update->members[i].group)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < update->n_deleted; i++) {
-        if (sync_objects_find(&s->objects, update->deleted[i].kind,
-                              &update->deleted[i].id)) {
-            return false;
-        }
-    }
-    return true;
-}

@@ -80,6 +80,14 @@ const char *sync_accept_removal(struct sync *, long long int now);
  * nothing (an earlier run has left them)?  Then they count as well. */
 void sync_set_adopted(struct sync *, bool adopted);
 
+/* Messages whose publisher waits (agent/acks.h), 'applied' being the newest
+ * generation in the kernel. */
+bool sync_acks_ready(const struct sync *, uint64_t applied,
+                     long long int now);
+char **sync_take_acks(struct sync *, uint64_t applied, long long int now,
+                      size_t *n);
+long long int sync_acks_next(const struct sync *);
+
 /* Something was lost, nobody knows what: ask for what differs, some time in
  * the next seconds, since all hosts may have lost it. */
 void sync_lost(struct sync *, long long int now);
@@ -114,6 +122,13 @@ struct sync_status {
                                  * here: its exchange should not be bound. */
     unsigned int n_failures;    /* Questions failed in a row, now. */
     size_t n_needed, n_unknown, n_unconfirmed, n_unbound;
+    bool conflicting_epochs;    /* A beacon of an earlier epoch than the one
+                                 * in force was heard lately. */
+    struct sg_epoch other_epoch;        /* That one. */
+    long long int other_heard;  /* When, last; LLONG_MIN: never. */
+    bool duplicate_host;        /* A controller said lately that another agent
+                                 * has our name. */
+    uint64_t acks_dropped;      /* There was no room for them. */
     struct store_spared spared; /* mass_removal: what it would take. */
     uint64_t removals_held, removals_made;      /* Objects, so far. */
     char last_error[160];

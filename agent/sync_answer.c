@@ -48,8 +48,13 @@ sync_call_answer(struct sync *s, const struct sg_update *update,
 {
     struct call *c = &s->call;
 
-    if (!check_epoch(s, update, now)
-        || (c->digest && take_verdict(s, update, now))
+    if (!check_epoch(s, update, now)) {
+        return;
+    }
+    if (update->duplicate_host) {
+        s->duplicate_at = now;
+    }
+    if ((c->digest && take_verdict(s, update, now))
         || !check_page(s, update, now)
         || !take_page(s, update, now)) {
         return;
@@ -367,6 +372,7 @@ finish(struct sync *s, long long int now)
         s->doubt++;
         sync_want_full(s, now);
     }
+    acks_answered(&s->acks, policy_store_policy(s->store)->generation);
     s->n_failures = 0;
     s->hold_until = LLONG_MIN;
     sync_call_end(s);

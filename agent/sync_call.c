@@ -112,7 +112,8 @@ sync_call_fail(struct sync *s, const char *text, long long int now)
          i < s->n_failures && ms < s->config.backoff_max_ms; i++) {
         ms *= 2;
     }
-    ms = MIN(ms, s->config.backoff_max_ms);
+    /* With jitter at most that long. */
+    ms = MIN(ms, s->config.backoff_max_ms * 4 / 5);
     s->hold_until = (now + ms * 3 / 4
                      + (long long int) (sync_random(s)
                                         % (uint64_t) (ms / 2 + 1)));

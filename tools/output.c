@@ -441,10 +441,14 @@ static void
 show_half(const json_t *group, const char *half, struct ds *out)
 {
     const json_t *j = get(group, half);
+    bool orphaned = !strcmp(str(j, "state"), "orphaned");
+    char *state_since = age(j, "since_ms");
 
-    put_value(out, half, "%s at revision %lld, %s, %s", str(j, "state"),
+    put_value(out, half, "%s%s%s at revision %lld, %s, %s", str(j, "state"),
+              orphaned ? " " : "", orphaned ? state_since : "",
               num(j, "revision"), is(j, "needed") ? "needed" : "not needed",
               str(j, "sync"));
+    free(state_since);
     if (*str(j, "problem")) {
         char *since = age(j, "problem_since_ms");
 

@@ -13,6 +13,7 @@
  *   fail TEXT             instead of an answer
  *   resync                an operator's wish
  *   accept                an operator lets a removal be made
+ *   acks GENERATION       takes what is to be acknowledged: that is applied
  *   adopted               an earlier run may have left ports
  *   + MS                  time passes, step by step as sync wants to be run
  *   stall MS              time passes at once
@@ -276,11 +277,32 @@ print_status(void)
            (int) s.old_epoch, (int) s.beacons_lost,
            (int) s.digests_same, (int) s.digests_differ,
            (int) s.digest_errors, s.last_error);
+    if (s.conflicting_epochs) {
+        printf("  conflicting_epochs: %d\n", (int) s.other_epoch.ms);
+    }
+    if (s.duplicate_host) {
+        printf("  duplicate_host\n");
+    }
     if (s.spared.n) {
         printf("  held=%d ports=%d absent=%d for %lld ms\n",
                (int) s.spared.n, (int) s.spared.n_ports,
                (int) s.spared.n_absent, now - s.spared.since);
     }
+}
+
+static void
+print_acks(uint64_t applied)
+{
+    size_t n;
+    char **texts = sync_take_acks(sync_, applied, now, &n);
+
+    printf("  generation %d, acked:",
+           (int) policy_store_policy(store)->generation);
+    for (size_t i = 0; i < n; i++) {
+        printf(" %s", texts[i]);
+    }
+    printf("\n");
+    sg_texts_free(texts, n);
 }
 
 static size_t
@@ -366,6 +388,8 @@ command(char *line)
         }
     } else if (!strcmp(name, "adopted")) {
         sync_set_adopted(sync_, true);
+    } else if (!strcmp(name, "acks")) {
+        print_acks((uint64_t) atoll(rest));
     } else if (!strcmp(name, "+")) {
         pass_time(atoll(rest));
     } else if (!strcmp(name, "stall")) {

@@ -166,6 +166,13 @@ parse_scalar(struct sg_update *u, const char *word)
         u->seq = atoll(v);
     } else if ((v = value(word, "next")) != NULL) {
         u->next = xstrdup(v);
+    } else if ((v = value(word, "ack")) != NULL) {
+        free(u->ack);
+        u->ack = xstrdup(v);
+    } else if ((v = value(word, "boot")) != NULL) {
+        *GROW(u->boots, u->n_boots) = xstrdup(v);
+    } else if (!strcmp(word, "duplicate_host")) {
+        u->duplicate_host = true;
     } else if ((v = value(word, "page")) != NULL) {
         u->page = atoll(v);
     } else if ((v = value(word, "digest")) != NULL) {

@@ -6,7 +6,7 @@
  * Statements are separated by ';':
  *
  *   epoch=MS  sent=MS  same  want_have  page=N  next=TOKEN  seq=N  more
- *   entry=KIND:ID:REV
+ *   entry=KIND:ID:REV  ack=TEXT  boot=TEXT  duplicate_host
  *   digest=KIND:ID:REV,...    the digest of these, or digest=none
  *   port ID rev=N [groups=g1,g2] [ip=ADDR]... [pair=PREFIX]... [trusted]
  *        [unprotected] [refused]

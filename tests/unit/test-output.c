@@ -207,7 +207,8 @@ TEST(groups)
     "  \"count\": 4, \"revision\": 9, \"stateful\": true," \
     "  \"needed\": true, \"sync\": \"confirmed\", \"refused\": [{\"what\":" \
     "  \"r1\", \"reason\": \"unknown key\"}]}," \
-    "  \"members\": {\"state\": \"orphaned\", \"ipv4\": 50000," \
+    "  \"members\": {\"state\": \"orphaned\", \"since_ms\": 2000," \
+    "  \"ipv4\": 50000," \
     "  \"ipv6\": 1, \"prefix_members\": 2, \"revision\": 10," \
     "  \"problem\": \"too many\", \"problem_since_ms\": 1000}}," \
     " {\"id\": \"g2\", \"rules\": {\"state\": \"absent\"}," \
@@ -223,7 +224,7 @@ TEST(groups)
                "group         g1\n"
                "rules         known at revision 9, needed, confirmed\n"
                "              4 rules, stateful\n"
-               "members       orphaned at revision 10, not needed,\n"
+               "members       orphaned 2.0 s ago at revision 10, not needed,\n"
                "              too many (1.0 s ago)\n"
                "              50000 IPv4, 1 IPv6\n"
                "              2 prefixes\n"

@@ -313,6 +313,13 @@ TEST(unneeded_messages_are_counted)
     CHECK_UEQ(unneeded_after(&f, SG_METHOD_GROUP_DELETED,
                              "deleted rules g2 rev=3;"
                              "deleted members g2 rev=3"), 3);
+    /* What is brought along does not count. */
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_RULES_UPDATED,
+                             "rules g9 rev=2; rules g1 rev=3"), 4);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_RULES_UPDATED,
+                             "rules g9 rev=3; members g2 rev=9"), 5);
+    CHECK_UEQ(unneeded_after(&f, SG_METHOD_RULES_UPDATED,
+                             "rules g1 rev=4; rules g9 rev=3"), 5);
     uninit(&f);
 }
 
