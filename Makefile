@@ -181,6 +181,7 @@ TOOLS_SRCS += tools/sg-controller/ref_set.c
 TOOLS_SRCS += tools/sg-controller/rule_reader.c
 TOOLS_SRCS += tools/sg-controller/state.c
 TOOLS_SRCS += tools/sg-controller/topology.c
+TOOLS_SRCS += tools/sg-controller/topology_load.c
 TOOLS_SRCS += tools/sg-swarm/placement.c
 
 # The programs' own files: main and what only that program has.
@@ -273,6 +274,7 @@ UNIT_TESTS += tests/unit/test-message-size.c
 UNIT_TESTS += tests/unit/test-message.c
 UNIT_TESTS += tests/unit/test-metrics.c
 UNIT_TESTS += tests/unit/test-names.c
+UNIT_TESTS += tests/unit/test-patch.c
 UNIT_TESTS += tests/unit/test-placement.c
 UNIT_TESTS += tests/unit/test-plan.c
 UNIT_TESTS += tests/unit/test-output.c

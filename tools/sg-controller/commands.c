@@ -34,6 +34,7 @@ struct pending {
     uint64_t flush;             /* That the answer is about. */
     bool ack;                   /* Are hosts asked to acknowledge it? */
     bool flushed;               /* It took effect; what became of it: */
+    char *error;                /* It had none after all. */
     struct ds result, changed;
     uint64_t dropped;           /* Counter before. */
     long long int deadline;
@@ -47,10 +48,13 @@ struct commands {
 };
 
 static unixctl_cb_func cmd_status, cmd_hosts, cmd_latency, cmd_topology;
-static unixctl_cb_func cmd_reload;
+static unixctl_cb_func cmd_reload, cmd_apply;
 static void preview_reload(const struct commands *, struct unixctl_conn *);
 static void start_reload(struct commands *, struct unixctl_conn *,
                          unsigned int flags);
+static struct pending *start_command(struct commands *,
+                                     struct unixctl_conn *);
+static void finish_start(struct commands *, struct pending *, char *error);
 static void reply_document(struct unixctl_conn *, struct ds *);
 static void take_flush(const struct commands *, struct pending *);
 static void reply_reload(const struct commands *, struct pending *);
@@ -78,6 +82,7 @@ commands_create(const char *socket, struct service *service,
     unixctl_command_register("topology", "", 0, 0, cmd_topology, c);
     unixctl_command_register("reload", "[--dry-run] [--force] [--ack]", 0, 3,
                              cmd_reload, c);
+    unixctl_command_register("apply", "FILE", 1, 1, cmd_apply, c);
     *commandsp = c;
     return 0;
 }
@@ -235,35 +240,63 @@ preview_reload(const struct commands *c, struct unixctl_conn *conn)
     reply_document(conn, &ds);
 }
 
-/* Only the answer may have to wait: for the flush and for the broker. */
 static void
 start_reload(struct commands *c, struct unixctl_conn *conn,
              unsigned int flags)
 {
+    struct pending *p = start_command(c, conn);
+
+    if (p) {
+        p->ack = (flags & SERVICE_ACK) != 0;
+        finish_start(c, p, service_reload(c->service, flags, &p->flush));
+    }
+}
+
+static void
+cmd_apply(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
+          void *c_)
+{
+    struct commands *c = c_;
+    struct pending *p = start_command(c, conn);
+
+    if (p) {
+        finish_start(c, p, service_apply(c->service, argv[1], &p->flush));
+    }
+}
+
+/* Only the answer may have to wait: for the flush and for the broker.  NULL:
+ * there are too many; that has been answered. */
+static struct pending *
+start_command(struct commands *c, struct unixctl_conn *conn)
+{
     struct pending *p;
-    char *error;
 
     if (c->n_pending >= COMMANDS_MAX_PENDING) {
         unixctl_command_reply_error(conn, "too many commands are waiting");
-        return;
+        return NULL;
     }
     p = xzalloc(sizeof *p);
     ds_init(&p->result);
     ds_init(&p->changed);
-    p->ack = (flags & SERVICE_ACK) != 0;
-    p->dropped = core_counters(service_core(c->service))->dropped;
-    error = service_reload(c->service, flags, &p->flush);
-    if (error) {
-        unixctl_command_reply_error(conn, error);
-        free(error);
-        free(p);
-        return;
-    }
-    take_flush(c, p);
     p->conn = conn;
+    p->dropped = core_counters(service_core(c->service))->dropped;
     p->deadline = time_msec() + COMMANDS_RELOAD_MS;
     ovs_list_push_back(&c->pending, &p->node);
     c->n_pending++;
+    return p;
+}
+
+/* 'error', which is freed, ends the command. */
+static void
+finish_start(struct commands *c, struct pending *p, char *error)
+{
+    if (error) {
+        unixctl_command_reply_error(p->conn, error);
+        free(error);
+        pending_free(c, p);
+    } else {
+        take_flush(c, p);
+    }
 }
 
 /* Sends what 'ds' holds, and frees it. */
@@ -282,6 +315,7 @@ take_flush(const struct commands *c, struct pending *p)
     const struct core_flush *flush = core_last_flush(core);
 
     if (!p->flushed && flush->number >= p->flush) {
+        p->error = nullable_xstrdup(flush->error);
         document_flush(&p->result, core, flush);
         if (p->ack) {
             char *ack = core_ack_text(p->flush);
@@ -300,6 +334,10 @@ reply_reload(const struct commands *c, struct pending *p)
     const struct core_counters *n = core_counters(service_core(c->service));
     struct ds ds = DS_EMPTY_INITIALIZER;
 
+    if (p->error) {
+        unixctl_command_reply_error(p->conn, p->error);
+        return;
+    }
     ds_put_format(&ds, "{%s, \"dropped\": %"PRIu64", "
                   "\"confirmed\": %s, \"changed\": %s}",
                   ds_cstr(&p->result), n->dropped - p->dropped,
@@ -313,6 +351,7 @@ pending_free(struct commands *c, struct pending *p)
 {
     ovs_list_remove(&p->node);
     c->n_pending--;
+    free(p->error);
     ds_destroy(&p->result);
     ds_destroy(&p->changed);
     free(p);
@@ -362,6 +401,11 @@ commands_client(const char *socket, int argc, char *argv[])
     char *result, *error;
     int retval;
 
+    if (argc > 1 && !strcmp(argv[0], "apply")) {
+        /* The controller has a directory of its own.  Not freed: the process
+         * ends soon. */
+        argv[1] = abs_file_name(NULL, argv[1]);
+    }
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     signal(SIGALRM, client_timeout);
     alarm(CLIENT_TIMEOUT_S);

@@ -31,7 +31,9 @@ struct controller_core {
     uint64_t n_ids;             /* Of messages, made from the seed. */
 
     struct topology *pending;   /* Waits for its flush, or NULL. */
+    bool incomplete;            /* It was patched. */
     bool confirm, ack;          /* With that flush. */
+    size_t n_patches;           /* Since the last whole one. */
     struct core_flush last_flush;
     long long int next_flush;   /* Not before. */
     long long int next_beacon, next_expire;
@@ -48,6 +50,8 @@ static void answer_host(struct controller_core *,
                         const struct interest_host *, bool resync,
                         const struct core_time *);
 static void flush(struct controller_core *, const struct core_time *);
+static void put_in_force(struct controller_core *, struct topology *,
+                         const struct core_time *);
 static void send_publications(struct controller_core *, struct ovs_list *,
                               const struct core_time *);
 static void send_beacon(struct controller_core *, const struct core_time *);
@@ -192,6 +196,8 @@ core_set_topology(struct controller_core *core, struct topology *topology,
 
     topology_destroy(core->pending);
     core->pending = topology;
+    core->incomplete = false;
+    core->n_patches = 0;
     core->confirm |= confirm;
     core->ack |= ack;
     if (at->now >= core->next_flush) {
@@ -204,6 +210,40 @@ char *
 core_ack_text(uint64_t flush)
 {
     return xasprintf("flush-%"PRIu64, flush);
+}
+
+/* One copy for all patches that wait for the same flush. */
+char *
+core_patch(struct controller_core *core, const char *text, size_t len,
+           const char *file, const struct core_time *at, uint64_t *flushp)
+{
+    struct topology *topology = core->pending;
+    char *error;
+
+    if (!topology) {
+        topology = topology_clone(state_topology(core->state));
+    }
+    error = topology_patch(topology, text, len, file, &core->config.limits);
+    if (error) {
+        if (!core->pending) {
+            topology_destroy(topology);
+        }
+        return error;
+    }
+    core->pending = topology;
+    core->incomplete = true;
+    core->n_patches++;
+    *flushp = core->counters.flushes + 1;
+    if (at->now >= core->next_flush) {
+        flush(core, at);
+    }
+    return NULL;
+}
+
+size_t
+core_n_patches(const struct controller_core *core)
+{
+    return core->n_patches;
 }
 
 const struct core_flush *
@@ -382,19 +422,43 @@ answer_host(struct controller_core *core, const struct interest_host *host,
     }
 }
 
-/* Compares, puts into force and queues in one go: no request sees a state in
- * between. */
 static void
 flush(struct controller_core *core, const struct core_time *at)
 {
+    struct topology *topology = core->pending;
+    struct core_flush *done = &core->last_flush;
+    char *error = NULL;
+
+    if (core->incomplete) {
+        error = topology_complete(topology, &core->config.limits);
+    }
+    flush_uninit(done);
+    done->number = ++core->counters.flushes;
+    done->error = error;
+    if (error) {
+        /* Whose patch it was nobody can tell any more. */
+        topology_destroy(topology);
+    } else {
+        put_in_force(core, topology, at);
+    }
+    core->pending = NULL;
+    core->incomplete = core->confirm = core->ack = false;
+    done->revision = state_revision(core->state);
+    /* The first is not the latest news to anybody. */
+    core->next_flush = (done->number == 1 ? LLONG_MIN
+                        : at->now + CORE_COALESCE_MS);
+}
+
+/* Compares, puts into force and queues in one go: no request sees a state in
+ * between. */
+static void
+put_in_force(struct controller_core *core, struct topology *topology,
+             const struct core_time *at)
+{
     struct ovs_list publications = OVS_LIST_INITIALIZER(&publications);
     struct core_flush *done = &core->last_flush;
-    struct topology *topology = core->pending;
-    bool first = !core->counters.flushes;
     struct publication *publication;
 
-    core->pending = NULL;
-    flush_uninit(done);
     state_replace(core->state, topology, at->now, &done->changes);
     if (core->confirm) {
         state_confirm(core->state, at->now, &done->changes);
@@ -405,7 +469,7 @@ flush(struct controller_core *core, const struct core_time *at)
         /* What an epoch begins with is no change: who has anything of this
          * epoch has all of it.  Thousands of names would make every host ask
          * for everything again. */
-        if (!first) {
+        if (done->number > 1) {
             beacon_changed(core->beacon, change->kind, &change->id,
                            change->revision);
         }
@@ -413,16 +477,11 @@ flush(struct controller_core *core, const struct core_time *at)
     }
     done->n_messages = publish_changes(core->state, core->interest,
                                        &done->changes, &publications);
-    done->revision = state_revision(core->state);
-    done->number = ++core->counters.flushes;
-    /* The first is not the latest news to anybody. */
-    core->next_flush = first ? LLONG_MIN : at->now + CORE_COALESCE_MS;
     if (core->ack) {
         LIST_FOR_EACH (publication, node, &publications) {
             publication->update.ack = core_ack_text(done->number);
         }
     }
-    core->confirm = core->ack = false;
     send_publications(core, &publications, at);
 }
 
@@ -512,6 +571,7 @@ static void
 flush_uninit(struct core_flush *done)
 {
     change_list_uninit(&done->changes);
+    free(done->error);
     memset(done, 0, sizeof *done);
 }
 

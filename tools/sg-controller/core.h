@@ -85,6 +85,7 @@ struct core_later_epoch {
 /* What became of the topologies that took effect last. */
 struct core_flush {
     uint64_t number;            /* 1 is the first. */
+    char *error;                /* Why nothing changed; or NULL. */
     int64_t revision;
     struct change_list changes; /* Objects that changed. */
     size_t n_kind[SG_N_KINDS];  /* How many of each kind. */
@@ -127,6 +128,14 @@ void core_set_saved(struct controller_core *, const struct sg_ref *,
 uint64_t core_set_topology(struct controller_core *, struct topology *,
                            bool confirm, bool ack,
                            const struct core_time *);
+/* Changes what is in force, or waits to be, as topology_patch() does; the
+ * next core_set_topology() ends that.  On success stores the number of the
+ * flush: it may still fail then, which core_last_flush() says. */
+char *core_patch(struct controller_core *, const char *text, size_t len,
+                 const char *file, const struct core_time *, uint64_t *flush)
+    SG_MUST_USE;
+/* Patches since the last core_set_topology(). */
+size_t core_n_patches(const struct controller_core *);
 char *core_ack_text(uint64_t flush);    /* Malloc'd. */
 const struct core_flush *core_last_flush(const struct controller_core *);
 

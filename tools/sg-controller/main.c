@@ -337,6 +337,7 @@ usage(void)
     vlog_usage();
     printf("\nCommands of ctl:\n"
            "  reload [--dry-run] [--force] [--ack]\n"
+           "  apply FILE\n"
            "  status, hosts, latency, topology\n"
            "\nOther options:\n"
            "  -h, --help              display this help\n"

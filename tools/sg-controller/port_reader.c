@@ -9,6 +9,7 @@
 #include "rpc/message.h"
 #include "tools/sg-controller/fields.h"
 #include "tools/sg-controller/reader.h"
+#include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
@@ -87,7 +88,7 @@ read_id(const struct port_context *context, const struct reader_node *port,
         const struct reader_node *node, struct uuid *id)
 {
     return (field_id(context->reader, port, node, "id", id)
-            && (!topology_port(context->topology, id)
+            && (!ref_set_find(context->taken, SG_KIND_PORT, id)
                 || reader_fail(context->reader, node, "id",
                                "a second port "UUID_FMT, UUID_ARGS(id))));
 }

@@ -8,6 +8,7 @@
 
 struct reader;
 struct reader_node;
+struct ref_set;
 struct rpc_limits;
 struct topology;
 
@@ -15,11 +16,12 @@ struct port_context {
     struct reader *reader;
     const struct rpc_limits *limits;
     const struct topology *topology;    /* With all groups. */
+    const struct ref_set *taken;        /* With the ports of this text. */
 };
 
 /* Reads the port at 'node' into 'spec', all zero before, which owns what was
  * read even on failure; '*host', NULL before, becomes a malloc'd name if there
- * is one.  Refuses a port whose id the topology has. */
+ * is one.  Refuses a port whose id is taken. */
 bool port_read(const struct port_context *, const struct reader_node *,
                struct sg_port_spec *, char **host) SG_MUST_USE;
 

@@ -14,6 +14,7 @@
 #include "rpc/topology.h"
 #include "timeval.h"
 #include "tools/sg-controller/core.h"
+#include "tools/sg-controller/files.h"
 #include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/source.h"
 #include "tools/sg-controller/state.h"
@@ -187,6 +188,23 @@ service_reload(struct service *s, unsigned int flags, uint64_t *flush)
                                flags & SERVICE_ACK, &at);
     log_flush(s);
     return NULL;
+}
+
+char *
+service_apply(struct service *s, const char *file, uint64_t *flush)
+{
+    const struct core_time at = get_time();
+    size_t len;
+    char *error;
+    char *text;
+
+    error = file_read(file, TOPOLOGY_MAX_BYTES, &text, &len);
+    if (!error) {
+        error = core_patch(s->core, text, len, file, &at, flush);
+        free(text);
+    }
+    log_flush(s);
+    return error;
 }
 
 char *
@@ -429,6 +447,10 @@ log_flush(struct service *s)
 
     if (flush->number != s->logged_flush) {
         s->logged_flush = flush->number;
+        if (flush->error) {
+            VLOG_WARN("a patch had no effect: %s", flush->error);
+            return;
+        }
         VLOG_INFO("%s: revision %"PRId64", changed: %zu ports, %zu rule "
                   "lists, %zu member lists; %zu messages",
                   source_file(s->source),

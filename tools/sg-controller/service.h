@@ -47,6 +47,9 @@ enum service_flags {
 };
 char *service_reload(struct service *, unsigned int flags, uint64_t *flush)
     SG_MUST_USE;
+/* Changes what is in force by the patch in 'file', until the next reload. */
+char *service_apply(struct service *, const char *file, uint64_t *flush)
+    SG_MUST_USE;
 /* What a reload that confirms would change; fills in 'preview' only then. */
 char *service_preview(struct service *, struct preview *) SG_MUST_USE;
 /* Has everything that was published left, and has the broker said so? */

@@ -5,8 +5,9 @@
 /* What the network looks like: security groups with their rules, address
  * groups, ports.  Read from YAML; etc/topology.yaml explains every key.
  *
- * Pure.  A topology is a value: parsed and checked as a whole, never changed
- * afterwards.  Two of them are compared by diff.h.
+ * Pure.  A topology is a value: parsed and checked as a whole, and not changed
+ * once it is in force; a patch changes a copy.  Two of them are compared by
+ * diff.h.
  *
  * Parsing is strict: an unknown key, a key twice, a wrong type, a value out
  * of range, a tag, a reference to something that is not defined refuses the
@@ -52,8 +53,24 @@ char *topology_parse(const char *text, size_t len, const char *file,
                      const struct rpc_limits *, struct topology **)
     SG_MUST_USE;
 
+/* Changes 'topology' as 'text' says: groups, address groups and ports as in a
+ * topology, which take the place of those with their ids or are new, and the
+ * ids in `remove_ports` and `remove_groups`.  On failure nothing has changed.
+ * To be followed by topology_complete(), once for any number of patches. */
+char *topology_patch(struct topology *, const char *text, size_t len,
+                     const char *file, const struct rpc_limits *)
+    SG_MUST_USE;
+/* Derives the members of all groups anew. */
+char *topology_complete(struct topology *, const struct rpc_limits *)
+    SG_MUST_USE;
+
 struct topology *topology_create(void);
+/* A copy that may be patched, and has to be completed. */
+struct topology *topology_clone(const struct topology *);
 void topology_destroy(struct topology *);
+/* What is in no topology. */
+void topology_port_destroy(struct topology_port *);
+void topology_group_destroy(struct topology_group *);
 
 const struct topology_port *topology_port(const struct topology *,
                                           const struct uuid *);
