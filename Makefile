@@ -265,6 +265,7 @@ UNIT_TESTS += tests/unit/test-harness.c
 UNIT_TESTS += tests/unit/test-last-good.c
 UNIT_TESTS += tests/unit/test-log-budget.c
 UNIT_TESTS += tests/unit/test-hostile.c
+UNIT_TESTS += tests/unit/test-inline.c
 UNIT_TESTS += tests/unit/test-known-tables.c
 UNIT_TESTS += tests/unit/test-latency.c
 UNIT_TESTS += tests/unit/test-members.c

@@ -12,7 +12,9 @@
 #include "openvswitch/dynamic-string.h"
 #include "rpc/message.h"
 #include "tools/sg-controller/beacon.h"
+#include "tools/sg-controller/core.h"
 #include "tools/sg-controller/diff.h"
+#include "tools/sg-controller/entry_cache.h"
 #include "tools/sg-controller/interest.h"
 #include "tools/sg-controller/publish.h"
 #include "tools/sg-controller/ref_set.h"
@@ -59,6 +61,7 @@ parse(const char *groups, const char *ports)
 struct fixture {
     struct state *state;
     struct interest *interest;
+    struct entry_cache *cache;
     struct change_list changes;
     long long int now;
 };
@@ -66,9 +69,14 @@ struct fixture {
 static void
 setup(struct fixture *f)
 {
+    const struct entry_cache_config cache = {
+        ENTRY_CACHE_MAX_BYTES, RPC_PAGE_BYTES, CORE_PART_MEMBERS
+    };
+
     memset(f, 0, sizeof *f);
     f->state = state_create(&epoch);
     f->interest = interest_create();
+    f->cache = entry_cache_create(&cache);
     f->now = 1000;
 }
 
@@ -76,6 +84,7 @@ static void
 teardown(struct fixture *f)
 {
     change_list_uninit(&f->changes);
+    entry_cache_destroy(f->cache);
     interest_destroy(f->interest);
     state_destroy(f->state);
 }
@@ -148,6 +157,16 @@ want(struct fixture *f, const char *host, const char *const ids[],
     want(F, HOST, (const char *const[]) { ID }, \
          (const enum sg_kind[]) { SG_KIND_##KIND }, 1)
 
+static void
+publish(const struct fixture *f, struct ovs_list *list)
+{
+    const struct publish_context context = {
+        f->state, f->interest, f->cache, 0
+    };
+
+    publish_changes(&context, &f->changes, list);
+}
+
 /* Method, key or exchange, and size of every message, one a line. */
 static void
 check_published_at(const char *file, int line, const struct fixture *f,
@@ -157,7 +176,7 @@ check_published_at(const char *file, int line, const struct fixture *f,
     struct publication *p;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    publish_changes(f->state, f->interest, &f->changes, &list);
+    publish(f, &list);
     LIST_FOR_EACH_POP (p, node, &list) {
         const struct sg_update *u = &p->update;
 
@@ -391,9 +410,9 @@ TEST(every_message_can_be_encoded)
          (const enum sg_kind[]) { SG_KIND_PORT, SG_KIND_RULES,
                                   SG_KIND_MEMBERS, SG_KIND_MEMBERS }, 4);
     load(&f, GROUP_SSH(G1) GROUP(G2), PORT(P1, "10.0.0.1, 'fd00::1'", G1));
-    publish_changes(f.state, f.interest, &f.changes, &list);
+    publish(&f, &list);
     load(&f, GROUP_SSH(G1), "");
-    publish_changes(f.state, f.interest, &f.changes, &list);
+    publish(&f, &list);
 
     LIST_FOR_EACH_POP (p, node, &list) {
         struct rpc_message message;

@@ -213,8 +213,10 @@ published_body(struct fixture *f)
     char *body = NULL;
     size_t len = 0;
 
-    CHECK_UEQ(publish_changes(f->state, f->interest, &f->changes,
-                              &publications), 1);
+    const struct publish_context context = {
+        f->state, f->interest, f->cache, 0
+    };
+    CHECK_UEQ(publish_changes(&context, &f->changes, &publications), 1);
     LIST_FOR_EACH_POP (publication, node, &publications) {
         publication->update.sent = 1763666123456;
         free(body);

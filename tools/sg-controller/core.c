@@ -455,6 +455,9 @@ static void
 put_in_force(struct controller_core *core, struct topology *topology,
              const struct core_time *at)
 {
+    const struct publish_context context = {
+        core->state, core->interest, core->cache, at->now
+    };
     struct ovs_list publications = OVS_LIST_INITIALIZER(&publications);
     struct core_flush *done = &core->last_flush;
     struct publication *publication;
@@ -475,8 +478,9 @@ put_in_force(struct controller_core *core, struct topology *topology,
         }
         done->n_kind[change->kind]++;
     }
-    done->n_messages = publish_changes(core->state, core->interest,
-                                       &done->changes, &publications);
+    done->n_messages = publish_changes(&context, &done->changes,
+                                       &publications);
+    entry_cache_trim(core->cache, at->now);
     if (core->ack) {
         LIST_FOR_EACH (publication, node, &publications) {
             publication->update.ack = core_ack_text(done->number);

@@ -180,6 +180,30 @@ interest_any(const struct interest *interest, enum sg_kind kind,
     return find_object(interest, kind, id) != NULL;
 }
 
+bool
+interest_has(const struct interest *interest, const char *name,
+             enum sg_kind kind, const struct uuid *id)
+{
+    const struct object *object = find_object(interest, kind, id);
+    struct host *host = object ? find_host(interest, name) : NULL;
+
+    return host && hmapx_contains(&object->hosts, host);
+}
+
+bool
+interest_add(struct interest *interest, const char *name, enum sg_kind kind,
+             const struct uuid *id)
+{
+    struct host *host = find_host(interest, name);
+
+    if (!host || hmapx_count(&host->objects) >= INTEREST_MAX_OBJECTS) {
+        return false;
+    }
+    add_object(interest, host, kind, id);
+    host->public.n_objects = hmapx_count(&host->objects);
+    return true;
+}
+
 size_t
 interest_hosts(const struct interest *interest,
                const struct interest_host ***hostsp)

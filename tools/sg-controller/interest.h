@@ -55,6 +55,12 @@ size_t interest_find(const struct interest *, enum sg_kind,
                      const struct uuid *, const char ***hosts);
 bool interest_any(const struct interest *, enum sg_kind,
                   const struct uuid *);
+bool interest_has(const struct interest *, const char *host, enum sg_kind,
+                  const struct uuid *);
+/* The host is told of this object unasked.  False if there is no such host, or
+ * it has as many as it may. */
+bool interest_add(struct interest *, const char *host, enum sg_kind,
+                  const struct uuid *) SG_MUST_USE;
 
 /* All hosts, sorted by name; malloc'd. */
 size_t interest_hosts(const struct interest *,

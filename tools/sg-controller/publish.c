@@ -6,21 +6,26 @@
 #include <stdlib.h>
 
 #include "openvswitch/shash.h"
+#include "rpc/message.h"
 #include "rpc/topology.h"
+#include "tools/sg-controller/closure.h"
 #include "tools/sg-controller/diff.h"
+#include "tools/sg-controller/entry_cache.h"
 #include "tools/sg-controller/interest.h"
+#include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/state.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 
 /* Publishing in progress. */
 struct plan {
+    const struct publish_context *context;
     const struct state *state;
-    const struct interest *interest;
     struct ovs_list *publications;
     size_t n;
     /* The casts that still have room for a port, by host. */
     struct shash updated, deleted;
+    struct ref_set updated_objects;     /* That changed and are not new. */
 };
 
 static void plan_port(struct plan *, const struct change *);
@@ -33,33 +38,57 @@ static void fill_rules(const struct plan *, const struct change *,
 static void fill_members(const struct plan *, const struct change *,
                          struct sg_update *);
 static void fill_deleted(const struct change *, struct sg_update *);
+static void bring_along_port(struct plan *, struct publication *,
+                             const char *host, const struct uuid *);
+static void bring_along_rules(struct plan *, struct publication *,
+                              const struct uuid *group);
+static bool bring_along(struct plan *, struct publication *,
+                        const struct sg_ref *);
 static void add_publication(struct plan *, struct publication *);
 
 /* The messages hold copies: they may have to wait while the state moves on,
  * and must say then what was true at their revision. */
 size_t
-publish_changes(const struct state *state, const struct interest *interest,
+publish_changes(const struct publish_context *context,
                 const struct change_list *changes,
                 struct ovs_list *publications)
 {
     struct plan plan = {
-        .state = state,
-        .interest = interest,
+        .context = context,
+        .state = context->state,
         .publications = publications,
         .updated = SHASH_INITIALIZER(&plan.updated),
         .deleted = SHASH_INITIALIZER(&plan.deleted),
     };
 
+    struct ref_set wanted;
+
+    /* As of before: who is brought something along needs no message of its
+     * own about that. */
+    ref_set_init(&wanted);
+    ref_set_init(&plan.updated_objects);
+    for (size_t i = 0; i < changes->n; i++) {
+        const struct change *change = &changes->changes[i];
+
+        if (change->type == CHANGE_UPDATED) {
+            ref_set_add(&plan.updated_objects, change->kind, &change->id, 0);
+        }
+        if (interest_any(context->interest, change->kind, &change->id)) {
+            ref_set_add(&wanted, change->kind, &change->id, 0);
+        }
+    }
     for (size_t i = 0; i < changes->n; i++) {
         const struct change *change = &changes->changes[i];
 
         if (change->kind == SG_KIND_PORT) {
             plan_port(&plan, change);
-        } else if (interest_any(interest, change->kind, &change->id)
+        } else if (ref_set_find(&wanted, change->kind, &change->id)
                    && !is_half_deleted(&plan, change)) {
             plan_group(&plan, change);
         }
     }
+    ref_set_destroy(&wanted);
+    ref_set_destroy(&plan.updated_objects);
     shash_destroy(&plan.updated);
     shash_destroy(&plan.deleted);
     return plan.n;
@@ -112,7 +141,8 @@ plan_port(struct plan *plan, const struct change *change)
     size_t n;
 
     /* Two hosts during a live migration. */
-    n = interest_find(plan->interest, SG_KIND_PORT, &change->id, &hosts);
+    n = interest_find(plan->context->interest, SG_KIND_PORT, &change->id,
+                      &hosts);
     for (size_t i = 0; i < n; i++) {
         plan_port_for_host(plan, change, hosts[i]);
     }
@@ -153,6 +183,7 @@ plan_port_for_host(struct plan *plan, const struct change *change,
         spec = &update->ports[update->n_ports++];
         sg_port_spec_clone(spec, &port->spec);
         spec->revision = change->revision;
+        bring_along_port(plan, cast, host, &change->id);
     }
     if (update->n_ports + update->n_deleted >= PUBLISH_MAX_PORTS) {
         shash_find_and_delete(casts, host);
@@ -190,6 +221,7 @@ plan_group(struct plan *plan, const struct change *change)
         fill_deleted(change, &fanout->update);
     } else if (change->kind == SG_KIND_RULES) {
         fill_rules(plan, change, &fanout->update);
+        bring_along_rules(plan, fanout, &change->id);
     } else {
         fill_members(plan, change, &fanout->update);
     }
@@ -244,6 +276,105 @@ fill_deleted(const struct change *change, struct sg_update *update)
     update->deleted[update->n_deleted++] = (struct sg_ref) {
         change->kind, change->id, change->revision
     };
+}
+
+/* What the host needs for the port and has not asked for. */
+static void
+bring_along_port(struct plan *plan, struct publication *cast,
+                 const char *host, const struct uuid *id)
+{
+    struct interest *interest = plan->context->interest;
+    struct ref_set needs;
+    struct sg_ref *refs;
+
+    ref_set_init(&needs);
+    closure_add_port(state_topology(plan->state), id, &needs);
+    refs = ref_set_sorted(&needs);
+    for (size_t i = 0; i < ref_set_count(&needs); i++) {
+        const struct sg_ref *ref = &refs[i];
+
+        if (ref->kind != SG_KIND_PORT
+            && !interest_has(interest, host, ref->kind, &ref->id)
+            && bring_along(plan, cast, ref)) {
+            ignore(interest_add(interest, host, ref->kind, &ref->id));
+        }
+    }
+    free(refs);
+    ref_set_destroy(&needs);
+}
+
+/* What a host that has the group needs for its rules, and has not asked for.
+ * The message goes to all of them.  So it must not bring members that only
+ * joined: to a host that has them already, under rules that are about to go,
+ * they come in their turn. */
+static void
+bring_along_rules(struct plan *plan, struct publication *fanout,
+                  const struct uuid *group)
+{
+    struct interest *interest = plan->context->interest;
+    const char **hosts;
+    size_t n = interest_find(interest, SG_KIND_RULES, group, &hosts);
+    struct ref_set needs;
+    struct sg_ref *refs;
+
+    ref_set_init(&needs);
+    closure_add_rules(state_topology(plan->state), group, &needs);
+    refs = ref_set_sorted(&needs);
+    for (size_t i = 0; i < ref_set_count(&needs); i++) {
+        const struct sg_ref *ref = &refs[i];
+        size_t j = 0;
+
+        while (j < n && interest_has(interest, hosts[j], ref->kind,
+                                     &ref->id)) {
+            j++;
+        }
+        if (j < n
+            && !ref_set_find(&plan->updated_objects, ref->kind, &ref->id)
+            && bring_along(plan, fanout, ref)) {
+            for (; j < n; j++) {
+                ignore(interest_add(interest, hosts[j], ref->kind,
+                                    &ref->id));
+            }
+        }
+    }
+    free(refs);
+    free(hosts);
+    ref_set_destroy(&needs);
+}
+
+/* Adds the rules or the members 'ref' to the message, if there is room. */
+static bool
+bring_along(struct plan *plan, struct publication *publication,
+            const struct sg_ref *ref)
+{
+    const struct publish_context *context = plan->context;
+    const struct topology_group *group;
+    struct sg_update *update = &publication->update;
+    const struct entry *entry;
+
+    entry = entry_cache_get(context->cache, context->state, ref,
+                            context->now);
+    if (entry->parts
+        || publication->inline_bytes + entry->len + 1 > RPC_INLINE_BYTES) {
+        return false;
+    }
+    publication->inline_bytes += entry->len + 1;
+    group = topology_group(state_topology(plan->state), &ref->id);
+    if (ref->kind == SG_KIND_RULES) {
+        struct sg_rules_spec *spec;
+
+        update->rules = xrealloc(update->rules, (update->n_rules + 1)
+                                 * sizeof *update->rules);
+        spec = &update->rules[update->n_rules++];
+        sg_rules_spec_clone(spec, &group->rules);
+        spec->revision = entry->ref.revision;
+    } else {
+        update->members = xrealloc(update->members, (update->n_members + 1)
+                                   * sizeof *update->members);
+        topology_group_members(group, entry->ref.revision,
+                               &update->members[update->n_members++]);
+    }
+    return true;
 }
 
 static void
