@@ -303,6 +303,7 @@ UNIT_TESTS += tests/unit/test-store-limits.c
 UNIT_TESTS += tests/unit/test-store.c
 UNIT_TESTS += tests/unit/test-sync.c
 UNIT_TESTS += tests/unit/test-timing.c
+UNIT_TESTS += tests/unit/test-taking-away.c
 UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-zone.c

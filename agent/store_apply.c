@@ -277,7 +277,7 @@ check_order(struct apply *a, struct track *t, enum rpc_order order,
         a->n.n_old++;
         return false;
     }
-    if (revision < t->spared_revision) {
+    if (revision < t->spared_revision && !a->remembered) {
         order = RPC_OLD;
     }
     switch (order) {

@@ -685,6 +685,38 @@ TEST(what_an_answer_removes)
     policy_store_destroy(ps);
 }
 
+/* Nothing was known of it when its deletion was held: then a policy that was
+ * saved is last good. */
+TEST(spared_and_remembered)
+{
+    struct uuid id = policy_text_id("p1");
+    struct policy_store *ps = store_with("p1 p2");
+    struct store_object object;
+    struct store_spared spared;
+    struct sg_update update;
+
+    update_text_parse(&update, SG_METHOD_SYNC, "deleted port p1 rev=6");
+    policy_store_spare(ps, &update, 7000);
+    sg_update_uninit(&update);
+    policy_store_get_spared(ps, &spared);
+    CHECK_UEQ(spared.n_absent, 1);
+    update_text_parse(&update, SG_METHOD_SYNC, "port p1 rev=5 groups=g1");
+    CHECK_UEQ(policy_store_remember(ps, &update, 8000), 1);
+    sg_update_uninit(&update);
+    REQUIRE(policy_store_object(ps, SG_KIND_PORT, &id, &object));
+    CHECK_EQ(object.state, SG_ORPHANED);
+    CHECK_EQ(object.revision, 0);
+    CHECK(object.spared);
+    policy_store_get_spared(ps, &spared);
+    CHECK_UEQ(spared.n, 1);
+    CHECK_UEQ(spared.n_absent, 0);
+    apply(ps, "deleted port p1 rev=6");
+    REQUIRE(policy_store_object(ps, SG_KIND_PORT, &id, &object));
+    CHECK_EQ(object.state, SG_DELETED);
+    CHECK(!object.spared);
+    policy_store_destroy(ps);
+}
+
 static bool
 is_spared(const struct policy_store *ps, const char *port)
 {
