@@ -191,6 +191,7 @@ SGCTL_SRCS += tools/sgctl.c
 
 CONTROLLER_SRCS += tools/sg-controller/commands.c
 CONTROLLER_SRCS += tools/sg-controller/files.c
+CONTROLLER_SRCS += tools/sg-controller/history.c
 CONTROLLER_SRCS += tools/sg-controller/main.c
 CONTROLLER_SRCS += tools/sg-controller/saver.c
 CONTROLLER_SRCS += tools/sg-controller/service.c

@@ -16,6 +16,7 @@
 #include "timeval.h"
 #include "tools/sg-controller/core.h"
 #include "tools/sg-controller/documents.h"
+#include "tools/sg-controller/history.h"
 #include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/service.h"
 #include "tools/sg-controller/state.h"
@@ -48,7 +49,7 @@ struct commands {
 };
 
 static unixctl_cb_func cmd_status, cmd_hosts, cmd_latency, cmd_topology;
-static unixctl_cb_func cmd_reload, cmd_apply;
+static unixctl_cb_func cmd_reload, cmd_apply, cmd_rollback, cmd_topologies;
 static void preview_reload(const struct commands *, struct unixctl_conn *);
 static void start_reload(struct commands *, struct unixctl_conn *,
                          unsigned int flags);
@@ -82,6 +83,9 @@ commands_create(const char *socket, struct service *service,
     unixctl_command_register("topology", "", 0, 0, cmd_topology, c);
     unixctl_command_register("reload", "[--dry-run] [--force] [--ack]", 0, 3,
                              cmd_reload, c);
+    unixctl_command_register("topologies", "", 0, 0, cmd_topologies, c);
+    unixctl_command_register("rollback", "[N] [--force]", 0, 2, cmd_rollback,
+                             c);
     unixctl_command_register("apply", "FILE", 1, 1, cmd_apply, c);
     *commandsp = c;
     return 0;
@@ -262,6 +266,57 @@ cmd_apply(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     if (p) {
         finish_start(c, p, service_apply(c->service, argv[1], &p->flush));
     }
+}
+
+static void
+cmd_rollback(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *c_)
+{
+    struct commands *c = c_;
+    unsigned int flags = 0;
+    struct pending *p;
+    int which = -1;
+
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--force")) {
+            flags |= SERVICE_FORCE;
+        } else if (!str_to_int(argv[i], 10, &which) || which < 0) {
+            unixctl_command_reply_error(conn, "rollback: expected a number "
+                                        "of topologies");
+            return;
+        }
+    }
+    p = start_command(c, conn);
+    if (p) {
+        finish_start(c, p, service_rollback(c->service, which, flags,
+                                            &p->flush));
+    }
+}
+
+static void
+cmd_topologies(struct unixctl_conn *conn, int argc OVS_UNUSED,
+               const char *argv[] OVS_UNUSED, void *c_)
+{
+    const struct commands *c = c_;
+    const struct history *history = service_history(c->service);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&ds, "{\"topologies\": [");
+    for (size_t i = 0; i < history_count(history); i++) {
+        const struct history_entry *entry = history_get(history, i);
+
+        ds_put_format(&ds, "%s{\"n\": %zu, \"time_ms\": %"PRId64", "
+                      "\"size\": %zu, \"current\": %s, \"revision\": ",
+                      i ? ", " : "", i, entry->time, entry->size,
+                      document_bool(i == history_current(history)));
+        if (entry->revision) {
+            ds_put_format(&ds, "%"PRId64"}", entry->revision);
+        } else {
+            ds_put_cstr(&ds, "null}");
+        }
+    }
+    ds_put_cstr(&ds, "]}");
+    reply_document(conn, &ds);
 }
 
 /* Only the answer may have to wait: for the flush and for the broker.  NULL:

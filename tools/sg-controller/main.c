@@ -337,8 +337,8 @@ usage(void)
     vlog_usage();
     printf("\nCommands of ctl:\n"
            "  reload [--dry-run] [--force] [--ack]\n"
-           "  apply FILE\n"
-           "  status, hosts, latency, topology\n"
+           "  apply FILE, rollback [N] [--force]\n"
+           "  status, hosts, latency, topology, topologies\n"
            "\nOther options:\n"
            "  -h, --help              display this help\n"
            "  -V, --version           display version\n");

@@ -15,6 +15,7 @@
 #include "timeval.h"
 #include "tools/sg-controller/core.h"
 #include "tools/sg-controller/files.h"
+#include "tools/sg-controller/history.h"
 #include "tools/sg-controller/preview.h"
 #include "tools/sg-controller/source.h"
 #include "tools/sg-controller/state.h"
@@ -48,6 +49,7 @@ struct service {
     struct rpc_limits limits;
     struct controller_core *core;
     uint64_t logged_flush;      /* The last one that the log has. */
+    uint64_t history_flush;     /* Of what is current in the history. */
 
     struct amqp_client *client;
     size_t max_out;
@@ -68,6 +70,8 @@ static bool has_room(const struct service *);
 static void send_message(struct service *, struct core_message *);
 static void log_flush(struct service *);
 static void watch_file(struct service *);
+static uint64_t put_in_force(struct service *, struct topology *,
+                             unsigned int flags);
 static void load_ids(struct service *);
 static void save_ids(struct service *);
 static char *check_topology(const struct service *, const struct topology *,
@@ -168,7 +172,6 @@ service_wait(struct service *s)
 char *
 service_reload(struct service *s, unsigned int flags, uint64_t *flush)
 {
-    const struct core_time at = get_time();
     struct topology *topology = NULL;
     char *error;
 
@@ -183,10 +186,29 @@ service_reload(struct service *s, unsigned int flags, uint64_t *flush)
         s->counters.reload_errors++;
         return error;
     }
-    s->counters.reloads++;
-    *flush = core_set_topology(s->core, topology, flags & SERVICE_CONFIRM,
-                               flags & SERVICE_ACK, &at);
-    log_flush(s);
+    source_in_force(s->source, time_wall_msec());
+    *flush = put_in_force(s, topology, flags);
+    return NULL;
+}
+
+char *
+service_rollback(struct service *s, int which, unsigned int flags,
+                 uint64_t *flush)
+{
+    struct topology *topology = NULL;
+    char *error;
+    size_t i;
+
+    error = source_load_old(s->source, which, &s->limits, &topology, &i);
+    if (!error) {
+        error = check_topology(s, topology, flags);
+    }
+    if (error) {
+        topology_destroy(topology);
+        return error;
+    }
+    history_set_current(source_history(s->source), i);
+    *flush = put_in_force(s, topology, flags & ~SERVICE_CONFIRM);
     return NULL;
 }
 
@@ -244,6 +266,12 @@ const struct service_counters *
 service_counters(const struct service *s)
 {
     return &s->counters;
+}
+
+const struct history *
+service_history(const struct service *s)
+{
+    return source_history(s->source);
 }
 
 const char *
@@ -447,6 +475,9 @@ log_flush(struct service *s)
 
     if (flush->number != s->logged_flush) {
         s->logged_flush = flush->number;
+        if (flush->number == s->history_flush) {
+            history_set_revision(source_history(s->source), flush->revision);
+        }
         if (flush->error) {
             VLOG_WARN("a patch had no effect: %s", flush->error);
             return;
@@ -458,6 +489,21 @@ log_flush(struct service *s)
                   flush->n_kind[SG_KIND_RULES],
                   flush->n_kind[SG_KIND_MEMBERS], flush->n_messages);
     }
+}
+
+/* Takes over 'topology'.  Returns the number of its flush. */
+static uint64_t
+put_in_force(struct service *s, struct topology *topology,
+             unsigned int flags)
+{
+    const struct core_time at = get_time();
+
+    s->counters.reloads++;
+    s->history_flush = core_set_topology(s->core, topology,
+                                         flags & SERVICE_CONFIRM,
+                                         flags & SERVICE_ACK, &at);
+    log_flush(s);
+    return s->history_flush;
 }
 
 /* A changed file is taken, but it confirms nothing: nobody is there to look at

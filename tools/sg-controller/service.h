@@ -13,6 +13,7 @@
 #include "sg/types.h"
 
 struct controller_core;
+struct history;
 struct preview;
 
 struct service_config {
@@ -47,6 +48,10 @@ enum service_flags {
 };
 char *service_reload(struct service *, unsigned int flags, uint64_t *flush)
     SG_MUST_USE;
+/* Puts one of the last topologies into force, -1 for the one before: see
+ * source.h.  It confirms nothing, and the file stays as it is. */
+char *service_rollback(struct service *, int which, unsigned int flags,
+                       uint64_t *flush) SG_MUST_USE;
 /* Changes what is in force by the patch in 'file', until the next reload. */
 char *service_apply(struct service *, const char *file, uint64_t *flush)
     SG_MUST_USE;
@@ -59,6 +64,7 @@ bool service_settled(const struct service *);
 const struct controller_core *service_core(const struct service *);
 const struct service_counters *service_counters(const struct service *);
 const char *service_last_error(const struct service *); /* Of a reload. */
+const struct history *service_history(const struct service *);
 const char *service_ids_error(const struct service *);  /* Or NULL. */
 char *service_save_error(const struct service *);       /* To be freed. */
 void service_get_amqp(const struct service *, struct amqp_status *);

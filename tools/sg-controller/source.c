@@ -11,6 +11,7 @@
 
 #include "rpc/message.h"
 #include "tools/sg-controller/files.h"
+#include "tools/sg-controller/history.h"
 #include "tools/sg-controller/id_list.h"
 #include "tools/sg-controller/saver.h"
 #include "tools/sg-controller/topology.h"
@@ -31,6 +32,10 @@ struct source {
     char *state_dir;
     struct file_state loaded, seen;
     struct saver *saver;
+    struct history *history;
+    char *text;                 /* The last that was read, until it is in
+                                 * force or another one is. */
+    size_t len;
 };
 
 static bool stat_file(const char *, struct file_state *);
@@ -44,6 +49,7 @@ source_create(const char *file, const char *state_dir)
     source->file = xstrdup(file);
     source->state_dir = xstrdup(state_dir);
     source->saver = saver_create(state_dir);
+    source->history = history_create(source->state_dir, source->saver);
     return source;
 }
 
@@ -51,7 +57,9 @@ void
 source_destroy(struct source *source)
 {
     if (source) {
+        history_destroy(source->history);
         saver_destroy(source->saver);
+        free(source->text);
         free(source->state_dir);
         free(source->file);
         free(source);
@@ -68,18 +76,54 @@ char *
 source_load(struct source *source, const struct rpc_limits *limits,
             struct topology **topology)
 {
-    size_t len;
     char *error;
-    char *text;
 
     memset(&source->loaded, 0, sizeof source->loaded);
     stat_file(source->file, &source->loaded);
-    error = file_read(source->file, TOPOLOGY_MAX_BYTES, &text, &len);
+    free(source->text);
+    source->text = NULL;
+    error = file_read(source->file, TOPOLOGY_MAX_BYTES, &source->text,
+                      &source->len);
+    return error ? error : topology_parse(source->text, source->len,
+                                          source->file, limits, topology);
+}
+
+void
+source_in_force(struct source *source, int64_t now)
+{
+    history_add(source->history, source->text, source->len, now);
+    source->text = NULL;
+}
+
+char *
+source_load_old(struct source *source, int which,
+                const struct rpc_limits *limits, struct topology **topology,
+                size_t *ip)
+{
+    const struct history *history = source->history;
+    size_t i = which < 0 ? history_current(history) + 1 : (size_t) which;
+    char *error, *text;
+    size_t len;
+
+    if (i >= history_count(history)) {
+        return xasprintf("there is no topology %zu: see topologies", i);
+    }
+    error = history_read(history, i, &text, &len);
     if (!error) {
-        error = topology_parse(text, len, source->file, limits, topology);
+        error = topology_parse(text, len, "the old topology", limits,
+                               topology);
         free(text);
     }
+    if (!error) {
+        *ip = i;
+    }
     return error;
+}
+
+struct history *
+source_history(struct source *source)
+{
+    return source->history;
 }
 
 /* Whoever writes the file in place may not be done, and the first half of a

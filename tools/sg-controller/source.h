@@ -9,6 +9,7 @@
 
 #include "sg/types.h"
 
+struct history;
 struct rpc_limits;
 struct source;
 struct topology;
@@ -22,6 +23,14 @@ const char *source_file(const struct source *);
 /* Reads the topology file. */
 char *source_load(struct source *, const struct rpc_limits *,
                   struct topology **) SG_MUST_USE;
+/* What was read last is in force, since 'now' (Unix ms). */
+void source_in_force(struct source *, int64_t now);
+/* Reads one of the last topologies, 0 being the newest; -1: the one before
+ * that which is in force.  '*i' becomes its number, for
+ * history_set_current(). */
+char *source_load_old(struct source *, int which, const struct rpc_limits *,
+                      struct topology **, size_t *i) SG_MUST_USE;
+struct history *source_history(struct source *);
 /* Is the file another one than the last that was loaded, whatever came of
  * that?  To be called at a steady pace: only a file that stayed the same from
  * one call to the next counts. */

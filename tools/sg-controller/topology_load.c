@@ -47,8 +47,8 @@ static struct topology_group *new_group(struct load *,
                                         const struct uuid *);
 static bool complete(struct load *);
 static bool patch_root(struct load *);
-static bool remove_ports(struct load *, const struct reader_node *);
-static bool remove_groups(struct load *, const struct reader_node *);
+static bool remove_ids(struct load *, const struct reader_node *,
+                       const char *key, enum sg_kind);
 static bool check_references(struct load *, const struct reader_node *);
 static bool check_group(struct load *, const struct reader_node *,
                         const struct uuid *, bool is_address_group);
@@ -362,58 +362,39 @@ patch_root(struct load *load)
                 || load_address_groups(load, v[ADDRESS_GROUPS]))
             && (!v[GROUPS] || load_groups(load, v[GROUPS]))
             && (!v[PORTS] || load_ports(load, v[PORTS]))
-            && (!v[REMOVE_PORTS] || remove_ports(load, v[REMOVE_PORTS]))
-            && (!v[REMOVE_GROUPS] || remove_groups(load, v[REMOVE_GROUPS]))
+            && (!v[REMOVE_PORTS] || remove_ids(load, v[REMOVE_PORTS],
+                                               keys[REMOVE_PORTS],
+                                               SG_KIND_PORT))
+            && (!v[REMOVE_GROUPS] || remove_ids(load, v[REMOVE_GROUPS],
+                                                keys[REMOVE_GROUPS],
+                                                SG_KIND_RULES))
             && check_references(load, root));
 }
 
 /* An id that is not there is an error: it may be a misspelt one. */
 static bool
-remove_ports(struct load *load, const struct reader_node *node)
+remove_ids(struct load *load, const struct reader_node *node,
+           const char *key, enum sg_kind kind)
 {
+    const size_t max = (kind == SG_KIND_PORT ? TOPOLOGY_MAX_PORTS
+                        : TOPOLOGY_MAX_GROUPS);
     size_t n;
 
-    if (!reader_list(load->reader, node, "remove_ports", TOPOLOGY_MAX_PORTS,
-                     &n)) {
+    if (!reader_list(load->reader, node, key, max, &n)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         const struct reader_node *item = reader_item(load->reader, node, i);
         struct uuid id;
 
-        if (!field_id(load->reader, node, item, "remove_ports", &id)) {
+        if (!field_id(load->reader, node, item, key, &id)) {
             return false;
         }
-        if (!ref_set_add(&load->taken, SG_KIND_PORT, &id, 0)
-            || !set_port_aside(load, &id)) {
-            return reader_fail(load->reader, item, "remove_ports",
-                               "no other port "UUID_FMT" is there",
-                               UUID_ARGS(&id));
-        }
-    }
-    return true;
-}
-
-static bool
-remove_groups(struct load *load, const struct reader_node *node)
-{
-    size_t n;
-
-    if (!reader_list(load->reader, node, "remove_groups",
-                     TOPOLOGY_MAX_GROUPS, &n)) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct reader_node *item = reader_item(load->reader, node, i);
-        struct uuid id;
-
-        if (!field_id(load->reader, node, item, "remove_groups", &id)) {
-            return false;
-        }
-        if (!ref_set_add(&load->taken, SG_KIND_RULES, &id, 0)
-            || !set_group_aside(load, &id)) {
-            return reader_fail(load->reader, item, "remove_groups",
-                               "no other group "UUID_FMT" is there",
+        if (!ref_set_add(&load->taken, kind, &id, 0)
+            || !(kind == SG_KIND_PORT ? set_port_aside(load, &id)
+                 : set_group_aside(load, &id))) {
+            return reader_fail(load->reader, item, key,
+                               "no other "UUID_FMT" is there",
                                UUID_ARGS(&id));
         }
     }
