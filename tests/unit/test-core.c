@@ -88,7 +88,7 @@ set_addresses(struct fixture *f, const char *addresses)
     REQUIRE(CHECK_NO_ERROR(topology_parse(text, strlen(text), "t", &f->limits,
                                           &topology)));
     free(text);
-    return core_set_topology(f->core, topology, false, false, &f->at);
+    return core_set_topology(f->core, topology, 0, &f->at);
 }
 
 /* Host "h1" asks for P1, as the run 'boot' of its agent. */
@@ -620,7 +620,7 @@ TEST(what_a_start_lacks_is_unknown_until_an_operator_confirms)
     setup(&f);
     set_addresses(&f, "10.0.0.1");
     restart(&f);
-    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), 0, &f.at);
     CHECK_EQ(find_port(&f), STATE_UNKNOWN);
     CHECK_EQ(state_n_saved(core_state(f.core)), 3);
     core_up(f.core, &f.at);
@@ -628,16 +628,16 @@ TEST(what_a_start_lacks_is_unknown_until_an_operator_confirms)
     CHECK_OUTPUT(&f, "reply");
 
     /* Nobody said so: a file that is watched, another start. */
-    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), 0, &f.at);
     CHECK_EQ(find_port(&f), STATE_UNKNOWN);
     restart(&f);
-    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), 0, &f.at);
     core_up(f.core, &f.at);
     sync_host(&f);
     free(output(&f));
     CHECK_EQ(find_port(&f), STATE_UNKNOWN);
 
-    core_set_topology(f.core, parse_ports(&f, 0), true, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), CORE_CONFIRM, &f.at);
     CHECK_EQ(find_port(&f), STATE_DELETED);
     CHECK_EQ(state_n_saved(core_state(f.core)), 0);
     CHECK_OUTPUT(&f, "ports_deleted");
@@ -645,12 +645,12 @@ TEST(what_a_start_lacks_is_unknown_until_an_operator_confirms)
     /* Once. */
     advance(&f, CORE_COALESCE_MS);
     free(output(&f));
-    core_set_topology(f.core, parse_ports(&f, 0), true, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), CORE_CONFIRM, &f.at);
     CHECK_OUTPUT(&f, "");
 
     /* A tombstone is known to the next one, too. */
     restart(&f);
-    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), 0, &f.at);
     CHECK_EQ(find_port(&f), STATE_UNKNOWN);
     CHECK_EQ(state_n_saved(core_state(f.core)), 3);
     teardown(&f);
@@ -668,7 +668,7 @@ TEST(what_comes_back_needs_no_confirmation)
     set_addresses(&f, "10.0.0.2");
     CHECK_UEQ(state_ids_serial(core_state(f.core)), serial);
     restart(&f);
-    core_set_topology(f.core, parse_ports(&f, 0), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 0), 0, &f.at);
     set_addresses(&f, "10.0.0.1");
     CHECK_EQ(find_port(&f), STATE_PRESENT);
     CHECK_EQ(state_n_saved(core_state(f.core)), 0);
@@ -716,7 +716,7 @@ refusal(int n, int m, size_t n_saved)
     }
     core_set_saved(f.core, saved, n_saved);
     free(saved);
-    core_set_topology(f.core, parse_ports(&f, n), false, false, &f.at);
+    core_set_topology(f.core, parse_ports(&f, n), 0, &f.at);
     topology = parse_ports(&f, m);
     preview_init(&preview, core_state(f.core), core_interest(f.core),
                  topology, true);
@@ -776,7 +776,7 @@ TEST(an_ack_is_asked_for_once)
     sync_host(&f);
     CHECK_OUTPUT(&f, "reply");
     topology = parse_ports(&f, 1);
-    core_set_topology(f.core, topology, true, true, &f.at);
+    core_set_topology(f.core, topology, CORE_CONFIRM | CORE_ACK, &f.at);
     CHECK_OUTPUT(&f, "ports_updated (flush-2), group_deleted (flush-2), "
                  "group_deleted (flush-2)");
     advance(&f, CORE_COALESCE_MS);

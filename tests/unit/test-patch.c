@@ -215,7 +215,7 @@ core_with_ports(int n, const struct core_time *at)
     }
     core_config_init(&config, &epoch, &seed);
     core = core_create(&config);
-    core_set_topology(core, parse(ds_cstr(&text)), false, false, at);
+    core_set_topology(core, parse(ds_cstr(&text)), 0, at);
     ds_destroy(&text);
     return core;
 }
@@ -260,7 +260,7 @@ TEST(patches_within_50_ms_are_one_flush)
 
     /* Until the next whole one. */
     at.now += CORE_COALESCE_MS;
-    core_set_topology(core, parse(base_text), false, false, &at);
+    core_set_topology(core, parse(base_text), 0, &at);
     CHECK_EQ(core_n_patches(core), 0);
     CHECK_EQ(hmap_count(&state_topology(core_state(core))->ports), 2);
     core_destroy(core);
@@ -279,7 +279,7 @@ TEST(members_above_the_limit_undo_the_flush)
     core_config_init(&config, &epoch, &seed);
     config.limits.members = 1;
     core = core_create(&config);
-    core_set_topology(core, parse(base_text), false, false, &at);
+    core_set_topology(core, parse(base_text), 0, &at);
     done = core_last_flush(core);
     CHECK_NO_ERROR(join(core, 0, &at, &flush));
     CHECK_UEQ(done->number, flush);

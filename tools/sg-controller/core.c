@@ -32,7 +32,7 @@ struct controller_core {
 
     struct topology *pending;   /* Waits for its flush, or NULL. */
     bool incomplete;            /* It was patched. */
-    bool confirm, ack;          /* With that flush. */
+    unsigned int flags;         /* For that flush: enum core_flags. */
     size_t n_patches;           /* Since the last whole one. */
     struct core_flush last_flush;
     long long int next_flush;   /* Not before. */
@@ -190,7 +190,7 @@ core_set_saved(struct controller_core *core, const struct sg_ref *refs,
 
 uint64_t
 core_set_topology(struct controller_core *core, struct topology *topology,
-                  bool confirm, bool ack, const struct core_time *at)
+                  unsigned int flags, const struct core_time *at)
 {
     uint64_t number = core->counters.flushes + 1;
 
@@ -198,8 +198,7 @@ core_set_topology(struct controller_core *core, struct topology *topology,
     core->pending = topology;
     core->incomplete = false;
     core->n_patches = 0;
-    core->confirm |= confirm;
-    core->ack |= ack;
+    core->flags |= flags;
     if (at->now >= core->next_flush) {
         flush(core, at);
     }
@@ -442,7 +441,8 @@ flush(struct controller_core *core, const struct core_time *at)
         put_in_force(core, topology, at);
     }
     core->pending = NULL;
-    core->incomplete = core->confirm = core->ack = false;
+    core->incomplete = false;
+    core->flags = 0;
     done->revision = state_revision(core->state);
     /* The first is not the latest news to anybody. */
     core->next_flush = (done->number == 1 ? LLONG_MIN
@@ -463,7 +463,7 @@ put_in_force(struct controller_core *core, struct topology *topology,
     struct publication *publication;
 
     state_replace(core->state, topology, at->now, &done->changes);
-    if (core->confirm) {
+    if (core->flags & CORE_CONFIRM) {
         state_confirm(core->state, at->now, &done->changes);
     }
     for (size_t i = 0; i < done->changes.n; i++) {
@@ -481,7 +481,7 @@ put_in_force(struct controller_core *core, struct topology *topology,
     done->n_messages = publish_changes(&context, &done->changes,
                                        &publications);
     entry_cache_trim(core->cache, at->now);
-    if (core->ack) {
+    if (core->flags & CORE_ACK) {
         LIST_FOR_EACH (publication, node, &publications) {
             publication->update.ack = core_ack_text(done->number);
         }

@@ -120,14 +120,17 @@ void core_too_large(struct controller_core *);
 void core_set_saved(struct controller_core *, const struct sg_ref *,
                     size_t n);
 
-/* Takes over 'topology', which has passed topology_parse().  'confirm': an
- * operator says that what it lacks is gone, and what was saved with it.
- * 'ack': hosts are asked to acknowledge what they are told, as
- * core_ack_text().  Returns the number of the flush that it takes effect with:
- * look at core_last_flush() before the next core_run(). */
+/* Takes over 'topology', which has passed topology_parse().  Returns the
+ * number of the flush that it takes effect with: look at core_last_flush()
+ * before the next core_run(). */
+enum core_flags {
+    CORE_CONFIRM = 1 << 0,      /* An operator says that what it lacks is
+                                 * gone, and what was saved with it. */
+    CORE_ACK = 1 << 1,          /* Hosts are asked to acknowledge what they
+                                 * are told, as core_ack_text(). */
+};
 uint64_t core_set_topology(struct controller_core *, struct topology *,
-                           bool confirm, bool ack,
-                           const struct core_time *);
+                           unsigned int flags, const struct core_time *);
 /* Changes what is in force, or waits to be, as topology_patch() does; the
  * next core_set_topology() ends that.  On success stores the number of the
  * flush: it may still fail then, which core_last_flush() says. */

@@ -496,12 +496,13 @@ static uint64_t
 put_in_force(struct service *s, struct topology *topology,
              unsigned int flags)
 {
+    const unsigned int core_flags
+        = ((flags & SERVICE_CONFIRM ? CORE_CONFIRM : 0)
+           | (flags & SERVICE_ACK ? CORE_ACK : 0));
     const struct core_time at = get_time();
 
     s->counters.reloads++;
-    s->history_flush = core_set_topology(s->core, topology,
-                                         flags & SERVICE_CONFIRM,
-                                         flags & SERVICE_ACK, &at);
+    s->history_flush = core_set_topology(s->core, topology, core_flags, &at);
     log_flush(s);
     return s->history_flush;
 }
