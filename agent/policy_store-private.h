@@ -36,6 +36,7 @@ struct track {
     char *problem;
     long long int problem_since;
     int64_t refused;            /* Revision that was not taken, or 0. */
+    int64_t floor;              /* Nothing below replaces what is in force. */
     uint64_t digest_mark;       /* Last digest whose closure has it. */
     bool spared;                /* See policy_store_spare(). */
     long long int spared_since;

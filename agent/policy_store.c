@@ -133,8 +133,20 @@ policy_store_new_epoch(struct policy_store *ps)
 
     HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
         *track_revision(t) = 0;
+        t->floor = 0;
         t->refused = 0;
         t->spared_revision = 0;
+    }
+}
+
+void
+policy_store_say_again(struct policy_store *ps)
+{
+    struct track *t;
+
+    HMAP_FOR_EACH (t, hash_node, &ps->by_hash) {
+        t->floor = MAX(t->floor, *track_revision(t));
+        *track_revision(t) = 0;
     }
 }
 

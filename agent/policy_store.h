@@ -60,6 +60,9 @@ bool policy_store_set_local(struct policy_store *,
  * of an older epoch"), so that the next whole object replaces them; nothing
  * in force changes. */
 void policy_store_new_epoch(struct policy_store *);
+/* All that there is will be said again within the same epoch: the same, but
+ * what is older than what is held will not replace it. */
+void policy_store_say_again(struct policy_store *);
 
 /* Applies one update object by object.  Objects this host does not need are
  * ignored.  Appends to 'ask' (if not NULL) the objects that must be asked for

@@ -282,6 +282,12 @@ check_order(struct apply *a, struct track *t, enum rpc_order order,
     }
     switch (order) {
     case RPC_ACCEPT:
+        if (revision < t->floor) {
+            /* The controller has gone back.  That is an answer, too. */
+            *track_revision(t) = t->floor;
+            a->n.n_old++;
+            return false;
+        }
         return true;
     case RPC_OLD:
         /* The controller that did not know it has found it again. */

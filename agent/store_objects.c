@@ -343,6 +343,7 @@ unhold(struct policy_store *ps, struct track *t)
     t->held = false;
     t->users = 0;
     t->refused = 0;
+    t->floor = 0;
     ps->needs_seqno++;
 }
 

@@ -36,6 +36,8 @@ struct call {
     bool active;
     bool page_due;              /* The next page is to be asked for. */
     bool full, fresh;
+    bool anew;                  /* Asked as a fresh one: revisions begin
+                                 * anew with the answer. */
     bool digest;                /* Not answered yet, asked with a digest. */
     uint64_t doubt;             /* sync 'doubt' when it was asked. */
     long long int asked_at;

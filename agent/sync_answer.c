@@ -386,6 +386,7 @@ apply_pages(struct sync *s, long long int now)
     struct kept_update *page;
 
     if (sg_epoch_compare(&s->epoch, &c->epoch)) {
+        c->anew = true;
         s->epoch = c->epoch;
         s->beacon_seq = -1;
     }
@@ -393,7 +394,11 @@ apply_pages(struct sync *s, long long int now)
         && rpc_order_epoch(&s->epoch, &s->newer) != RPC_EPOCH_NEW) {
         memset(&s->newer, 0, sizeof s->newer);
     }
-    policy_store_new_epoch(s->store);
+    if (c->anew) {
+        policy_store_new_epoch(s->store);
+    } else {
+        policy_store_say_again(s->store);
+    }
     sync_objects_new_epoch(&s->objects, now);
     while ((page = kept_pop(&c->pages)) != NULL) {
         policy_store_update(s->store, &page->update, now, NULL);

@@ -50,6 +50,7 @@ sync_call_begin(struct sync *s, bool full, long long int now)
     c->active = true;
     c->full = full;
     c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
+    c->anew = c->fresh;
     c->accept = full && s->accept;
     /* A digest would not say of what is spared that it is gone. */
     c->digest = full && !c->fresh && !c->accept && s->removal_at > now;
@@ -121,7 +122,7 @@ sync_call_fail(struct sync *s, const char *text, long long int now)
     s->failures++;
 
     if (c->full) {
-        s->full_fresh = s->full_fresh || c->fresh;
+        s->full_fresh = s->full_fresh || c->anew;
         sync_want_full(s, now);
     }
     sync_objects_failed(&s->objects, now);
@@ -141,7 +142,8 @@ sync_call_end(struct sync *s)
     sg_update_init(&c->removals, SG_METHOD_SYNC);
     memset(&c->epoch, 0, sizeof c->epoch);
     c->n_pages = c->n_bad = 0;
-    c->active = c->page_due = c->full = c->fresh = c->digest = false;
+    c->active = c->page_due = c->full = c->fresh = c->anew = false;
+    c->digest = false;
     c->accept = c->said_have = false;
 }
 
