@@ -92,7 +92,7 @@ const struct config_key config_keys[] = {
     KEY("broker.heartbeat", INTEGER, broker.heartbeat, 2, 300, "10", NULL,
         "Seconds.  A broker that is gone, or that only one direction reaches, "
         "is given up after 1.3 times that."),
-    KEY("broker.timeout_ms", INTEGER, broker.timeout_ms, 100, 60000, "5000",
+    KEY("broker.timeout_ms", INTEGER, broker.timeout_ms, 100, 60000, "10000",
         NULL, "Milliseconds that each stage of connecting may take."),
     KEY("broker.max_queue_bytes", INTEGER, broker.max_queue_bytes, MIB,
         4096 * MIB, "67108864", NULL,

@@ -44,7 +44,7 @@ amqp_config_default(struct amqp_config *config)
     config->max_in = 16 * 1024 * 1024;
     config->max_out = 16 * 1024 * 1024;
     config->heartbeat = 10;
-    config->stage_timeout_ms = 5000;
+    config->stage_timeout_ms = 10000;
     config->backoff_min_ms = 200;
     config->backoff_max_ms = 2000;
     config->confirm = true;

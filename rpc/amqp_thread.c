@@ -19,6 +19,11 @@
 /* Goodbye is said to a broker within this time. */
 #define CLOSE_TIMEOUT_MS 1000
 
+/* A broker that is there answers a TCP connection in one round trip.  If it
+ * has just come back, another attempt finds it sooner than the kernel does,
+ * which waits twice as long after each packet it has sent in vain. */
+#define CONNECT_TIMEOUT_MS 5000
+
 /* --- The way up ---------------------------------------------------------- */
 
 static bool
@@ -77,8 +82,10 @@ connect_both(struct amqp_client *client, const struct addrinfo *addresses)
 
     for (size_t i = 0; i < ARRAY_SIZE(conns); i++) {
         long long int deadline = enter_stage(client, AMQP_STAGE_CONNECT);
-        char *error = mq_conn_connect(conns[i], addresses, config, deadline);
+        char *error;
 
+        deadline = MIN(deadline, mq_now() + CONNECT_TIMEOUT_MS);
+        error = mq_conn_connect(conns[i], addresses, config, deadline);
         if (!error && !quitting(client)) {
             deadline = enter_stage(client, AMQP_STAGE_LOGIN);
             error = mq_conn_login(conns[i], config, roles[i], deadline);
@@ -101,7 +108,12 @@ run_stage(struct amqp_client *client, enum amqp_stage stage)
     switch (stage) {
     case AMQP_STAGE_CHANNEL:
         error = mq_consumer_open(client->consumer, deadline);
-        return error ? error : mq_publisher_open(client->publisher, deadline);
+        if (!error) {
+            /* It is another connection: it has its own time. */
+            deadline = enter_stage(client, stage);
+            error = mq_publisher_open(client->publisher, deadline);
+        }
+        return error;
 
     case AMQP_STAGE_DECLARE:
         return mq_consumer_declare(client->consumer, client->queue, deadline);
