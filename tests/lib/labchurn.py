@@ -162,8 +162,9 @@ def changed_flows(before, after):
 class Churn:
     """Changes on one lab.  `seed' decides everything but the timing."""
 
-    def __init__(self, lab, seed, prober):
+    def __init__(self, lab, seed, prober, flows=FLOWS):
         self.lab = lab
+        self.flows = flows
         self.random = random.Random(seed)
         self.prober = prober
         self.on = set()
@@ -179,12 +180,12 @@ class Churn:
             for flip in SWITCHES.values():
                 flip(topology, False)
         self.lab.change(off)
-        for flow in FLOWS:
+        for flow in self.flows:
             self.prober.flow(flow.name, flow.src, flow.dst, flow.port,
                              flow.family)
         self.prober.start()
         time.sleep(0.1)
-        for flow in FLOWS:
+        for flow in self.flows:
             self.expect(flow)
         time.sleep(0.3)
 
@@ -200,9 +201,19 @@ class Churn:
 
     def flip(self, switches, meanwhile=None):
         """One event.  `meanwhile' is called once it is published."""
+        event = self.publish(switches)
+        if meanwhile:
+            meanwhile()
+        took = self.settle(event)
+        self.slowest_ms = max(self.slowest_ms, took * 1000)
+
+    def publish(self, switches):
+        """The first half of an event; returns what settle() wants.  Packets
+        of the flows that change are not judged until then."""
         before = set(self.on)
         self.on ^= set(switches)
-        changed = changed_flows(before, self.on)
+        changed = [f for f in changed_flows(before, self.on)
+                   if f in self.flows]
         with self.lab.edit_topology() as topology:
             for switch in switches:
                 SWITCHES[switch](topology, switch in self.on)
@@ -210,19 +221,22 @@ class Churn:
             self.prober.expect("any", *(f.name for f in changed))
         self.note(" ".join("%s %s" % (s, "on" if s in self.on else "off")
                            for s in switches))
-        start = time.monotonic()
-        answer = self.lab.reload()
-        if meanwhile:
-            meanwhile()
-        self.lab.wait_applied(answer)
-        self.slowest_ms = max(self.slowest_ms,
-                              (time.monotonic() - start) * 1000)
+        return time.monotonic(), self.lab.reload(), changed
+
+    def settle(self, event, arrived=None):
+        """Waits until all hosts have applied what was published (until
+        arrived() returns), and returns how many seconds ago that was.  From
+        now on packets fare as it says."""
+        start, answer, changed = event
+        (arrived or self.lab.wait_applied)(answer)
+        took = time.monotonic() - start
         if changed:
             self.prober.phase(*(f.name for f in changed))
             for flow in changed:
                 self.expect(flow)
         self.events += 1
         self.note("applied")
+        return took
 
     def note(self, text):
         self.log.append((time.monotonic(), text))
