@@ -139,6 +139,7 @@ IO_SRCS += agent/link_watch.c
 IO_SRCS += agent/plugs.c
 IO_SRCS += agent/policy_keeper.c
 IO_SRCS += agent/port_watch.c
+IO_SRCS += agent/self_report.c
 IO_SRCS += agent/state_file.c
 IO_SRCS += agent/timing.c
 #IO_SRCS += firewall/conntrack.c

@@ -3,7 +3,7 @@
 #define AGENT_AGENT_PRIVATE_H 1
 
 /* The inside of struct agent: for agent.c and adopt.c, which change it, and
- * inspect.c, which shows it.  Nobody else includes this. */
+ * inspect.c and self_report.c, which show it.  Nobody else includes this. */
 
 #include "agent/agent.h"
 #include "agent/broker.h"
@@ -97,5 +97,9 @@ void agent_run_start(struct agent *, long long int now);
 /* Brings port_status up to date. */
 void agent_update_status(struct agent *, long long int now);
 void agent_metrics_init(struct agent *);
+/* Each tells the controller how this agent is, if it is time: because a
+ * publisher waits for what is in the kernel by now, and from time to time. */
+void agent_report_acks(struct agent *, long long int now);
+void agent_report_regularly(struct agent *, long long int now);
 
 #endif /* agent/agent-private.h */

@@ -486,69 +486,6 @@ check_kernel(struct agent *a)
     }
 }
 
-/* The digest is what the controller compares: only of what is complete. */
-static const char *
-report_digest(struct agent *a, const struct sync_status *status,
-              char digest[RPC_DIGEST_LEN + 1])
-{
-    if (status->state != SYNC_CONFIRMING && status->state != SYNC_SYNCED) {
-        return NULL;
-    }
-    policy_store_digest(a->store, digest);
-    return digest;
-}
-
-static void
-send_report(struct agent *a, long long int now)
-{
-    const struct host_info *host = port_status_host(a->status);
-    uint64_t applied = firewall_applied(a->firewall);
-    char digest[RPC_DIGEST_LEN + 1];
-    struct sync_status status;
-    struct sg_report report;
-
-    sync_get_status(a->sync, now, &status);
-    report = (struct sg_report) {
-        .host = a->config->host,
-        .boot = a->boot,
-        .epoch = status.epoch,
-        .generation = policy_store_policy(a->store)->generation,
-        .applied = applied,
-        .in_sync = status.in_sync,
-        .lag_ms = a->lag_ms,
-        .n_ports = host->n_ports,
-        .n_protected = host->n_protected,
-        .digest = CONST_CAST(char *, report_digest(a, &status, digest)),
-        .n_orphaned = policy_store_n_orphaned(a->store),
-        .n_held = status.spared.n,
-    };
-    report.acked = sync_take_acks(a->sync, applied, now, &report.n_acked);
-    broker_report(a->broker, &report);
-    sg_texts_free(report.acked, report.n_acked);
-}
-
-/* A publisher waits for what is in the kernel by now. */
-static void
-report_acks(struct agent *a, long long int now)
-{
-    if (sync_acks_ready(a->sync, firewall_applied(a->firewall), now)) {
-        send_report(a, now);
-    }
-}
-
-static void
-report_regularly(struct agent *a, long long int now)
-{
-    long long int interval = a->config->report_interval_s * 1000;
-
-    if (now >= a->next_report && interval) {
-        /* A tenth of jitter keeps 2,000 agents from speaking at once. */
-        a->next_report = now + interval - random_range(interval / 5 + 1)
-                         + interval / 10;
-        send_report(a, now);
-    }
-}
-
 static void
 run_slow(struct agent *a, long long int now)
 {
@@ -561,7 +498,7 @@ run_slow(struct agent *a, long long int now)
     if (policy_store_expire(a->store, now, a->config->linger_s * 1000)) {
         sync_needs_changed(a->sync, now);
     }
-    report_regularly(a, now);
+    agent_report_regularly(a, now);
 }
 
 /* The loop's own time. */
@@ -641,7 +578,7 @@ agent_run(struct agent *a)
     if (a->plugs_known) {
         broker_send(a->broker, now);
     }
-    report_acks(a, now);
+    agent_report_acks(a, now);
     step(a, LOOP_QUESTIONS);
     run_slow(a, now);
     step(a, LOOP_CHECKS);

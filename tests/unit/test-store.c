@@ -477,6 +477,7 @@ TEST(unknown)
     check_object(ps, SG_KIND_RULES, "g1", "orphaned@1 since 3000");
     check_object(ps, SG_KIND_MEMBERS, "g2", "orphaned@1 since 3000");
     check_object(ps, SG_KIND_PORT, "p2", "absent@0 since 1000");
+    CHECK_UEQ(policy_store_n_orphaned(ps), 3);
     /* Last good stays. */
     check_dirty(ps, "-");
     CHECK_UEQ(n_members(ps, "g2"), 2);
@@ -489,6 +490,7 @@ TEST(unknown)
     check_object(ps, SG_KIND_MEMBERS, "g2", "known@2 since 4000");
     apply(ps, "rules g1 rev=2 remote=g1,g2");
     check_object(ps, SG_KIND_RULES, "g1", "known@2 since 4000");
+    CHECK_UEQ(policy_store_n_orphaned(ps), 0);
     check_dirty(ps, "-");
     policy_store_destroy(ps);
 }
