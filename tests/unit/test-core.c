@@ -677,7 +677,9 @@ TEST(what_comes_back_needs_no_confirmation)
 
 TEST(a_damaged_list_of_ids_is_none)
 {
-    struct sg_ref ref = { SG_KIND_RULES, { { 1, 2, 3, 4 } }, 0 };
+    struct sg_ref ref = {
+        SG_KIND_RULES, { { 1, 2, 3, 4 } }, ID_LIST_DELETED
+    };
     struct sg_ref *refs = NULL;
     size_t n = 0, len;
     char *text = id_list_format(&ref, 1, &len);
@@ -695,6 +697,7 @@ TEST(a_damaged_list_of_ids_is_none)
     REQUIRE(CHECK_NO_ERROR(id_list_parse(text, len, &refs, &n)));
     REQUIRE(n == 1);
     CHECK(refs[0].kind == SG_KIND_RULES
+          && refs[0].revision == ID_LIST_DELETED
           && uuid_equals(&refs[0].id, &ref.id));
     free(refs);
     free(text);
@@ -738,6 +741,29 @@ TEST(what_deletes_more_than_half_must_be_insisted_on)
     /* What an empty start has not shown to anybody yet counts as well. */
     CHECK_ERROR(refusal(10, 10, 30), "would delete 30 of 40 ports");
     CHECK_NO_ERROR(refusal(30, 30, 20));
+}
+
+TEST(what_was_deleted_before_a_start_is_no_loss)
+{
+    struct topology *topology;
+    struct preview preview;
+    struct fixture f;
+
+    setup(&f);
+    core_set_topology(f.core, parse_ports(&f, 40), 0, &f.at);
+    core_set_topology(f.core, parse_ports(&f, 5), CORE_CONFIRM, &f.at);
+    restart(&f);
+    core_set_topology(f.core, parse_ports(&f, 5), 0, &f.at);
+    CHECK_EQ(state_n_saved(core_state(f.core)), 35);
+    topology = parse_ports(&f, 5);
+    preview_init(&preview, core_state(f.core), core_interest(f.core),
+                 topology, true);
+    CHECK_EQ(preview.changes.n, 35);
+    CHECK_EQ(preview.n_ports, 5);
+    CHECK_EQ(preview.n_ports_deleted, 0);
+    preview_uninit(&preview);
+    topology_destroy(topology);
+    teardown(&f);
 }
 
 TEST(a_preview_counts_and_changes_nothing)

@@ -12,6 +12,7 @@
 #include "uuid.h"
 
 #define HEADER "sg-controller ids 1\n"
+#define DELETED " deleted"
 #define TRAILER "sha1 "
 /* "sha1 ", the digest and a newline. */
 #define TRAILER_LEN (sizeof TRAILER - 1 + SHA1_HEX_DIGEST_LEN + 1)
@@ -28,8 +29,9 @@ id_list_format(const struct sg_ref *refs, size_t n, size_t *len)
 
     ds_put_cstr(&ds, HEADER);
     for (size_t i = 0; i < n; i++) {
-        ds_put_format(&ds, "%s "UUID_FMT"\n", sg_kind_name(refs[i].kind),
-                      UUID_ARGS(&refs[i].id));
+        ds_put_format(&ds, "%s "UUID_FMT"%s\n", sg_kind_name(refs[i].kind),
+                      UUID_ARGS(&refs[i].id),
+                      refs[i].revision == ID_LIST_DELETED ? DELETED : "");
     }
     checksum(ds_cstr(&ds), ds.length, hex);
     ds_put_format(&ds, TRAILER"%s\n", hex);
@@ -88,13 +90,22 @@ checksum(const char *text, size_t len, char hex[SHA1_HEX_DIGEST_LEN + 1])
 static bool
 parse_line(char *line, struct sg_ref *ref)
 {
-    char *space = strchr(line, ' ');
+    char *id = strchr(line, ' ');
+    char *deleted;
 
-    if (!space) {
+    if (!id) {
         return false;
     }
-    *space = '\0';
+    *id++ = '\0';
+    deleted = strchr(id, ' ');
     ref->revision = 0;
+    if (deleted) {
+        if (strcmp(deleted, DELETED)) {
+            return false;
+        }
+        *deleted = '\0';
+        ref->revision = ID_LIST_DELETED;
+    }
     return (sg_kind_from_string(line, &ref->kind)
-            && sg_id_from_string(space + 1, &ref->id));
+            && sg_id_from_string(id, &ref->id));
 }

@@ -12,7 +12,8 @@
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 
-static void count_change(struct preview *, const struct change *);
+static void count_change(struct preview *, const struct state *,
+                         const struct change *);
 static void add_hosts(const struct interest *, const struct change *,
                       struct sset *hosts);
 
@@ -28,16 +29,10 @@ preview_init(struct preview *preview, const struct state *state,
     topology_diff(old, topology, &preview->changes);
     preview->n_ports = hmap_count(&old->ports);
     if (confirm) {
-        size_t first = preview->changes.n;
-
         state_unconfirmed(state, topology, &preview->changes);
-        for (size_t i = first; i < preview->changes.n; i++) {
-            preview->n_ports += (preview->changes.changes[i].kind
-                                 == SG_KIND_PORT);
-        }
     }
     for (size_t i = 0; i < preview->changes.n; i++) {
-        count_change(preview, &preview->changes.changes[i]);
+        count_change(preview, state, &preview->changes.changes[i]);
         add_hosts(interest, &preview->changes.changes[i], &hosts);
     }
     preview->n_hosts = sset_count(&hosts);
@@ -72,13 +67,20 @@ preview_text(const struct preview *preview)
                      preview->n_ports_deleted, preview->n_hosts);
 }
 
+/* What had been deleted before this controller began is no loss to anybody; it
+ * is only said once more. */
 static void
-count_change(struct preview *preview, const struct change *change)
+count_change(struct preview *preview, const struct state *state,
+             const struct change *change)
 {
     preview->n_kind[change->kind]++;
     preview->n_members += change->added.n + change->removed.n;
-    preview->n_ports_deleted += (change->kind == SG_KIND_PORT
-                                 && change->type == CHANGE_DELETED);
+    if (change->kind == SG_KIND_PORT && change->type == CHANGE_DELETED
+        && !state_saved_as_deleted(state, SG_KIND_PORT, &change->id)) {
+        preview->n_ports_deleted++;
+        preview->n_ports += !topology_port(state_topology(state),
+                                           &change->id);
+    }
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "openvswitch/hmap.h"
 #include "tools/sg-controller/diff.h"
+#include "tools/sg-controller/id_list.h"
 #include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
@@ -81,7 +82,8 @@ void
 state_set_saved(struct state *state, const struct sg_ref *refs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        ref_set_add(&state->saved, refs[i].kind, &refs[i].id, 0);
+        ref_set_add(&state->saved, refs[i].kind, &refs[i].id,
+                    refs[i].revision);
     }
 }
 
@@ -89,6 +91,15 @@ size_t
 state_n_saved(const struct state *state)
 {
     return ref_set_count(&state->saved);
+}
+
+bool
+state_saved_as_deleted(const struct state *state, enum sg_kind kind,
+                       const struct uuid *id)
+{
+    const struct sg_ref *ref = ref_set_find(&state->saved, kind, id);
+
+    return ref && ref->revision == ID_LIST_DELETED;
 }
 
 /* Tombstones as well: somebody may still have what they stand for. */
@@ -103,7 +114,9 @@ state_ids(const struct state *state, struct sg_ref **refsp)
     size_t n = 0;
 
     HMAP_FOR_EACH (object, node, &state->objects) {
-        refs[n++] = (struct sg_ref) { object->kind, object->id, 0 };
+        refs[n++] = (struct sg_ref) {
+            object->kind, object->id, object->deleted ? ID_LIST_DELETED : 0
+        };
     }
     REF_SET_FOR_EACH (ref, &state->saved) {
         refs[n++] = ref->ref;

@@ -33,11 +33,15 @@ void state_destroy(struct state *);
 
 /* Ids of the controller that ran before.  Those that the topology lacks are
  * `unknown` until an operator confirms that they are gone: the topology may be
- * empty, truncated or yesterday's.  To be called before the first topology. */
+ * empty, truncated or yesterday's.  To be called before the first topology.
+ * As in id_list.h. */
 void state_set_saved(struct state *, const struct sg_ref *, size_t n);
 size_t state_n_saved(const struct state *);     /* Still to be confirmed. */
-/* All ids that a controller after this one has to know; malloc'd.  They are
- * others only when state_ids_serial() is. */
+/* Had the controller before deleted this object already? */
+bool state_saved_as_deleted(const struct state *, enum sg_kind,
+                            const struct uuid *);
+/* All ids that a controller after this one has to know, as in id_list.h;
+ * malloc'd.  They are others only when state_ids_serial() is. */
 size_t state_ids(const struct state *, struct sg_ref **);
 uint64_t state_ids_serial(const struct state *);
 
