@@ -523,7 +523,7 @@ TEST(a_mass_removal)
     init(&f, NULL, 0);
     f.in.broker_problem = NULL;
     for (int i = 1; i <= 4; i++) {
-        char name[8];
+        char name[16];
 
         snprintf(name, sizeof name, "p%d", i);
         add_local(&f, name, SG_PLUG_HYBRID);
