@@ -495,6 +495,22 @@ max_values(size_t len, const struct rpc_limits *limits)
     return MIN(limits->values, len / 8 + 1024);
 }
 
+/* How many keys its objects may have together: each is looked for among those
+ * of its object, which takes longer than to read it.  The densest honest text
+ * has 21 bytes for each: the entries of a beacon. */
+static size_t
+max_keys(size_t len)
+{
+    return len / 20 + 1024;
+}
+
+/* Keys that an object may have in any case; beyond it as many as a beacon may
+ * name objects. */
+#define SOME_KEYS 1000
+
+/* Depths at which keys are counted; a limit beyond it does without. */
+#define COUNTED_DEPTH 128
+
 /* Looks at nesting and at the number of values before memory is taken for
  * them.  jansson has a limit for the first, 2,048 levels of recursion: far
  * more than any message of ours needs.  What stands in strings does not
@@ -505,6 +521,9 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
     size_t most = max_values(len, limits);
     bool in_string = false;
     size_t values = 1;
+    size_t most_of_one = MAX(limits->objects, SOME_KEYS);
+    size_t keys_at[COUNTED_DEPTH] = { 0 };      /* Of the open objects. */
+    size_t keys = 0;
     size_t depth = 0;
 
     for (size_t i = 0; i < len; i++) {
@@ -525,8 +544,20 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
                 return xasprintf("JSON is nested deeper than %"PRIuSIZE
                                  " levels", limits->depth);
             }
+            keys_at[MIN(depth, COUNTED_DEPTH - 1)] = 0;
         } else if (c == ',') {
             values++;
+        } else if (c == ':') {
+            size_t *n = &keys_at[MIN(depth, COUNTED_DEPTH - 1)];
+
+            keys++;
+            if (++*n > most_of_one) {
+                if (limits->refused) {
+                    limits->refused[RPC_LIMIT_VALUES]++;
+                }
+                return xasprintf("JSON has an object of more than %"PRIuSIZE
+                                 " keys", most_of_one);
+            }
         } else if ((c == ']' || c == '}') && depth) {
             depth--;
         }
@@ -537,6 +568,13 @@ check_shape(const char *text, size_t len, const struct rpc_limits *limits)
         }
         return xasprintf("JSON has more than %"PRIuSIZE" values in "
                          "%"PRIuSIZE" bytes", most, len);
+    }
+    if (keys > max_keys(len)) {
+        if (limits->refused) {
+            limits->refused[RPC_LIMIT_VALUES]++;
+        }
+        return xasprintf("JSON has more than %"PRIuSIZE" keys in "
+                         "%"PRIuSIZE" bytes", max_keys(len), len);
     }
     return NULL;
 }

@@ -175,6 +175,31 @@ put_keys(struct ds *ds, size_t size)
     ds->string[ds->length - 1] = '}';
 }
 
+/* One for each 21 bytes, a new object after each 'n'. */
+static void
+put_objects(struct ds *ds, size_t size, unsigned int n)
+{
+    size_t end = ds->length + size;
+
+    ds_put_cstr(ds, "[{");
+    for (unsigned int i = 1; ds->length < end; i++) {
+        ds_put_format(ds, "\"%016x\":0%s", i, i % n ? "," : "},{");
+    }
+    ds_put_cstr(ds, "\"last\":0}]");
+}
+
+static void
+put_long_keys(struct ds *ds, size_t size)
+{
+    put_objects(ds, size, UINT_MAX);
+}
+
+static void
+put_keys_of_objects(struct ds *ds, size_t size)
+{
+    put_objects(ds, size, 19000);
+}
+
 static void
 put_digits(struct ds *ds, size_t size)
 {
@@ -235,8 +260,10 @@ static const struct kind kinds[] = {
     { "zeros", put_zeros, false, "values" },
     { "nulls", put_nulls, false, "values" },
     { "small objects", put_small_objects, false, "values" },
-    { "keys, all the same", put_equal_keys, false, "values" },
-    { "keys, all different", put_keys, false, NULL },
+    { "keys, all the same", put_equal_keys, false, "keys" },
+    { "keys, all different", put_keys, false, "keys" },
+    { "keys, one object", put_long_keys, false, "keys" },
+    { "keys, as many as may be", put_keys_of_objects, false, NULL },
     { "a number of many digits", put_digits, false, "not JSON" },
     { "a long fraction", put_fraction, false, NULL },
     { "a long exponent", put_exponent, false, NULL },
