@@ -3,6 +3,7 @@
 and messages faster than any controller sends them."""
 
 import json
+import socket
 import struct
 import threading
 import time
@@ -162,6 +163,9 @@ class Storm:
         most; returns how many that were."""
         sock = self.connection.transport.sock
         sock.settimeout(60)
+        # A broker that is flooded stops to read; the library would take a
+        # second of that for its death.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
         start = time.monotonic()
         sent = 0
         while time.monotonic() < start + seconds:
