@@ -35,6 +35,8 @@
 struct call {
     bool active;
     bool page_due;              /* The next page is to be asked for. */
+    long long int page_at;      /* Then: not before. */
+    int n_strays;               /* Answers of an earlier epoch. */
     bool full, fresh;
     bool anew;                  /* Asked as a fresh one: revisions begin
                                  * anew with the answer. */

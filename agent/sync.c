@@ -208,9 +208,10 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         sync_call_fail(s, "no answer in time", now);
     }
     if (s->call.active && s->call.page_due) {
-        s->call.page_due = false;
-        sync_call_send(s, now, msg_id, request);
-        sent = true;
+        if (now >= s->call.page_at) {
+            sync_call_send(s, now, msg_id, request);
+            sent = true;
+        }
     } else if (!s->call.active && now >= next_question(s)) {
         sync_call_begin(s, MIN(s->full_at, s->removal_at) <= now, now);
         if (s->call.active) {
@@ -243,7 +244,7 @@ sync_next(const struct sync *s)
         return LLONG_MAX;
     }
     if (s->call.active) {
-        return s->call.page_due ? LLONG_MIN : s->call.deadline;
+        return s->call.page_due ? s->call.page_at : s->call.deadline;
     }
     return MIN(next_question(s), s->now + SYNC_PULSE_MS);
 }

@@ -19,6 +19,11 @@
  * to build on something that the controller does not have. */
 #define SYNC_MAX_REPLAYS 3
 
+/* Answers of an earlier epoch to one question, and how long it then waits. */
+#define SYNC_MAX_STRAYS 100
+#define SYNC_STRAY_MIN_MS 100
+#define SYNC_STRAY_SPREAD_MS 400
+
 static bool check_epoch(struct sync *, const struct sg_update *,
                         long long int now);
 static bool take_page(struct sync *, const struct sg_update *,
@@ -36,7 +41,7 @@ static void refuse_members(struct sync *, const struct uuid *group,
                            const char *why, long long int now);
 static bool check_digest(struct sync *, const struct sg_update *last,
                          long long int now);
-static void list_bodies(const struct kept *, struct sg_ref_list *);
+static void list_bodies(const struct call *, struct sg_ref_list *);
 static void finish(struct sync *, long long int now);
 static void apply_pages(struct sync *, long long int now);
 static void replay(struct sync *, long long int now);
@@ -63,6 +68,7 @@ sync_call_answer(struct sync *s, const struct sg_update *update,
         free(c->request.page);
         c->request.page = xstrdup(update->next);
         c->page_due = true;
+        c->page_at = now;
     } else if (check_digest(s, update, now)) {
         finish(s, now);
     }
@@ -77,11 +83,18 @@ check_epoch(struct sync *s, const struct sg_update *update,
     struct call *c = &s->call;
 
     if (order == RPC_EPOCH_OLD
-        || (sync_has_newer(s)
-            && rpc_order_epoch(&s->newer,
-                               &update->epoch) == RPC_EPOCH_OLD)) {
+        || rpc_order_epoch(&s->newer, &update->epoch) == RPC_EPOCH_OLD
+        || rpc_order_epoch(&c->epoch, &update->epoch) == RPC_EPOCH_OLD) {
         s->old_epoch++;
-        sync_call_fail(s, "an answer of an epoch that is over", now);
+        if (c->n_strays++ < SYNC_MAX_STRAYS) {
+            /* Two controllers share the questions: the next time it may be
+             * the other one.  What has been answered so far stays, or an
+             * answer of many pages would never be whole. */
+            c->page_due = true;
+            c->page_at = SYNC_STRAY_MIN_MS + sync_spread(s, now, SYNC_STRAY_SPREAD_MS);
+        } else {
+            sync_call_fail(s, "an answer of an epoch that is over", now);
+        }
         return false;
     }
     if (c->n_pages && sg_epoch_compare(&c->epoch, &update->epoch)) {
@@ -284,7 +297,7 @@ check_digest(struct sync *s, const struct sg_update *last, long long int now)
     if (!c->fresh || !last->digest || c->n_bad) {
         return true;
     }
-    list_bodies(&c->pages, &bodies);
+    list_bodies(c, &bodies);
     rpc_digest(bodies.refs, bodies.n, digest);
     sg_ref_list_clear(&bodies);
     if (strcmp(digest, last->digest)) {
@@ -307,20 +320,28 @@ compare_refs(const void *a_, const void *b_)
             : a->revision < b->revision ? -1 : a->revision > b->revision);
 }
 
-/* The bodies in 'pages', each object once: at its last revision. */
 static void
-list_bodies(const struct kept *pages, struct sg_ref_list *list)
+list_ports(const struct sg_update *update, struct sg_ref_list *list)
+{
+    for (size_t i = 0; i < update->n_ports; i++) {
+        sg_ref_list_add(list, &(struct sg_ref) {
+            SG_KIND_PORT, update->ports[i].id, update->ports[i].revision });
+    }
+}
+
+/* The bodies of the answer, also those that are set aside because they take
+ * everything from a port; each object once: at its last revision. */
+static void
+list_bodies(const struct call *c, struct sg_ref_list *list)
 {
     const struct kept_update *u;
     size_t n = 0;
 
-    LIST_FOR_EACH (u, node, &pages->updates) {
+    list_ports(&c->removals, list);
+    LIST_FOR_EACH (u, node, &c->pages.updates) {
         const struct sg_update *page = &u->update;
 
-        for (size_t i = 0; i < page->n_ports; i++) {
-            sg_ref_list_add(list, &(struct sg_ref) {
-                SG_KIND_PORT, page->ports[i].id, page->ports[i].revision });
-        }
+        list_ports(page, list);
         for (size_t i = 0; i < page->n_rules; i++) {
             sg_ref_list_add(list, &(struct sg_ref) {
                 SG_KIND_RULES, page->rules[i].group,

@@ -80,6 +80,7 @@ sync_call_ask_have(struct sync *s)
     fill_request(s);
     say_what_is_held(s, &none);
     c->page_due = true;
+    c->page_at = s->now;
 }
 
 void
@@ -142,6 +143,7 @@ sync_call_end(struct sync *s)
     sg_update_init(&c->removals, SG_METHOD_SYNC);
     memset(&c->epoch, 0, sizeof c->epoch);
     c->n_pages = c->n_bad = 0;
+    c->n_strays = 0;
     c->active = c->page_due = c->full = c->fresh = c->anew = false;
     c->digest = false;
     c->accept = c->said_have = false;
