@@ -342,7 +342,8 @@ bring_along_rules(struct plan *plan, struct publication *fanout,
     ref_set_destroy(&needs);
 }
 
-/* Adds the rules or the members 'ref' to the message, if there is room. */
+/* Adds the rules or the members 'ref' to the message, if they exist and there
+ * is room. */
 static bool
 bring_along(struct plan *plan, struct publication *publication,
             const struct sg_ref *ref)
@@ -351,7 +352,13 @@ bring_along(struct plan *plan, struct publication *publication,
     const struct topology_group *group;
     struct sg_update *update = &publication->update;
     const struct entry *entry;
+    int64_t revision;
 
+    /* What is not there, a host learns when it asks. */
+    if (state_find(context->state, ref->kind, &ref->id, &revision)
+        != STATE_PRESENT) {
+        return false;
+    }
     entry = entry_cache_get(context->cache, context->state, ref,
                             context->now);
     if (entry->parts
