@@ -91,7 +91,8 @@ check_epoch(struct sync *s, const struct sg_update *update,
              * the other one.  What has been answered so far stays, or an
              * answer of many pages would never be whole. */
             c->page_due = true;
-            c->page_at = SYNC_STRAY_MIN_MS + sync_spread(s, now, SYNC_STRAY_SPREAD_MS);
+            c->page_at = (SYNC_STRAY_MIN_MS
+                          + sync_spread(s, now, SYNC_STRAY_SPREAD_MS));
         } else {
             sync_call_fail(s, "an answer of an epoch that is over", now);
         }
