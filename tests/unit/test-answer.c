@@ -45,9 +45,10 @@ struct fixture {
     bool answered;
 };
 
-/* P1 and P2 in G1, which lets G2 in, an address group of 'addresses'. */
+/* P1 and P2 in G1, which lets G2 in, an address group of 'addresses'.  P2 is
+ * 'more' as well. */
 static void
-load(struct fixture *f, const char *addresses)
+load_ports(struct fixture *f, const char *addresses, const char *more)
 {
     struct change_list changes = CHANGE_LIST_INITIALIZER;
     struct topology *topology = NULL;
@@ -61,13 +62,20 @@ load(struct fixture *f, const char *addresses)
         "- {id: "P1", mac_address: '02:00:00:00:00:01',\n"
         "   fixed_ips: [10.0.0.1], security_groups: ["G1"]}\n"
         "- {id: "P2", mac_address: '02:00:00:00:00:02',\n"
-        "   fixed_ips: [10.0.0.2], security_groups: ["G1"]}\n", addresses);
+        "   fixed_ips: [10.0.0.2], security_groups: ["G1"]%s}\n", addresses,
+        more);
 
     REQUIRE(CHECK_NO_ERROR(topology_parse(text, strlen(text), "t", &f->limits,
                                           &topology)));
     free(text);
     state_replace(f->state, topology, 0, &changes);
     change_list_uninit(&changes);
+}
+
+static void
+load(struct fixture *f, const char *addresses)
+{
+    load_ports(f, addresses, "");
 }
 
 static void
@@ -261,6 +269,31 @@ TEST(pages_follow_each_other_to_the_digest_of_all)
     CHECK_DIGEST(&f);
     CHECK(!f.given.refs);
     teardown(&f);
+}
+
+/* Its agent needs none for it, and says so in its digest. */
+TEST(a_port_that_is_not_filtered_needs_no_groups)
+{
+    static const char *const why[] = {
+        ", trusted: true", ", port_security_enabled: false",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(why); i++) {
+        struct sg_ref ref = { .kind = SG_KIND_PORT };
+        char digest[RPC_DIGEST_LEN + 1];
+        struct fixture f;
+
+        setup(&f);
+        load_ports(&f, "10.1.0.1", why[i]);
+        f.request.ports = &f.ports[1];
+        f.request.n_ports = 1;
+        CHECK_ASK(&f, NULL, "port 2, end");
+        ref.id = f.ports[1];
+        ref.revision = f.update.ports[0].revision;
+        rpc_digest(&ref, 1, digest);
+        CHECK_STR(f.update.digest, digest);
+        teardown(&f);
+    }
 }
 
 TEST(a_page_that_is_asked_for_twice_is_the_same)

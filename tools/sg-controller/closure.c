@@ -17,7 +17,11 @@ closure_add_port(const struct topology *topology, const struct uuid *id,
     const struct topology_port *port = topology_port(topology, id);
 
     ref_set_add(refs, SG_KIND_PORT, id, 0);
-    for (size_t i = 0; port && i < port->spec.n_groups; i++) {
+    if (!port || !sg_port_filters(&port->spec)) {
+        /* Its agent needs no groups for it, and its digest has none. */
+        return;
+    }
+    for (size_t i = 0; i < port->spec.n_groups; i++) {
         closure_add_rules(topology, &port->spec.groups[i], refs);
     }
 }
