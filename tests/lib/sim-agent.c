@@ -12,7 +12,6 @@
 #include "rpc/topology.h"
 #include "tests/lib/sim-bus.h"
 #include "tests/lib/test.h"
-#include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -28,11 +27,7 @@ static void take_bindings(struct sim_agent *, long long int now);
 static void bind_wished(struct sim_agent *, long long int now);
 static void ask(struct sim_agent *, long long int now);
 static void report(struct sim_agent *, long long int now);
-static void check_changes(struct sim_agent *);
-static void check_objects(struct sim_agent *, long long int now);
-static void check_object(struct sim_agent *, enum sg_kind, size_t i,
-                         const struct sg_epoch *);
-static uint32_t held_print(const struct sim_agent *, enum sg_kind, size_t i);
+static struct sim_view view_of(const struct sim_agent *, long long int now);
 
 void
 sim_agent_init(struct sim_agent *a, int number, uint64_t seed,
@@ -51,7 +46,6 @@ sim_agent_init(struct sim_agent *a, int number, uint64_t seed,
     a->number = number;
     a->random = seed;
     a->bus = bus;
-    a->history = history;
     a->limits = xmalloc(sizeof *a->limits);
     rpc_limits_default(a->limits);
     snprintf(a->host, sizeof a->host, "h%d", number);
@@ -63,7 +57,7 @@ sim_agent_init(struct sim_agent *a, int number, uint64_t seed,
     a->store = policy_store_create(&limits);
     a->sync = sync_create(&config, a->store);
     a->next_report = a->bind_at = LLONG_MAX;
-    a->generation = UINT64_MAX;
+    sim_oracle_init(&a->oracle, a->host, history);
 }
 
 void
@@ -91,8 +85,6 @@ sim_agent_set_local(struct sim_agent *a, unsigned int ports,
                      sizeof locals[n].binding.device, "tap%u",
                      (unsigned int) i);
             n++;
-        } else {
-            a->seen[SG_KIND_PORT][i].held = false;
         }
     }
     a->local = ports;
@@ -107,6 +99,7 @@ sim_agent_connect(struct sim_agent *a, long long int now)
     bus_add_queue(a->bus, a->queue, a->number);
     bus_bind(a->bus, a->queue, a->key);
     bus_bind(a->bus, a->queue, RPC_BEACON_EXCHANGE);
+    a->cast = 0;
     sync_connected(a->sync, now);
     a->next_report = now + (long long int) (test_random(&a->random)
                                             % REPORT_MS);
@@ -126,6 +119,49 @@ sim_agent_disconnect(struct sim_agent *a, long long int now)
                                               % RECONNECT_MS);
 }
 
+/* Messages are explicit: what they take away is no answer's doing, also if
+ * they are kept until one has come. */
+static void
+take_cast(struct sim_agent *a, const struct sg_update *update,
+          long long int now)
+{
+    for (size_t i = 0; i < update->n_ports; i++) {
+        a->cast |= 1u << world_number(SG_KIND_PORT, &update->ports[i].id);
+    }
+    for (size_t i = 0; i < update->n_deleted; i++) {
+        if (update->deleted[i].kind == SG_KIND_PORT) {
+            a->cast |= 1u << world_number(SG_KIND_PORT,
+                                          &update->deleted[i].id);
+        }
+    }
+    a->counters.inlined += ((update->method == SG_METHOD_PORTS_UPDATED
+                             && update->n_rules + update->n_members)
+                            || (update->method == SG_METHOD_RULES_UPDATED
+                                && update->n_members));
+    sync_update(a->sync, update, now);
+}
+
+static void
+take_answer(struct sim_agent *a, const char *msg_id,
+            const struct sg_update *update, const char *error,
+            long long int now)
+{
+    struct sim_ports before = sim_oracle_ports(a->store);
+    unsigned int emptied;
+
+    for (size_t i = 0; update && i < update->n_members; i++) {
+        a->counters.parts += update->members[i].part > 0;
+    }
+    a->counters.pages += update && update->page > 1;
+    sync_answer(a->sync, msg_id, update, error, now);
+    emptied = (sim_ports_emptied(before, sim_oracle_ports(a->store))
+               & ~a->cast);
+    if (!a->accepts && __builtin_popcount(emptied) > SYNC_REMOVAL_PORTS) {
+        FAIL("%s: an answer took everything from ports %02x", a->host,
+             emptied);
+    }
+}
+
 /* As take_message() of agent/broker.c. */
 static void
 take_message(struct sim_agent *a, const struct rpc_message *msg,
@@ -137,12 +173,7 @@ take_message(struct sim_agent *a, const struct rpc_message *msg,
     if (msg->type == RPC_REQUEST) {
         error = rpc_update_from_request(msg, a->limits, &update);
         if (!error) {
-            a->counters.inlined
-                += ((update.method == SG_METHOD_PORTS_UPDATED
-                     && update.n_rules + update.n_members)
-                    || (update.method == SG_METHOD_RULES_UPDATED
-                        && update.n_members));
-            sync_update(a->sync, &update, now);
+            take_cast(a, &update, now);
         }
     } else if (!msg->msg_id || strcmp(msg->msg_id, a->call)) {
         return;
@@ -153,11 +184,7 @@ take_message(struct sim_agent *a, const struct rpc_message *msg,
     } else {
         error = rpc_update_from_reply(msg, a->limits, &update);
         a->call[0] = '\0';
-        for (size_t i = 0; !error && i < update.n_members; i++) {
-            a->counters.parts += update.members[i].part > 0;
-        }
-        a->counters.pages += !error && update.page > 1;
-        sync_answer(a->sync, msg->msg_id, error ? NULL : &update, error, now);
+        take_answer(a, msg->msg_id, error ? NULL : &update, error, now);
     }
     if (error) {
         a->counters.refused++;
@@ -191,6 +218,8 @@ sim_agent_deliver(struct sim_agent *a, const char *queue, const char *body,
 void
 sim_agent_run(struct sim_agent *a, long long int now)
 {
+    struct sim_view view;
+
     if (!a->queue[0] && now >= a->reconnect) {
         sim_agent_connect(a, now);
     }
@@ -205,8 +234,8 @@ sim_agent_run(struct sim_agent *a, long long int now)
     if (a->queue[0] && now >= a->next_report) {
         report(a, now);
     }
-    check_changes(a);
-    check_objects(a, now);
+    view = view_of(a, now);
+    sim_oracle_look(&a->oracle, &view, !(test_random(&a->random) % 8));
 }
 
 long long int
@@ -316,170 +345,26 @@ report(struct sim_agent *a, long long int now)
     a->counters.reports++;
 }
 
-/* ## The oracle ## */
-
-static void
-check_changes(struct sim_agent *a)
+void
+sim_agent_accept(struct sim_agent *a, long long int now)
 {
-    struct store_change *changes;
-    size_t n = policy_store_take_changes(a->store, &changes);
-
-    for (size_t i = 0; i < n; i++) {
-        uint32_t *set = &a->shadow[world_number(SG_KIND_MEMBERS,
-                                                &changes[i].group)];
-
-        for (size_t k = 0; k < changes[i].added.n; k++) {
-            uint32_t bit = world_address_bit(&changes[i].added.p[k]);
-
-            CHECK(!(*set & bit));
-            *set |= bit;
-        }
-        for (size_t k = 0; k < changes[i].removed.n; k++) {
-            uint32_t bit = world_address_bit(&changes[i].removed.p[k]);
-
-            CHECK(*set & bit);
-            *set &= ~bit;
-        }
-    }
-    policy_store_changes_free(changes, n);
+    a->accepts = !sync_accept_removal(a->sync, now) || a->accepts;
 }
 
-static void
-check_objects(struct sim_agent *a, long long int now)
-{
-    uint64_t generation = policy_store_policy(a->store)->generation;
-    struct sync_status status;
-
-    /* Without a new generation nothing in force has changed; that is true as
-     * well, most of the time. */
-    if (generation == a->generation && test_random(&a->random) % 8) {
-        return;
-    }
-    a->generation = generation;
-    a->counters.checks++;
-    sync_get_status(a->sync, now, &status);
-    for (size_t i = 0; i < WORLD_FAR; i++) {
-        check_object(a, SG_KIND_PORT, i, &status.epoch);
-    }
-    for (size_t i = 0; i < WORLD_GROUPS; i++) {
-        check_object(a, SG_KIND_RULES, i, &status.epoch);
-        check_object(a, SG_KIND_MEMBERS, i, &status.epoch);
-    }
-}
-
-static void
-check_object(struct sim_agent *a, enum sg_kind kind, size_t i,
-             const struct sg_epoch *epoch)
-{
-    const struct uuid id = world_id(kind, i);
-    struct seen *seen = &a->seen[kind][i];
-    struct store_object object;
-    uint32_t print;
-
-    if (!policy_store_object(a->store, kind, &id, &object)) {
-        if (kind == SG_KIND_MEMBERS && a->shadow[i]) {
-            FAIL("a group that is not held has members");
-        }
-        seen->held = false;
-        return;
-    }
-    if (object.state == SG_ABSENT) {
-        if (seen->held) {
-            FAIL("%s: %s %d was forgotten", a->host, sg_kind_name(kind),
-                 (int) i);
-        }
-        return;
-    }
-    print = held_print(a, kind, i);
-    if (object.revision && object.state != SG_ORPHANED) {
-        const struct history_entry *entry;
-
-        entry = history_find(a->history, epoch, kind, i, object.revision);
-        if (!entry) {
-            FAIL("%s: %s %d at revision %lld, which never was", a->host,
-                 sg_kind_name(kind), (int) i, (long long int) object.revision);
-        } else if (entry->deleted != (object.state == SG_DELETED)
-                   || (!entry->deleted && entry->print != print)) {
-            FAIL("%s: %s %d at revision %lld is %s %08x, and was %s %08x",
-                 a->host, sg_kind_name(kind), (int) i,
-                 (long long int) object.revision,
-                 sg_knowledge_name(object.state), print,
-                 entry->deleted ? "deleted" : "there", entry->print);
-        }
-    } else {
-        a->counters.kept_last_good++;
-        if (!seen->held || seen->print != print) {
-            FAIL("%s: last good of %s %d changed from %08x to %08x", a->host,
-                 sg_kind_name(kind), (int) i, seen->print, print);
-        }
-    }
-    seen->held = true;
-    seen->print = print;
-    if (kind == SG_KIND_MEMBERS
-        && (print & ~(UINT32_C(1) << 31)) != a->shadow[i]) {
-        FAIL("%s: the set of group %d has %08x, not %08x", a->host, (int) i,
-             a->shadow[i], print);
-    }
-}
-
-static uint32_t
-held_print(const struct sim_agent *a, enum sg_kind kind, size_t i)
-{
-    const struct sg_policy *policy = policy_store_policy(a->store);
-    const struct uuid id = world_id(kind, i);
-
-    switch (kind) {
-    case SG_KIND_PORT:
-        return world_port_print(&sg_policy_port(policy, &id)->spec);
-    case SG_KIND_RULES:
-        return world_rules_print(&sg_policy_group(policy, &id)->rules);
-    case SG_KIND_MEMBERS:
-        return world_members_print(&sg_policy_group(policy, &id)->members);
-    }
-    OVS_NOT_REACHED();
-}
-
-/* Objects that the controller has must be just so.  Of others it does not
- * matter whether it calls them deleted or unknown: what follows from either is
- * in the history. */
 bool
-sim_agent_equals(struct sim_agent *a, const struct world *world,
-                 const struct sg_epoch *epoch, bool complain)
+sim_agent_equals(const struct sim_agent *a, const struct state *state,
+                 long long int now, bool complain)
 {
-    struct topology *topology = world_topology(world);
-    struct sg_ref_list needs = { NULL, 0, 0 };
-    struct sync_status status;
-    bool ok = true;
+    struct sim_view view = view_of(a, now);
 
-    sync_get_status(a->sync, 0, &status);
-    policy_store_needs(a->store, &needs);
-    if (sg_epoch_compare(&status.epoch, epoch)) {
-        if (complain) {
-            FAIL("%s is in another epoch", a->host);
-        }
-        ok = false;
-    }
-    for (size_t i = 0; ok && i < needs.n; i++) {
-        enum sg_kind kind = needs.refs[i].kind;
-        size_t n = world_number(kind, &needs.refs[i].id);
-        struct store_object object;
-        uint32_t want;
+    return sim_oracle_equals(&a->oracle, &view, state, complain);
+}
 
-        if (!world_has(topology, kind, &needs.refs[i].id, &want)) {
-            continue;
-        }
-        policy_store_object(a->store, kind, &needs.refs[i].id, &object);
-        if (object.state != SG_KNOWN || held_print(a, kind, n) != want) {
-            ok = false;
-            if (complain) {
-                FAIL("%s: %s %d is %s %08x at %lld, not %08x", a->host,
-                     sg_kind_name(kind), (int) n,
-                     sg_knowledge_name(object.state), held_print(a, kind, n),
-                     (long long int) object.revision, want);
-            }
-        }
-    }
-    sg_ref_list_clear(&needs);
-    topology_destroy(topology);
-    return ok;
+static struct sim_view
+view_of(const struct sim_agent *a, long long int now)
+{
+    return (struct sim_view) {
+        .store = a->store, .sync = a->sync, .local = a->local, .now = now,
+        .linger_ms = LINGER_MS,
+    };
 }

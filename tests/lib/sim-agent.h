@@ -3,24 +3,18 @@
 #define TESTS_LIB_SIM_AGENT_H 1
 
 /* An agent as far as it decides: policy store and sync, fed with bytes as
- * agent/broker.c feeds them, and an oracle that looks at what it holds.
- *
- * The oracle: whatever the store holds of an object at a revision is what the
- * controller of that epoch had at that revision, or has not changed since it
- * was; nothing else may change it.  And the net changes of members that it
- * hands out, one after the other, make up what it holds. */
+ * agent/broker.c feeds them, and an oracle that looks at what it holds after
+ * each event. */
 
 #include "agent/policy_store.h"
 #include "agent/sync.h"
-#include "tests/lib/sim-world.h"
+#include "tests/lib/sim-oracle.h"
 
 struct bus;
 
 struct sim_agent_counters {
-    uint64_t bodies, refused, reports, checks;
+    uint64_t bodies, refused, reports;
     uint64_t pages, parts, inlined;
-    uint64_t kept_last_good;    /* Times an object of an older epoch, or one
-                                 * that is unknown now, was seen in force. */
 };
 
 struct sim_agent {
@@ -28,7 +22,6 @@ struct sim_agent {
     char host[16], boot[16], key[32];
     uint64_t random;
     struct bus *bus;
-    const struct history *history;
     struct rpc_limits *limits;
 
     struct policy_store *store;
@@ -44,13 +37,10 @@ struct sim_agent {
     long long int next_report;
     long long int bind_at;      /* When the wishes are carried out. */
 
-    /* The oracle's. */
-    struct seen {
-        bool held;              /* Known, orphaned or deleted. */
-        uint32_t print;
-    } seen[SG_N_KINDS][WORLD_OBJECTS];
-    uint32_t shadow[WORLD_GROUPS];
-    uint64_t generation;
+    struct sim_oracle oracle;
+    unsigned int cast;          /* Ports of which a cast has told, since it
+                                 * is connected. */
+    bool accepts;               /* Any removal, by an operator's word. */
     struct sim_agent_counters counters;
 };
 
@@ -69,8 +59,12 @@ void sim_agent_deliver(struct sim_agent *, const char *queue,
 void sim_agent_run(struct sim_agent *, long long int now);
 long long int sim_agent_next(const struct sim_agent *);
 
-/* Does it hold what the world of 'epoch' is?  Says what differs. */
-bool sim_agent_equals(struct sim_agent *, const struct world *,
-                      const struct sg_epoch *, bool complain);
+/* An operator accepts what is held back. */
+void sim_agent_accept(struct sim_agent *, long long int now);
+
+/* Does it hold what the controller does?  FAILs over what not if 'complain'.
+ */
+bool sim_agent_equals(const struct sim_agent *, const struct state *,
+                      long long int now, bool complain);
 
 #endif /* tests/lib/sim-agent.h */

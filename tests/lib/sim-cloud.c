@@ -485,8 +485,8 @@ add_agent_counts(struct cloud *c, const struct sim_agent *a)
     c->counts[CLOUD_PAGES] += a->counters.pages;
     c->counts[CLOUD_PARTS] += a->counters.parts;
     c->counts[CLOUD_INLINE] += a->counters.inlined;
-    c->counts[CLOUD_KEPT] += a->counters.kept_last_good;
-    c->counts[CLOUD_CHECKS] += a->counters.checks;
+    c->counts[CLOUD_KEPT] += a->oracle.n_last_good;
+    c->counts[CLOUD_CHECKS] += a->oracle.n_looks;
     c->counts[CLOUD_BODIES] += a->counters.bodies;
 }
 
@@ -538,7 +538,7 @@ check_honest(struct cloud *c)
         if (status.in_sync && !status.stale
             && !sg_epoch_compare(&status.epoch, &k->epoch)) {
             c->counts[CLOUD_HONEST]++;
-            if (!sim_agent_equals(&c->agents[i], &k->world, &k->epoch,
+            if (!sim_agent_equals(&c->agents[i], core_state(k->core), c->now,
                                   true)) {
                 FAIL("\"in sync\" is not true at %lld", c->now);
             }
@@ -562,7 +562,7 @@ all_right(struct cloud *c, bool complain)
                 FAIL("agent %d holds %d objects", i, (int) status.spared.n);
             } else if (!roll(c, 4)) {
                 say(c, "the removal is accepted");
-                ignore(sync_accept_removal(c->agents[i].sync, c->now) != NULL);
+                sim_agent_accept(&c->agents[i], c->now);
             }
             return false;
         }
@@ -573,7 +573,7 @@ all_right(struct cloud *c, bool complain)
                      status.stale ? ", stale" : "", status.last_error);
             }
         }
-        ok = sim_agent_equals(&c->agents[i], &k->world, &k->epoch,
+        ok = sim_agent_equals(&c->agents[i], core_state(k->core), c->now,
                               complain) && ok;
     }
     return ok;

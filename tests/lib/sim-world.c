@@ -266,6 +266,14 @@ world_rules_print(const struct sg_rules_spec *spec)
 }
 
 uint32_t
+world_print_deleted(enum sg_kind kind)
+{
+    static const struct sg_port_spec port = { .port_security_enabled = true };
+
+    return kind == SG_KIND_PORT ? world_port_print(&port) : PRINT_EXISTS;
+}
+
+uint32_t
 world_address_bit(const struct sg_prefix *p)
 {
     return UINT32_C(1) << p->addr[3];

@@ -56,6 +56,8 @@ bool world_has(const struct topology *, enum sg_kind, const struct uuid *,
 
 uint32_t world_port_print(const struct sg_port_spec *);
 uint32_t world_rules_print(const struct sg_rules_spec *);
+/* Of what is left of it when it is deleted: nothing. */
+uint32_t world_print_deleted(enum sg_kind);
 /* Of addresses: a bit each. */
 uint32_t world_members_print(const struct sg_members *);
 uint32_t world_address_bit(const struct sg_prefix *);
