@@ -90,6 +90,8 @@ def changes_table(found):
                 "%.0f" % s.net_us(x, "broker"),
                 "%.0f" % s.net_us(x, "swarm"),
                 format(round(s.net_us(x, "controller")), ",")])
+    if not rows:
+        return []
     n = found[0].find("changes")[0]
     reload = found[0].find("reload")[0]
     return [
@@ -122,6 +124,8 @@ def kinds_table(found):
                    for method in ("sync", "report")]
                 + ["%.1f" % (x["cpu_ns"][role] / w / 1e6)
                    for role in ("broker", "swarm", "controller")])
+    if not rows:
+        return []
     return ["**All that passed**, each second, all hosts together: messages "
             "and, in parentheses, kB of bodies; CPU in ms, nothing "
             "subtracted (the controller's is mostly reading the file).",
@@ -196,6 +200,33 @@ def restart_table(found):
                    "controller CPU", "hosts' CPU"], rows)]
 
 
+def burst_table(found):
+    """Joins by the hundred, and what they cost everybody."""
+    rows = []
+    for s in found:
+        for x in s.find("burst"):
+            cells = ["%d joins, %d of %d hosts" % (
+                x["n"], x["group_hosts"], s.hosts),
+                "%.2f" % x["joins_s"],
+                "%d" % statistics.median(x["messages"])]
+            cells += ["%.0f" % x["latency_ms"][p]
+                      for p in ("50", "90", "99", "100")]
+            cells += ["%.2f" % (x["cpu_ns"][role] / 1e9)
+                      for role in ("controller", "broker", "swarm")]
+            rows.append(cells + ["%.2f" % (x["cpu_ns"]["controller"] / 1e9
+                                           / x["wall_s"])])
+    if not rows:
+        return []
+    return ["**Hundreds of joins in a second.**  Each is a patch of its own "
+            "to the controller.  Times in ms from the patch to its being in "
+            "force, of every join on every host that needs it; changes are "
+            "those of one host's set, joins that came together counted once.  "
+            "CPU in s, all of it.",
+            table(["", "s", "changes per host", "in force: median", "p90",
+                   "p99", "last", "controller CPU", "broker CPU",
+                   "hosts' CPU", "controller, cores"], rows)]
+
+
 def size_table(found):
     rows = []
     for s in found:
@@ -221,6 +252,6 @@ def render(lines):
     machine = lines[0]
     parts = ["`%s`, %s" % (machine["command"], benchmachine.text(lines))]
     parts += [topology_text(s) for s in found]
-    parts += changes_table(found) + kinds_table(found)
+    parts += changes_table(found) + kinds_table(found) + burst_table(found)
     parts += bind_table(found) + restart_table(found) + size_table(found)
     return "\n\n".join(parts)
