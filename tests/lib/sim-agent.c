@@ -12,6 +12,7 @@
 #include "rpc/topology.h"
 #include "tests/lib/sim-bus.h"
 #include "tests/lib/test.h"
+#include "tools/sg-controller/beacon.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -119,6 +120,45 @@ sim_agent_disconnect(struct sim_agent *a, long long int now)
                                               % RECONNECT_MS);
 }
 
+/* What was heard of is not confirmed until it is here or was asked for; and
+ * with so many beacons lost that a change may have stood in no other, nothing
+ * is. */
+static void
+take_beacon(struct sim_agent *a, const struct sg_update *beacon,
+            long long int now)
+{
+    struct sync_status before, after;
+
+    sync_get_status(a->sync, now, &before);
+    sync_update(a->sync, beacon, now);
+    sync_get_status(a->sync, now, &after);
+    if (sg_epoch_compare(&after.epoch, &beacon->epoch)
+        || beacon->seq <= before.beacon_seq) {
+        return;
+    }
+    if (before.beacon_seq >= 0
+        && beacon->seq - before.beacon_seq > BEACON_REPEATS
+        && after.state != SYNC_ASKING) {
+        FAIL("%s is %s, and has no beacon from %lld to %lld", a->host,
+             sync_state_name(after.state),
+             (long long int) before.beacon_seq + 1,
+             (long long int) beacon->seq - 1);
+    }
+    for (size_t i = 0; i < beacon->n_entries; i++) {
+        const struct sg_beacon_entry *b = &beacon->entries[i];
+        struct sg_ref ref;
+
+        if (!a->call[0] && !a->strayed
+            && policy_store_behind(a->store, b->hash, b->revision, &ref)
+            && (sync_object_state(a->sync, ref.kind, &ref.id)
+                == SYNC_OBJECT_CONFIRMED)) {
+            FAIL("%s has heard of %s %d, and has it confirmed", a->host,
+                 sg_kind_name(ref.kind),
+                 (int) world_number(ref.kind, &ref.id));
+        }
+    }
+}
+
 /* Messages are explicit: what they take away is no answer's doing, also if
  * they are kept until one has come. */
 static void
@@ -138,7 +178,11 @@ take_cast(struct sim_agent *a, const struct sg_update *update,
                              && update->n_rules + update->n_members)
                             || (update->method == SG_METHOD_RULES_UPDATED
                                 && update->n_members));
-    sync_update(a->sync, update, now);
+    if (update->method == SG_METHOD_BEACON) {
+        take_beacon(a, update, now);
+    } else {
+        sync_update(a->sync, update, now);
+    }
 }
 
 static void
@@ -147,13 +191,17 @@ take_answer(struct sim_agent *a, const char *msg_id,
             long long int now)
 {
     struct sim_ports before = sim_oracle_ports(a->store);
+    struct sync_status was, is;
     unsigned int emptied;
 
+    sync_get_status(a->sync, now, &was);
     for (size_t i = 0; update && i < update->n_members; i++) {
         a->counters.parts += update->members[i].part > 0;
     }
     a->counters.pages += update && update->page > 1;
     sync_answer(a->sync, msg_id, update, error, now);
+    sync_get_status(a->sync, now, &is);
+    a->strayed = is.old_epoch != was.old_epoch;
     emptied = (sim_ports_emptied(before, sim_oracle_ports(a->store))
                & ~a->cast);
     if (!a->accepts && __builtin_popcount(emptied) > SYNC_REMOVAL_PORTS) {
@@ -305,6 +353,7 @@ ask(struct sim_agent *a, long long int now)
         return;
     }
     ovs_strlcpy(a->call, msg_id, sizeof a->call);
+    a->strayed = false;
     body = rpc_encode_sync_call(&request, msg_id, a->queue, unique_id, &len);
     if (!a->queue[0]
         || !bus_publish(a->bus, RPC_CONTROL_EXCHANGE, RPC_CONTROLLER_TOPIC,

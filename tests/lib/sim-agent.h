@@ -36,6 +36,8 @@ struct sim_agent {
     size_t n_wished;
     long long int next_report;
     long long int bind_at;      /* When the wishes are carried out. */
+    bool strayed;               /* An answer was of an epoch that is over: the
+                                 * question goes on. */
 
     struct sim_oracle oracle;
     unsigned int cast;          /* Ports of which a cast has told, since it
