@@ -620,7 +620,7 @@ static char *
 read_part(const struct msg_object *object, struct sg_update *update)
 {
     bool members = msg_has(object, OBJECT_MEMBERS);
-    int64_t part, parts;
+    int64_t part = 0, parts = 0;
     char *error = NULL;
 
     if (!members || update->method != SG_METHOD_SYNC) {

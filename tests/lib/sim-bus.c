@@ -299,14 +299,14 @@ static void
 launch(struct bus *b, struct queue *q, const void *body, size_t len,
        long long int now, long long int expires)
 {
-    bool twice = lucky(b, b->faults.doubled);
+    int n = lucky(b, b->faults.doubled) ? 2 : 1;
 
     if (lucky(b, b->faults.lost)) {
         b->counters.lost++;
         return;
     }
-    b->counters.doubled += twice;
-    for (int i = 0; i <= twice; i++) {
+    b->counters.doubled += n > 1;
+    for (int i = 0; i < n; i++) {
         long long int at = now + 1 + (long long int) (
             test_random(&b->random) % (unsigned int) b->faults.delay_ms);
         struct flight *f;
