@@ -253,6 +253,7 @@ start_controller(struct cloud *c, int i, const struct world *world)
     if (c->small_pages) {
         config.page_bytes = 120 + roll(c, 600);
         config.part_members = 2;
+        config.cache_bytes = roll(c, 2) ? config.cache_bytes : 0;
     }
     k->core = core_create(&config);
     core_set_saved(k->core, saved, n_saved);

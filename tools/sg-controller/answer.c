@@ -203,6 +203,13 @@ add_body(struct filling *f, const struct sg_ref *ref, unsigned int part)
     if (!entry) {
         entry = entry_cache_get(source->cache, source->state, ref,
                                 source->now);
+        if (part > 1 && entry->ref.revision == f->at.ref.revision) {
+            /* They were no longer in the cache, and are the same again. */
+            const struct entry *again = entry_cache_get_part(
+                source->cache, &f->at.ref, part, source->now);
+
+            entry = again ? again : entry;
+        }
     }
     for (;;) {
         f->at.ref = entry->ref;
