@@ -144,8 +144,9 @@ class Lab(labcore.Lab):
 
     def reload(self):
         """Makes the controller read the topology again and publish what
-        changed; returns its answer, with the objects that changed."""
-        return self.controller("reload")
+        changed, however much it takes away; returns its answer, with the
+        objects that changed."""
+        return self.controller("reload", "--force")
 
     def wait_in_sync(self, hosts=labcore.HOSTS, timeout=30):
         """Waits until the agents of `hosts' have in the kernel what they

@@ -273,7 +273,8 @@ class SwarmLab:
             time.sleep(0.05)
 
     def reload(self):
-        return self.call("controller", "reload")
+        # The file says what is meant, however much it takes away.
+        return self.call("controller", "reload", "--force")
 
     def change(self, change):
         """Makes one change of membership; returns the group and the
