@@ -40,6 +40,7 @@ struct fixture {
     struct sg_sync_request request;
     struct uuid ports[3];
     struct sg_ref have[8];
+    long long int now;
     /* The last answer. */
     struct sg_update update;
     bool answered;
@@ -126,7 +127,7 @@ teardown(struct fixture *f)
 static char *
 ask_text(struct fixture *f, const char *page)
 {
-    struct answer_source source = { f->state, f->cache, PAGE_BYTES, 0 };
+    struct answer_source source = { f->state, f->cache, PAGE_BYTES, f->now };
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct rpc_message message;
     struct ref_set covered;
@@ -350,6 +351,35 @@ TEST(a_list_whose_parts_are_forgotten_begins_again)
     CHECK_NEXT(&f, "part 1/4(8)@9, part 2/4(8)@9, part 3/4(8)@9, more");
     CHECK_NEXT(&f, "part 4/4(8)@9, end");
     CHECK_DIGEST(&f);
+    teardown(&f);
+}
+
+/* The memory is trimmed after each page, by age and by size.  Its parts were
+ * made at once, and no page had all of them. */
+TEST(a_list_keeps_all_of_its_parts_or_none)
+{
+    struct entry_cache_config config = {
+        .max_bytes = 100000, .whole_bytes = 300, .part_members = 8,
+    };
+    struct fixture f;
+
+    setup(&f);
+    load_parts(&f, 2, 5);
+    f.now = 10 * ENTRY_IDLE_MS;
+    CHECK_ASK(&f, NULL, "port 1, port 2, unknown 9, more");
+    entry_cache_trim(f.cache, f.now);
+    CHECK_NEXT(&f, "rules 1, part 1/5(8)@7, part 2/5(8)@7, more");
+    entry_cache_trim(f.cache, f.now);
+    CHECK_NEXT(&f, "part 3/5(8)@7, part 4/5(8)@7, part 5/5(8)@7, end");
+    CHECK_DIGEST(&f);
+
+    entry_cache_destroy(f.cache);
+    config.max_bytes = 1000;
+    f.cache = entry_cache_create(&config);
+    CHECK_ASK(&f, NULL, "port 1, port 2, unknown 9, more");
+    CHECK_NEXT(&f, "rules 1, part 1/5(8)@7, part 2/5(8)@7, more");
+    entry_cache_trim(f.cache, f.now);
+    CHECK_NEXT(&f, "part 3/5(8)@7, part 4/5(8)@7, part 5/5(8)@7, end");
     teardown(&f);
 }
 

@@ -221,7 +221,7 @@ add_body(struct filling *f, const struct sg_ref *ref, unsigned int part)
             add_given(f, &entry->ref);
             return true;
         }
-        /* They were all made at once, and trimming comes later. */
+        /* Where one part is, all are. */
         entry = entry_cache_get_part(source->cache, &f->at.ref,
                                      f->at.part + 1, source->now);
         ovs_assert(entry);

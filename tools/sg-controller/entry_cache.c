@@ -32,6 +32,7 @@ static struct entry *make_parts(struct entry_cache *,
                                 const struct sg_ref *);
 static struct entry *add_entry(struct entry_cache *, const struct sg_ref *,
                                const struct sg_update *);
+static void remove_all_parts(struct entry_cache *, const struct entry *);
 static void remove_entry(struct entry_cache *, struct entry *);
 
 struct entry_cache *
@@ -94,14 +95,15 @@ entry_cache_get_part(struct entry_cache *cache, const struct sg_ref *ref,
 void
 entry_cache_trim(struct entry_cache *cache, long long int now)
 {
-    struct entry *entry;
+    while (!ovs_list_is_empty(&cache->lru)) {
+        struct entry *oldest = CONTAINER_OF(ovs_list_front(&cache->lru),
+                                            struct entry, lru);
 
-    LIST_FOR_EACH_SAFE (entry, lru, &cache->lru) {
         if (cache->bytes <= cache->config.max_bytes
-            && now - entry->used < ENTRY_IDLE_MS) {
+            && now - oldest->used < ENTRY_IDLE_MS) {
             break;
         }
-        remove_entry(cache, entry);
+        remove_all_parts(cache, oldest);
     }
 }
 
@@ -141,13 +143,18 @@ hash_entry(const struct sg_ref *ref, unsigned int part)
                        hash_uint64_basis(ref->revision, part));
 }
 
-/* Neighbours in the list were used at times in order. */
+/* Neighbours in the list were used at times in order.  Who uses a part will
+ * want the others. */
 static const struct entry *
 use_entry(struct entry_cache *cache, struct entry *entry, long long int now)
 {
-    entry->used = now;
-    ovs_list_remove(&entry->lru);
-    ovs_list_push_back(&cache->lru, &entry->lru);
+    for (unsigned int i = MIN(1, entry->parts); i <= entry->parts; i++) {
+        struct entry *part = find_entry(cache, &entry->ref, i);
+
+        part->used = now;
+        ovs_list_remove(&part->lru);
+        ovs_list_push_back(&cache->lru, &part->lru);
+    }
     return entry;
 }
 
@@ -244,6 +251,17 @@ add_entry(struct entry_cache *cache, const struct sg_ref *ref,
     ovs_list_push_back(&cache->lru, &entry->lru);
     cache->bytes += entry->len;
     return entry;
+}
+
+static void
+remove_all_parts(struct entry_cache *cache, const struct entry *entry)
+{
+    const struct sg_ref ref = entry->ref;
+    const unsigned int parts = entry->parts;
+
+    for (unsigned int i = MIN(1, parts); i <= parts; i++) {
+        remove_entry(cache, find_entry(cache, &ref, i));
+    }
 }
 
 static void

@@ -8,7 +8,7 @@
  * Pure.  Bounded in bytes, least recently used first; what nobody used for
  * ENTRY_IDLE_MS goes, too.  The text of an older revision stays until then: a
  * member list that is given in parts can be finished at the revision at which
- * it was begun, however fast it changes.
+ * it was begun, however fast it changes.  All of its parts are here, or none.
  *
  * An entry that was returned stays valid until entry_cache_trim(). */
 
