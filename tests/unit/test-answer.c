@@ -439,6 +439,7 @@ TEST(no_page_but_those_that_it_names)
         "2/port/"P1"/5000/0/0", "2/port/"P1"/0/9223372036854775808/0",
         "2/port/"P1"/0/0", "2/port/"P1"/0/0/0/", "2/port/"P1"/0/-1/0",
         "2/port/"P1"/0/0/18446744073709551616", "2/port/"P1"/0/0/0 ",
+        "9223372036854775807/port/"P1"/0/0/0",
     };
     struct page_token token;
     struct fixture f;
@@ -454,15 +455,36 @@ TEST(no_page_but_those_that_it_names)
     CHECK(!f.update.digest);
 
     token = (struct page_token) {
-        INT64_MAX, { SG_KIND_MEMBERS, f.ports[2], INT64_MAX }, 4096, SIZE_MAX
+        INT64_MAX - 1, { SG_KIND_MEMBERS, f.ports[2], INT64_MAX }, 4096,
+        SIZE_MAX
     };
     text = page_token_format(&token);
     CHECK(strlen(text) <= PAGE_TOKEN_MAX);
     memset(&token, 0, sizeof token);
     CHECK(page_token_parse(text, &token));
-    CHECK(token.page == INT64_MAX && token.part == 4096
+    CHECK(token.page == INT64_MAX - 1 && token.part == 4096
           && token.n_given == SIZE_MAX);
     free(text);
+    teardown(&f);
+}
+
+/* Somebody makes tokens up, to be given the same again and again. */
+TEST(no_page_is_counted_as_given_twice)
+{
+    struct fixture f;
+
+    setup(&f);
+    f.have[0] = (struct sg_ref) { SG_KIND_PORT, f.ports[0], 2 };
+    f.have[1] = (struct sg_ref) { SG_KIND_PORT, f.ports[1], 1 };
+    f.request.n_have = 2;
+    load_parts(&f, 2, 5);
+    for (size_t i = 0; i < 100; i++) {
+        char *page = xasprintf("2/port/"P1"/0/0/%"PRIuSIZE, f.given.n);
+
+        free(ask_text(&f, page));
+        free(page);
+        CHECK(f.given.n <= 4);
+    }
     teardown(&f);
 }
 

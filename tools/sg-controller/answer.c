@@ -281,6 +281,10 @@ add_given(struct filling *f, const struct sg_ref *ref)
 {
     struct answer_given *given = f->given;
 
+    /* They stand in order, unless a token was made up. */
+    if (given->n && compare_refs(&given->refs[given->n - 1], ref) >= 0) {
+        f->has_given = false;
+    }
     if (!f->has_given) {
         return;
     }

@@ -23,7 +23,7 @@ page_token_format(const struct page_token *token)
 }
 
 /* It comes from outside: whatever it says, it only chooses where in its own
- * answer an agent goes on. */
+ * answer an agent goes on.  There is always a page behind it. */
 bool
 page_token_parse(const char *text, struct page_token *tokenp)
 {
@@ -34,7 +34,7 @@ page_token_parse(const char *text, struct page_token *tokenp)
 
     memset(&token, 0, sizeof token);
     if (strlen(text) > PAGE_TOKEN_MAX
-        || !parse_number(&text, '/', INT64_MAX, &page) || page < 2) {
+        || !parse_number(&text, '/', INT64_MAX - 1, &page) || page < 2) {
         return false;
     }
     for (int i = 0; i < 2; i++) {
