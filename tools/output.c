@@ -226,13 +226,13 @@ is_done(const json_t *document)
 
 /* "NOT_FOUND 3, ACCESS_REFUSED 1". */
 static void
-put_refusals(struct ds *out, const json_t *refusals)
+put_refusals(struct ds *out, json_t *refusals)
 {
     struct ds text = DS_EMPTY_INITIALIZER;
     const char *name;
     json_t *count;
 
-    json_object_foreach (CONST_CAST(json_t *, refusals), name, count) {
+    json_object_foreach (refusals, name, count) {
         ds_put_format(&text, "%s%s %lld", text.length ? ", " : "", name,
                       (long long int) json_integer_value(count));
     }
@@ -276,7 +276,7 @@ show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
                   num(broker, "malformed"), str(broker, "last_malformed"));
     }
     if (json_object_size(get(broker, "refusals"))) {
-        put_refusals(out, get(broker, "refusals"));
+        put_refusals(out, json_object_get(broker, "refusals"));
     }
     if (*str(broker, "last_unbindable")) {
         put_value(out, "not bound", "last failure: %s",
