@@ -216,8 +216,8 @@ TEST(revisions_count_on)
     CHECK_CHANGES(&f, "port+2@5<0 members~1@6<3(+1-0)");
     /* Taking away comes first. */
     load(&f, GROUP(G1), PORT(P1, "10.0.0.3", G1));
-    CHECK_CHANGES(&f, "members~1@7<6(+0-2) rules~1@8<4 port~1@9<2 "
-                  "members~1@10<7(+1-0) port-2@11<5");
+    CHECK_CHANGES(&f, "members~1@7<6(+0-2) port-2@8<5 rules~1@9<4 "
+                  "port~1@10<2 members~1@11<7(+1-0)");
     teardown(&f);
 }
 
@@ -320,6 +320,19 @@ TEST(ports_go_to_every_host_that_asked)
     interest_expire(f.interest, f.now + INTEREST_SILENCE_MS + 1);
     CHECK_UEQ(interest_count(f.interest), 0);
     CHECK_PUBLISHED(&f, "");
+    teardown(&f);
+}
+
+/* It must not get what the group of a port that goes gives to others. */
+TEST(a_port_that_goes_goes_before_rules_come)
+{
+    struct fixture f;
+
+    setup(&f);
+    load(&f, GROUP(G1), PORT(P1, "10.0.0.1", G1) PORT(P2, "10.0.0.2", G1));
+    load(&f, GROUP_SSH(G1), PORT(P2, "10.0.0.3", G1));
+    CHECK_CHANGES(&f, "members~1@5<4(+0-2) port-1@6<2 rules~1@7<1 "
+                  "port~2@8<3 members~1@9<5(+1-0)");
     teardown(&f);
 }
 

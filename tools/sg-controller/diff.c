@@ -176,15 +176,16 @@ static int
 change_rank(const struct change *change)
 {
     if (change->type == CHANGE_DELETED) {
-        return 4;
+        /* A port that goes must not get what others are given. */
+        return change->kind == SG_KIND_PORT ? 1 : 5;
     }
     switch (change->kind) {
     case SG_KIND_MEMBERS:
-        return change->removed.n ? 0 : 3;
+        return change->removed.n ? 0 : 4;
     case SG_KIND_RULES:
-        return 1;
-    case SG_KIND_PORT:
         return 2;
+    case SG_KIND_PORT:
+        return 3;
     }
     OVS_NOT_REACHED();
 }

@@ -11,7 +11,8 @@
  * by one in the order of the list.  What takes away comes first, what gives
  * comes last, so that no step between the two topologies allows what a new
  * member or a new port would get from rules that go in the same reload:
- * members that leave, rules, ports, members that join, deletions. */
+ * members that leave, ports that go, rules, ports, members that join, groups
+ * that go. */
 
 #include "sg/members.h"
 

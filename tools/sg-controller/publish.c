@@ -150,8 +150,9 @@ plan_port(struct plan *plan, const struct change *change)
 }
 
 /* Adds the port to a message for 'host'.  Updates and deletions never share
- * one, and all updates stand before all deletions (diff.h), so adding to an
- * earlier message does not change the order. */
+ * one, and no update of a port stands between two deletions, or the other way
+ * round (diff.h), so adding to an earlier message does not change the order
+ * of what one port goes through. */
 static void
 plan_port_for_host(struct plan *plan, const struct change *change,
                    const char *host)
