@@ -434,6 +434,46 @@ TEST(a_wrong_digest_is_told_at_most_every_ten_seconds)
     teardown(&f);
 }
 
+/* Its digest may be right: what changes from now on it would not be told. */
+TEST(a_host_that_was_forgotten_is_told_to_ask)
+{
+    struct fixture f;
+    char *digest;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    sync_host(&f);
+    CHECK_OUTPUT(&f, "reply");
+    digest = right_digest(&f);
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "");
+    f.at.now += INTEREST_SILENCE_MS + CORE_EXPIRE_INTERVAL_MS;
+    core_run(f.core, &f.at);
+    CHECK_EQ(interest_count(core_interest(f.core)), 0);
+    free(output(&f));
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "resync");
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "");
+    f.at.now += HOST_RESYNC_MS;
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "resync");
+    f.at.now += HOST_RESYNC_MS;
+    sync_host(&f);
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "reply");
+    /* Another epoch's host asks anyway. */
+    f.at.now += INTEREST_SILENCE_MS + CORE_EXPIRE_INTERVAL_MS;
+    core_run(f.core, &f.at);
+    free(output(&f));
+    f.report.epoch.ms--;
+    report_digest(&f, "boot-1", digest);
+    CHECK_OUTPUT(&f, "");
+    free(digest);
+    teardown(&f);
+}
+
 TEST(a_change_on_its_way_makes_no_digest_wrong)
 {
     struct fixture f;

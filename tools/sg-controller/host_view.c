@@ -83,6 +83,7 @@ host_view_heard(struct host_view *view, const char *boot, long long int now)
 void
 host_view_asked(struct host_view *view, const struct sg_sync_request *request)
 {
+    view->asked_all |= !request->partial && !request->page;
     free(view->ports);
     view->n_ports = request->n_ports;
     view->ports = (request->n_ports
@@ -97,6 +98,11 @@ host_view_report(struct host_view *view, const struct state *state,
                  struct sg_report *report, struct sg_latency *sum,
                  long long int now)
 {
+    /* It has asked in this epoch, and is not told of what changes any more. */
+    bool forgotten = (!view->asked_all
+                      && !sg_epoch_compare(&report->epoch,
+                                           state_epoch(state)));
+
     if (report->has_latency) {
         /* A run counts from its start; so each has a count of its own. */
         replace_latency(sum, &view->boots[0].latency, &report->latency);
@@ -116,7 +122,8 @@ host_view_report(struct host_view *view, const struct state *state,
     view->reported = true;
     memset(report, 0, sizeof *report);
 
-    if (view->digest == HOST_DIGEST_WRONG && now >= view->next_resync) {
+    if ((view->digest == HOST_DIGEST_WRONG || forgotten)
+        && now >= view->next_resync) {
         view->next_resync = now + HOST_RESYNC_MS;
         return true;
     }

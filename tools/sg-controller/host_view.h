@@ -50,6 +50,7 @@ struct host_view {
     size_t n_boots;
     long long int duplicate_at;
 
+    bool asked_all;             /* Has it asked for everything? */
     struct uuid *ports;         /* Of its last question. */
     size_t n_ports;
 

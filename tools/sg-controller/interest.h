@@ -8,7 +8,7 @@
  * the host is interested in, other pages and partial ones add to it.  An id
  * that was answered `unknown` counts as well, so that its host hears of it
  * when it appears.  A host that has been silent for INTEREST_SILENCE_MS is
- * dropped; should it still be there, the beacon makes it ask again.
+ * dropped; should it still be there, its next report has it told to ask again.
  *
  * The memory is bounded: so many hosts, so many objects each.  Beyond that a
  * sync is refused, never half remembered. */
