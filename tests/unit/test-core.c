@@ -139,6 +139,8 @@ report_digest(struct fixture *f, const char *boot, const char *digest)
     free(body);
 }
 
+static struct topology *parse_ports(struct fixture *, int n);
+
 /* What the controller knows of "h1". */
 static const struct host_view *
 get_view(struct fixture *f)
@@ -471,6 +473,27 @@ TEST(a_host_that_was_forgotten_is_told_to_ask)
     report_digest(&f, "boot-1", digest);
     CHECK_OUTPUT(&f, "");
     free(digest);
+    teardown(&f);
+}
+
+TEST(a_beacon_names_ports_of_known_hosts_only)
+{
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    advance(&f, 0);
+    core_set_topology(f.core, parse_ports(&f, 400), 0, &f.at);
+    free(output(&f));
+    advance(&f, BEACON_INTERVAL_MS);
+    /* The rules and the members of the group that went. */
+    CHECK_OUTPUT(&f, "beacon 2");
+    sync_host(&f);
+    set_addresses(&f, "10.0.0.1");
+    free(output(&f));
+    advance(&f, BEACON_INTERVAL_MS);
+    CHECK_OUTPUT(&f, "beacon 3");
     teardown(&f);
 }
 

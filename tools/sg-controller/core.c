@@ -471,8 +471,12 @@ put_in_force(struct controller_core *core, struct topology *topology,
 
         /* What an epoch begins with is no change: who has anything of this
          * epoch has all of it.  Thousands of names would make every host ask
-         * for everything again. */
-        if (done->number > 1) {
+         * for everything again.  A host names all ports that it has; what is
+         * nobody's port is no news. */
+        if (done->number > 1
+            && (change->kind != SG_KIND_PORT
+                || interest_any(core->interest, change->kind,
+                                &change->id))) {
             beacon_changed(core->beacon, change->kind, &change->id,
                            change->revision);
         }
