@@ -286,6 +286,20 @@ TEST(members_above_the_limit_undo_the_flush)
     CHECK_CONTAINS(done->error, "more than the limit of 1");
     CHECK_EQ(done->changes.n, 0);
     CHECK_EQ(hmap_count(&state_topology(core_state(core))->ports), 2);
+
+    /* But not a reload that waited: that was right without it. */
+    at.now++;
+    core_set_topology(core, parse("groups: ["GROUP1", "GROUP2"]\n"
+                                  "ports: [{id: "P1",\n"
+                                  " mac_address: '02:00:00:00:00:01',\n"
+                                  " fixed_ips: [10.0.0.1],\n"
+                                  " security_groups: ["G2"]}]\n"), 0, &at);
+    CHECK_NO_ERROR(join(core, 0, &at, &flush));
+    at.now += 2 * CORE_COALESCE_MS;
+    core_run(core, &at);
+    CHECK_UEQ(done->number, flush);
+    CHECK_CONTAINS(done->error, "more than the limit of 1");
+    CHECK_EQ(hmap_count(&state_topology(core_state(core))->ports), 1);
     core_destroy(core);
 }
 

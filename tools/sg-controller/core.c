@@ -211,14 +211,20 @@ core_ack_text(uint64_t flush)
     return xasprintf("flush-%"PRIu64, flush);
 }
 
-/* One copy for all patches that wait for the same flush. */
+/* One copy for all patches that wait for the same flush.  A whole topology
+ * does not wait with them: if one of them fails they all do, and it must not
+ * be lost with them. */
 char *
 core_patch(struct controller_core *core, const char *text, size_t len,
            const char *file, const struct core_time *at, uint64_t *flushp)
 {
-    struct topology *topology = core->pending;
+    struct topology *topology;
     char *error;
 
+    if (core->pending && !core->incomplete) {
+        flush(core, at);
+    }
+    topology = core->pending;
     if (!topology) {
         topology = topology_clone(state_topology(core->state));
     }
