@@ -177,6 +177,8 @@ struct store_object {
                                  * is as the controller has it, or gone. */
     long long int since;        /* When its state became what it is. */
     bool spared;                /* Deleted by a controller, and yet here. */
+    int64_t spared_revision;    /* Of that, in this epoch; 0: an earlier
+                                 * epoch's controller has said so. */
     long long int spared_since;
     const char *problem;        /* Why its last change was not taken (last
                                  * good stays), or NULL.  Borrowed. */

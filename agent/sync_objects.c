@@ -270,7 +270,7 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->want = 0;
         e->asked = e->was_asked = true;
         e->said_unknown = false;
-        e->covered = (object.spared
+        e->covered = (object.spared_revision
                       || (object.in_closure && object.revision
                           && !object.problem
                           && (object.state == SG_KNOWN
@@ -404,7 +404,7 @@ settle(struct sync_entry *e, const struct policy_store *store,
     /* Not named, but not held at a revision of this epoch either: then the
      * answer is none for this object. */
     bool unknown = (e->said_unknown || !held
-                    || (!object.spared
+                    || (!object.spared_revision
                         && (object.problem || object.state == SG_ORPHANED
                             || !object.revision)));
 
