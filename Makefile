@@ -233,6 +233,7 @@ TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/sim-agent.c
 TESTLIB_SRCS += tests/lib/sim-bus.c
 TESTLIB_SRCS += tests/lib/sim-cloud.c
+TESTLIB_SRCS += tests/lib/sim-controller.c
 TESTLIB_SRCS += tests/lib/sim-oracle.c
 TESTLIB_SRCS += tests/lib/sim-world.c
 TESTLIB_SRCS += tests/lib/semantics-read.c

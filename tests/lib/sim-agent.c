@@ -23,6 +23,7 @@
 #define LINGER_MS 5000
 #define RECONNECT_MS 3000
 #define BIND_MS 200
+#define REBIND_MS 1000
 
 static void take_bindings(struct sim_agent *, long long int now);
 static void bind_wished(struct sim_agent *, long long int now);
@@ -30,8 +31,15 @@ static void ask(struct sim_agent *, long long int now);
 static void report(struct sim_agent *, long long int now);
 static struct sim_view view_of(const struct sim_agent *, long long int now);
 
+static void
+make_unique(struct sim_agent *a, char hex[33])
+{
+    snprintf(hex, 33, "%016"PRIx64"%016"PRIx64, test_random(&a->random),
+             test_random(&a->random));
+}
+
 void
-sim_agent_init(struct sim_agent *a, int number, uint64_t seed,
+sim_agent_init(struct sim_agent *a, int number, int host, uint64_t seed,
                struct bus *bus, const struct history *history)
 {
     static const struct policy_store_limits limits = {
@@ -49,8 +57,8 @@ sim_agent_init(struct sim_agent *a, int number, uint64_t seed,
     a->bus = bus;
     a->limits = xmalloc(sizeof *a->limits);
     rpc_limits_default(a->limits);
-    snprintf(a->host, sizeof a->host, "h%d", number);
-    snprintf(a->boot, sizeof a->boot, "b%d", number);
+    snprintf(a->host, sizeof a->host, "h%d", host);
+    make_unique(a, a->boot);
     snprintf(a->key, sizeof a->key, "%s.%s", RPC_AGENT_TOPIC, a->host);
     config.host = a->host;
     config.boot = a->boot;
@@ -96,7 +104,8 @@ sim_agent_set_local(struct sim_agent *a, unsigned int ports,
 void
 sim_agent_connect(struct sim_agent *a, long long int now)
 {
-    snprintf(a->queue, sizeof a->queue, "%s.%08x", a->key, ++a->n_sessions);
+    snprintf(a->queue, sizeof a->queue, "%s.%08x", a->key,
+             (unsigned int) test_random(&a->random));
     bus_add_queue(a->bus, a->queue, a->number);
     bus_bind(a->bus, a->queue, a->key);
     bus_bind(a->bus, a->queue, RPC_BEACON_EXCHANGE);
@@ -192,6 +201,7 @@ take_answer(struct sim_agent *a, const char *msg_id,
 {
     struct sim_ports before = sim_oracle_ports(a->store);
     struct sync_status was, is;
+    struct sim_ports after;
     unsigned int emptied;
 
     sync_get_status(a->sync, now, &was);
@@ -202,8 +212,8 @@ take_answer(struct sim_agent *a, const char *msg_id,
     sync_answer(a->sync, msg_id, update, error, now);
     sync_get_status(a->sync, now, &is);
     a->strayed = is.old_epoch != was.old_epoch;
-    emptied = (sim_ports_emptied(before, sim_oracle_ports(a->store))
-               & ~a->cast);
+    after = sim_oracle_ports(a->store);
+    emptied = sim_ports_emptied(&before, &after) & ~a->cast;
     if (!a->accepts && __builtin_popcount(emptied) > SYNC_REMOVAL_PORTS) {
         FAIL("%s: an answer took everything from ports %02x", a->host,
              emptied);
@@ -331,9 +341,16 @@ bind_wished(struct sim_agent *a, long long int now)
 {
     a->bind_at = LLONG_MAX;
     for (size_t i = 0; i < a->n_wished; i++) {
-        if (!bus_is_bound(a->bus, a->queue, a->wished[i])) {
-            bus_bind(a->bus, a->queue, a->wished[i]);
-            sync_bound(a->sync, a->wished[i], now);
+        const char *exchange = a->wished[i];
+
+        if (bus_is_bound(a->bus, a->queue, exchange)) {
+            continue;
+        } else if (bus_bind(a->bus, a->queue, exchange)) {
+            sync_bound(a->sync, exchange, now);
+        } else {
+            sync_unbound(a->sync, exchange);
+            a->counters.unbindable++;
+            a->bind_at = now + REBIND_MS;
         }
     }
 }
@@ -346,9 +363,7 @@ ask(struct sim_agent *a, long long int now)
     size_t len;
     char *body;
 
-    snprintf(unique_id, sizeof unique_id, "%016llx%016llx",
-             (unsigned long long int) test_random(&a->random),
-             (unsigned long long int) test_random(&a->random));
+    make_unique(a, unique_id);
     if (!sync_run(a->sync, now, msg_id, &request)) {
         return;
     }
@@ -384,9 +399,7 @@ report(struct sim_agent *a, long long int now)
         .in_sync = status.in_sync, .lag_ms = -1,
         .digest = status.complete ? digest : NULL,
     };
-    snprintf(unique_id, sizeof unique_id, "%016llx%016llx",
-             (unsigned long long int) test_random(&a->random),
-             (unsigned long long int) test_random(&a->random));
+    make_unique(a, unique_id);
     body = rpc_encode_report(&r, unique_id, &len);
     bus_publish(a->bus, RPC_CONTROL_EXCHANGE, RPC_CONTROLLER_TOPIC, body, len,
                 now, LLONG_MAX);

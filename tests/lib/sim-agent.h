@@ -14,12 +14,12 @@ struct bus;
 
 struct sim_agent_counters {
     uint64_t bodies, refused, reports;
-    uint64_t pages, parts, inlined;
+    uint64_t pages, parts, inlined, unbindable;
 };
 
 struct sim_agent {
     int number;                 /* Owner of its queues. */
-    char host[16], boot[16], key[32];
+    char host[16], boot[33], key[32];
     uint64_t random;
     struct bus *bus;
     struct rpc_limits *limits;
@@ -29,7 +29,6 @@ struct sim_agent {
     unsigned int local;         /* Bit per port. */
 
     char queue[48];             /* "": not connected. */
-    unsigned int n_sessions;
     long long int reconnect;    /* When it is not. */
     char call[33];
     char **wished;
@@ -46,7 +45,8 @@ struct sim_agent {
     struct sim_agent_counters counters;
 };
 
-void sim_agent_init(struct sim_agent *, int number, uint64_t seed,
+/* 'host' is mostly its number, too. */
+void sim_agent_init(struct sim_agent *, int number, int host, uint64_t seed,
                     struct bus *, const struct history *);
 void sim_agent_uninit(struct sim_agent *);
 

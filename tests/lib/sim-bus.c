@@ -126,15 +126,23 @@ bus_restart(struct bus *b)
     ovs_assert(!b->n_bindings && !b->n_flights);
 }
 
-void
+bool
 bus_bind(struct bus *b, const char *queue, const char *exchange)
 {
+    struct uuid group;
+    enum sg_kind kind;
+
+    if (rpc_group_from_exchange(exchange, &kind, &group)
+        && lucky(b, b->faults.unbindable)) {
+        return false;
+    }
     if (find_queue(b, queue) && !bus_is_bound(b, queue, exchange)) {
         ovs_assert(b->n_bindings < MAX_BINDINGS);
         b->bindings[b->n_bindings++] = (struct binding) {
             xstrdup(queue), xstrdup(exchange),
         };
     }
+    return true;
 }
 
 void

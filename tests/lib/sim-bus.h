@@ -19,6 +19,7 @@ struct bus;
 struct bus_faults {
     /* Of 1,000 deliveries. */
     unsigned int lost, doubled, garbled;
+    unsigned int unbindable;    /* Of 1,000 bindings to a group. */
     int delay_ms;               /* At most; at least 1. */
     bool overtake;
 };
@@ -32,7 +33,8 @@ void bus_add_queue(struct bus *, const char *queue, int owner);
 void bus_remove_queue(struct bus *, const char *queue);
 /* All queues, bindings and messages are gone. */
 void bus_restart(struct bus *);
-void bus_bind(struct bus *, const char *queue, const char *exchange);
+/* False if it was refused. */
+bool bus_bind(struct bus *, const char *queue, const char *exchange);
 void bus_unbind(struct bus *, const char *queue, const char *exchange);
 bool bus_is_bound(const struct bus *, const char *queue,
                   const char *exchange);

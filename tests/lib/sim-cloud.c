@@ -12,16 +12,12 @@
 #include "rpc/message.h"
 #include "rpc/topology.h"
 #include "tests/lib/test.h"
-#include "tools/sg-controller/core.h"
-#include "tools/sg-controller/state.h"
-#include "tools/sg-controller/topology.h"
 #include "util.h"
 
-/* Owner of the controllers' queue; agents have their numbers. */
-#define CONTROLLER_OWNER 100
-/* In the end everything must be right within this time: a report 33 s after
- * the last one, and what was asked in vain before is asked again. */
-#define SETTLE_MS 120000
+/* In the end everything must be right within this time.  The longest that an
+ * agent may wait is for a question that fails (10 s) after many others have:
+ * it asks again 60 s later; nearly all are right within 40 s. */
+#define SETTLE_MS 90000
 /* Steps of a schedule, many times what the longest takes. */
 #define MAX_STEPS 300000
 /* After a change, and as long again as a message may take, who has not heard
@@ -39,7 +35,9 @@ struct cloud {
     bool small_pages;
     struct bus *bus;
     struct history *history;
-    struct sim_agent agents[CLOUD_AGENTS];
+    struct sim_agent agents[CLOUD_MAX_AGENTS];
+    int n_agents;
+    bool namesakes;             /* The last has the name of the first. */
     struct sim_controller controllers[CLOUD_CONTROLLERS];
     int current;                /* The controller of the latest epoch. */
     struct world old;           /* Some world of the past. */
@@ -53,18 +51,17 @@ struct cloud {
 static void say(const struct cloud *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 static void start_controller(struct cloud *, int i, const struct world *);
-static void connect_controller(struct cloud *, struct sim_controller *);
-static void stop_controller(struct cloud *, int i);
-static void drain(struct cloud *, struct sim_controller *);
-static void set_world(struct cloud *, struct sim_controller *, bool confirm);
-static void note_flush(struct cloud *, struct sim_controller *);
+static void break_controller(struct cloud *, struct sim_controller *,
+                             unsigned int ms);
+static void start_agent(struct cloud *, int i, unsigned int local);
 static void deliver(struct cloud *, struct bus_delivery *);
 static void run_all(struct cloud *);
-static void run_controller(struct cloud *, struct sim_controller *);
 static void make_event(struct cloud *);
+static void change_world(struct cloud *, struct sim_controller *, bool purge);
 static void restart_controller(struct cloud *);
 static void restart_broker(struct cloud *);
 static void restart_agent(struct cloud *, int i);
+static unsigned int choose_ports(struct cloud *);
 static void plug(struct cloud *, int i);
 static void check_honest(struct cloud *);
 static bool all_right(struct cloud *, bool complain);
@@ -88,12 +85,6 @@ roll(struct cloud *c, unsigned int n)
     return (unsigned int) (test_random(&c->random) % n);
 }
 
-static struct core_time
-core_now(const struct cloud *c)
-{
-    return (struct core_time) { .now = c->now, .wall = 1000000 + c->now };
-}
-
 /* Each schedule has faults of its own kinds. */
 static void
 choose_faults(struct cloud *c)
@@ -105,10 +96,11 @@ choose_faults(struct cloud *c)
         .doubled = roll(c, 2) * roll(c, 100),
         .garbled = !roll(c, 4) * roll(c, 20),
         .lost = roll(c, 2) * roll(c, 100),
+        .unbindable = !roll(c, 4) * roll(c, 300),
     };
 
     c->delay_ms = faults.delay_ms;
-    c->small_pages = roll(c, 2);
+    c->small_pages = !roll(c, 3);
     bus_set_faults(c->bus, &faults);
 }
 
@@ -124,12 +116,16 @@ init(struct cloud *c)
     choose_faults(c);
     world_init(&world, &c->random);
     c->old = world;
+    for (int i = 0; i < CLOUD_CONTROLLERS; i++) {
+        sim_controller_init(&c->controllers[i], test_random(&c->random),
+                            c->bus, c->history);
+    }
     start_controller(c, 0, &world);
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
-        sim_agent_init(&c->agents[i], i, test_random(&c->random), c->bus,
-                       c->history);
-        plug(c, i);
-        c->agents[i].reconnect = c->now + roll(c, 100);
+    c->n_agents = roll(c, 4) ? 2 : CLOUD_MAX_AGENTS;
+    c->namesakes = !roll(c, 16);
+    c->counts[CLOUD_NAMESAKES] += c->namesakes;
+    for (int i = 0; i < c->n_agents; i++) {
+        start_agent(c, i, choose_ports(c));
     }
     c->next_event = c->now + roll(c, 3000);
 }
@@ -137,11 +133,11 @@ init(struct cloud *c)
 static void
 uninit(struct cloud *c)
 {
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         sim_agent_uninit(&c->agents[i]);
     }
     for (int i = 0; i < CLOUD_CONTROLLERS; i++) {
-        stop_controller(c, i);
+        sim_controller_uninit(&c->controllers[i]);
     }
     bus_destroy(c->bus);
     history_destroy(c->history);
@@ -159,16 +155,11 @@ step(struct cloud *c)
         return;
     }
 
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         next = MIN(next, sim_agent_next(&c->agents[i]));
     }
     for (int i = 0; i < CLOUD_CONTROLLERS; i++) {
-        struct sim_controller *k = &c->controllers[i];
-
-        if (k->core) {
-            next = MIN(next, core_wake(k->core));
-            next = k->up ? next : MIN(next, k->reconnect);
-        }
+        next = MIN(next, sim_controller_next(&c->controllers[i]));
     }
     /* What is late stays due. */
     c->now = MAX(c->now, next);
@@ -237,109 +228,20 @@ static void
 start_controller(struct cloud *c, int i, const struct world *world)
 {
     struct sim_controller *k = &c->controllers[i];
-    const struct uuid seed = {
-        .parts = { (uint32_t) test_random(&c->random),
-                   (uint32_t) test_random(&c->random), 0, 1 },
-    };
-    struct core_time at = core_now(c);
-    struct sg_ref *saved = NULL;
-    struct core_config config;
-    size_t n_saved = 0;
 
-    c->last_epoch = MAX(c->last_epoch + 1, at.wall);
-    if (k->core) {
-        n_saved = state_ids(core_state(k->core), &saved);
-        stop_controller(c, i);
-    }
-    memset(k, 0, sizeof *k);
-    k->epoch.ms = c->last_epoch;
-    core_config_init(&config, &k->epoch, &seed);
-    if (c->small_pages) {
-        config.page_bytes = 120 + roll(c, 600);
-        config.part_members = 2;
-        config.cache_bytes = roll(c, 2) ? config.cache_bytes : 0;
-    }
-    k->core = core_create(&config);
-    core_set_saved(k->core, saved, n_saved);
-    free(saved);
-    k->world = *world;
-    set_world(c, k, false);
-    connect_controller(c, k);
+    c->last_epoch = MAX(c->last_epoch + 1, c->now);
+    k->no_cache = c->small_pages && roll(c, 2);
     c->current = i;
-    drain(c, k);
+    c->settled_at = c->now;
+    sim_controller_start(k, c->last_epoch, world,
+                         c->small_pages ? 120 + roll(c, 1200) : 0, c->now);
     say(c, "controller %d begins epoch %lld", i, (long long int) k->epoch.ms);
 }
 
 static void
-connect_controller(struct cloud *c, struct sim_controller *k)
+break_controller(struct cloud *c, struct sim_controller *k, unsigned int ms)
 {
-    struct core_time at = core_now(c);
-
-    bus_add_queue(c->bus, RPC_CONTROLLER_TOPIC, CONTROLLER_OWNER);
-    bus_bind(c->bus, RPC_CONTROLLER_TOPIC, RPC_CONTROLLER_TOPIC);
-    k->up = true;
-    core_up(k->core, &at);
-    c->settled_at = c->now;
-}
-
-static void
-stop_controller(struct cloud *c, int i)
-{
-    core_destroy(c->controllers[i].core);
-    c->controllers[i].core = NULL;
-}
-
-static void
-set_world(struct cloud *c, struct sim_controller *k, bool confirm)
-{
-    struct core_time at = core_now(c);
-
-    core_set_topology(k->core, world_topology(&k->world),
-                      confirm ? CORE_CONFIRM : 0, &at);
-    note_flush(c, k);
-    drain(c, k);
-}
-
-static void
-note_flush(struct cloud *c, struct sim_controller *k)
-{
-    const struct core_flush *flush = core_last_flush(k->core);
-
-    if (flush->number != k->n_flushes) {
-        k->n_flushes = flush->number;
-        history_note(c->history, &k->epoch, &flush->changes,
-                     state_topology(core_state(k->core)));
-    }
-}
-
-/* Publishes what it has to say. */
-static void
-drain(struct cloud *c, struct sim_controller *k)
-{
-    struct core_message *m;
-
-    while ((m = core_pop(k->core)) != NULL) {
-        if (k->up
-            && !bus_publish(c->bus, m->exchange, m->routing_key, m->body,
-                            m->len, c->now, LLONG_MAX)
-            && !m->exchange[0]) {
-            core_failed(k->core, false);
-        }
-        core_message_destroy(m);
-    }
-}
-
-static void
-run_controller(struct cloud *c, struct sim_controller *k)
-{
-    struct core_time at = core_now(c);
-
-    if (!k->up && c->now >= k->reconnect) {
-        connect_controller(c, k);
-    }
-    core_run(k->core, &at);
-    note_flush(c, k);
-    drain(c, k);
+    sim_controller_disconnect(k, c->now + roll(c, ms));
 }
 
 /* ## Time goes on ## */
@@ -348,11 +250,13 @@ static void
 run_all(struct cloud *c)
 {
     for (int i = 0; i < CLOUD_CONTROLLERS; i++) {
-        if (c->controllers[i].core) {
-            run_controller(c, &c->controllers[i]);
+        struct sim_controller *k = &c->controllers[i];
+
+        if (k->core && sim_controller_run(k, c->now)) {
+            c->settled_at = c->now;
         }
     }
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         sim_agent_run(&c->agents[i], c->now);
     }
 }
@@ -361,11 +265,9 @@ run_all(struct cloud *c)
 static void
 deliver(struct cloud *c, struct bus_delivery *d)
 {
-    struct core_time at = core_now(c);
     struct sim_controller *k;
-    char *problem = NULL;
 
-    if (d->owner < CLOUD_AGENTS) {
+    if (d->owner != SIM_CONTROLLER_OWNER) {
         sim_agent_deliver(&c->agents[d->owner], d->queue, d->body, d->len,
                           c->now);
         return;
@@ -375,9 +277,7 @@ deliver(struct cloud *c, struct bus_delivery *d)
         k = &c->controllers[c->current];
     }
     if (k->core && k->up) {
-        core_request(k->core, d->body, d->len, &at, &problem);
-        free(problem);
-        drain(c, k);
+        sim_controller_deliver(k, d->body, d->len, c->now);
     }
 }
 
@@ -387,7 +287,7 @@ static void
 make_event(struct cloud *c)
 {
     unsigned int what = roll(c, 1000);
-    int agent = (int) roll(c, CLOUD_AGENTS);
+    int agent = (int) roll(c, c->n_agents);
     struct sim_controller *k = &c->controllers[c->current];
 
     /* Bursts and quiet times. */
@@ -405,9 +305,7 @@ make_event(struct cloud *c)
         restart_agent(c, agent);
     } else if (what < 90 && k->up) {
         say(c, "the controller loses the broker");
-        k->up = false;
-        k->reconnect = c->now + roll(c, 5000);
-        core_down(k->core);
+        break_controller(c, k, 5000);
         c->counts[CLOUD_CONTROLLER_BREAKS]++;
     } else if (what < 130) {
         c->counts[CLOUD_BINDINGS_LOST] += bus_lose_binding(c->bus);
@@ -417,14 +315,39 @@ make_event(struct cloud *c)
     } else if (what < 230) {
         plug(c, agent);
     } else {
-        if (!roll(c, 20)) {
-            c->old = k->world;
-        }
-        world_change(&k->world, &c->random);
-        set_world(c, k, !roll(c, 3));
+        change_world(c, k, what < 250);
+    }
+}
+
+/* Most of what happens.  A controller that was replaced and does not know it
+ * goes on as well. */
+static void
+change_world(struct cloud *c, struct sim_controller *k, bool purge)
+{
+    struct sim_controller *other = &c->controllers[1 - c->current];
+
+    if (!roll(c, 20)) {
+        c->old = k->world;
+    }
+    if (other->core && !roll(c, 4)) {
+        k = other;
+        c->counts[CLOUD_OLD_CHANGES]++;
+    } else {
         c->settled_at = c->now;
+    }
+    if (purge) {
+        say(c, "most ports go");
+        world_purge(&k->world, &c->random);
+        /* Who is told believes it; who has to ask may not. */
+        for (int i = 0; i < c->n_agents && roll(c, 3); i++) {
+            sim_agent_disconnect(&c->agents[i], c->now);
+        }
+        c->counts[CLOUD_PURGES]++;
+    } else {
+        world_change(&k->world, &c->random);
         c->counts[CLOUD_CHANGES]++;
     }
+    sim_controller_tell(k, !roll(c, 3), c->now);
 }
 
 static void
@@ -457,7 +380,7 @@ static void
 restart_broker(struct cloud *c)
 {
     say(c, "the broker restarts");
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         sim_agent_disconnect(&c->agents[i], c->now);
     }
     bus_restart(c->bus);
@@ -465,9 +388,7 @@ restart_broker(struct cloud *c)
         struct sim_controller *k = &c->controllers[i];
 
         if (k->core) {
-            k->up = false;
-            k->reconnect = c->now + roll(c, 3000);
-            core_down(k->core);
+            break_controller(c, k, 3000);
         }
     }
     c->counts[CLOUD_BROKER_RESTARTS]++;
@@ -479,6 +400,9 @@ add_agent_counts(struct cloud *c, const struct sim_agent *a)
     struct sync_status s;
 
     sync_get_status(a->sync, c->now, &s);
+    c->counts[CLOUD_DUPLICATE] += s.duplicate_host;
+    c->counts[CLOUD_CONFLICTS] += s.conflicting_epochs;
+    c->counts[CLOUD_UNBINDABLE] += a->counters.unbindable;
     c->counts[CLOUD_GAPS] += s.gaps;
     c->counts[CLOUD_OLD_EPOCHS] += s.old_epoch;
     c->counts[CLOUD_SAME] += s.digests_same;
@@ -504,20 +428,35 @@ restart_agent(struct cloud *c, int i)
     sim_agent_disconnect(a, c->now);
     add_agent_counts(c, a);
     sim_agent_uninit(a);
-    sim_agent_init(a, i, test_random(&c->random), c->bus, c->history);
-    sim_agent_set_local(a, local, c->now);
-    a->reconnect = c->now + roll(c, 500);
-    /* A queue of the same name would be another one. */
-    a->n_sessions = (unsigned int) c->now;
+    start_agent(c, i, local);
     c->counts[CLOUD_AGENT_RESTARTS]++;
 }
 
+static void
+start_agent(struct cloud *c, int i, unsigned int local)
+{
+    bool namesake = c->namesakes && i == c->n_agents - 1;
+    struct sim_agent *a = &c->agents[i];
+
+    sim_agent_init(a, i, namesake ? 0 : i, test_random(&c->random), c->bus,
+                   c->history);
+    sim_agent_set_local(a, local, c->now);
+    a->reconnect = c->now + roll(c, 500);
+}
+
 /* A port may be on two hosts. */
+static unsigned int
+choose_ports(struct cloud *c)
+{
+    return roll(c, 1u << WORLD_FAR) | (roll(c, 2)
+                                       ? roll(c, 1u << WORLD_FAR) : 0);
+}
+
 static void
 plug(struct cloud *c, int i)
 {
     say(c, "agent %d gets other ports", i);
-    sim_agent_set_local(&c->agents[i], roll(c, 1u << WORLD_FAR), c->now);
+    sim_agent_set_local(&c->agents[i], choose_ports(c), c->now);
     c->counts[CLOUD_PLUGS]++;
 }
 
@@ -533,13 +472,13 @@ check_honest(struct cloud *c)
     if (c->now - c->settled_at < NOTICE_MS + c->delay_ms || roll(c, 4)) {
         return;
     }
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         struct sync_status status;
 
         sync_get_status(c->agents[i].sync, c->now, &status);
         if (status.in_sync && !status.stale) {
             c->counts[CLOUD_HONEST]++;
-            if (!sim_agent_equals(&c->agents[i], core_state(k->core), c->now,
+            if (!sim_agent_equals(&c->agents[i], sim_controller_state(k), c->now,
                                   true)) {
                 FAIL("\"in sync\" is not true at %lld", c->now);
             }
@@ -553,7 +492,7 @@ all_right(struct cloud *c, bool complain)
     const struct sim_controller *k = &c->controllers[c->current];
     bool ok = true;
 
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < c->n_agents; i++) {
         struct sync_status status;
 
         sync_get_status(c->agents[i].sync, c->now, &status);
@@ -574,7 +513,7 @@ all_right(struct cloud *c, bool complain)
                      status.stale ? ", stale" : "", status.last_error);
             }
         }
-        ok = sim_agent_equals(&c->agents[i], core_state(k->core), c->now,
+        ok = sim_agent_equals(&c->agents[i], sim_controller_state(k), c->now,
                               complain) && ok;
     }
     return ok;
@@ -590,7 +529,14 @@ add_counts(struct cloud *c)
     c->counts[CLOUD_GARBLED] += b->garbled;
     c->counts[CLOUD_OVERTAKEN] += b->overtaken;
     c->counts[CLOUD_EXPIRED] += b->expired;
-    for (int i = 0; i < CLOUD_AGENTS; i++) {
+    for (int i = 0; i < CLOUD_CONTROLLERS; i++) {
+        struct sim_controller *k = &c->controllers[i];
+
+        sim_controller_stop(k);
+        c->counts[CLOUD_TWICE] += k->counters.twice;
+        c->counts[CLOUD_RESYNCS] += k->counters.resyncs;
+    }
+    for (int i = 0; i < c->n_agents; i++) {
         add_agent_counts(c, &c->agents[i]);
     }
 }

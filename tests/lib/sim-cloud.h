@@ -8,25 +8,17 @@
 
 #include "tests/lib/sim-agent.h"
 #include "tests/lib/sim-bus.h"
+#include "tests/lib/sim-controller.h"
 #include "tests/lib/sim-world.h"
 
-struct controller_core;
-
-#define CLOUD_AGENTS 2
+#define CLOUD_MAX_AGENTS 3
 #define CLOUD_CONTROLLERS 2
-
-struct sim_controller {
-    struct controller_core *core;       /* NULL: does not run. */
-    struct world world;                 /* What it was told last. */
-    struct sg_epoch epoch;
-    bool up;
-    long long int reconnect;
-    uint64_t n_flushes;                 /* In the history so far. */
-};
 
 /* What happened; the test wants each to have happened often enough. */
 #define CLOUD_EVENTS                                                    \
     CLOUD_EVENT(CHANGES, "changes of the world")                        \
+    CLOUD_EVENT(PURGES, "most ports deleted or emptied at once")        \
+    CLOUD_EVENT(OLD_CHANGES, "changes that only a replaced one heard")  \
     CLOUD_EVENT(PLUGS, "ports plugged and unplugged")                   \
     CLOUD_EVENT(AGENT_BREAKS, "agents lost the broker")                 \
     CLOUD_EVENT(AGENT_RESTARTS, "agents restarted")                     \
@@ -37,6 +29,8 @@ struct sim_controller {
     CLOUD_EVENT(OLD_STARTS, "controllers started with an old world")    \
     CLOUD_EVENT(SPLITS, "two controllers at once")                      \
     CLOUD_EVENT(BROKER_RESTARTS, "broker restarted")                    \
+    CLOUD_EVENT(NAMESAKES, "schedules with two agents of one name")     \
+    CLOUD_EVENT(UNBINDABLE, "bindings refused")                         \
     CLOUD_EVENT(BINDINGS_LOST, "bindings lost")                         \
     CLOUD_EVENT(OVERFLOWS, "queues overflowed")                         \
     CLOUD_EVENT(LOST, "messages lost")                                  \
@@ -44,6 +38,10 @@ struct sim_controller {
     CLOUD_EVENT(GARBLED, "messages garbled")                            \
     CLOUD_EVENT(OVERTAKEN, "messages overtaken")                        \
     CLOUD_EVENT(EXPIRED, "questions expired")                           \
+    CLOUD_EVENT(TWICE, "questions that came twice")                     \
+    CLOUD_EVENT(RESYNCS, "hosts told that their digest is wrong")       \
+    CLOUD_EVENT(DUPLICATE, "agents that heard of a namesake")           \
+    CLOUD_EVENT(CONFLICTS, "agents that heard of conflicting epochs")   \
     CLOUD_EVENT(GAPS, "gaps noticed")                                   \
     CLOUD_EVENT(OLD_EPOCHS, "messages of an earlier epoch")             \
     CLOUD_EVENT(SAME, "digests that were right")                        \

@@ -78,26 +78,29 @@ sim_oracle_look(struct sim_oracle *o, const struct sim_view *view,
 struct sim_ports
 sim_oracle_ports(const struct policy_store *store)
 {
-    struct sim_ports ports = { 0, 0 };
+    struct sim_ports ports = { 0, 0, 0 };
     const struct sg_port *port;
 
     HMAP_FOR_EACH (port, node, &policy_store_policy(store)->ports) {
         unsigned int bit = 1u << world_number(SG_KIND_PORT, &port->id);
 
-        if (port->state == SG_KNOWN || port->state == SG_ORPHANED) {
-            ports.known |= bit;
-            if (!sg_port_filters(&port->spec) || port->spec.n_groups) {
-                ports.open |= bit;
-            }
+        if (port->state != SG_KNOWN && port->state != SG_ORPHANED) {
+            continue;
+        }
+        ports.known |= bit;
+        if (sg_port_filters(&port->spec)) {
+            *(port->spec.n_groups ? &ports.grouped : &ports.bare) |= bit;
         }
     }
     return ports;
 }
 
 unsigned int
-sim_ports_emptied(struct sim_ports before, struct sim_ports after)
+sim_ports_emptied(const struct sim_ports *before,
+                  const struct sim_ports *after)
 {
-    return (before.known & ~after.known) | (before.open & ~after.open);
+    return ((before->known & ~after->known)
+            | (before->grouped & after->bare));
 }
 
 bool

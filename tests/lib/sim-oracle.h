@@ -54,14 +54,15 @@ void sim_oracle_init(struct sim_oracle *, const char *name,
 void sim_oracle_look(struct sim_oracle *, const struct sim_view *,
                      bool anyway);
 
-/* Ports, a bit each: with a policy, and with one that lets anything in. */
+/* Ports, a bit each: that have a policy; of these, that are filtered with some
+ * group, and without any. */
 struct sim_ports {
-    unsigned int known, open;
+    unsigned int known, grouped, bare;
 };
 struct sim_ports sim_oracle_ports(const struct policy_store *);
 /* From which of these was everything taken? */
-unsigned int sim_ports_emptied(struct sim_ports before,
-                               struct sim_ports after);
+unsigned int sim_ports_emptied(const struct sim_ports *before,
+                               const struct sim_ports *after);
 
 /* Is all that is needed just as the controller has it, digests included, or
  * is it unknown there?  FAILs over what is not if 'complain'. */

@@ -59,6 +59,20 @@ world_change(struct world *w, uint64_t *random)
 }
 
 void
+world_purge(struct world *w, uint64_t *random)
+{
+    for (size_t i = 0; i < WORLD_PORTS; i++) {
+        if (!roll(random, 8)) {
+            continue;
+        } else if (roll(random, 2)) {
+            w->ports[i].exists = false;
+        } else {
+            w->ports[i].groups = 0;
+        }
+    }
+}
+
+void
 world_truncate(struct world *w, uint64_t *random)
 {
     for (size_t i = 0; i < WORLD_GROUPS; i++) {

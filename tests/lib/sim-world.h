@@ -42,6 +42,8 @@ struct world {
 void world_init(struct world *, uint64_t *random);
 /* One change, or a few at once. */
 void world_change(struct world *, uint64_t *random);
+/* Most ports go, or lose their groups. */
+void world_purge(struct world *, uint64_t *random);
 /* Leaves out about half of it. */
 void world_truncate(struct world *, uint64_t *random);
 struct topology *world_topology(const struct world *);

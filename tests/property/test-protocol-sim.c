@@ -8,7 +8,7 @@
  *   PROTOCOL_SIM=1000000 build/tests/test-protocol-sim   so many schedules
  *   PROTOCOL_SIM_SEED=N build/tests/test-protocol-sim    one, with a trace
  *
- * Seeds that once failed are in protocol-sim.seeds and come first. */
+ * Seeds that failed are added to protocol-sim.seeds; those come first. */
 
 #include <config.h>
 
@@ -72,6 +72,17 @@ say_progress(const struct share *shares, long int n, uint64_t all)
 }
 
 static void
+keep_seed(uint64_t seed)
+{
+    FILE *file = fopen(SEEDS, "a");
+
+    if (file) {
+        fprintf(file, "%"PRIu64"\n", seed);
+        fclose(file);
+    }
+}
+
+static void
 play_all(uint64_t first, uint64_t n, struct share *sum)
 {
     long int n_workers = MIN(MAX(sysconf(_SC_NPROCESSORS_ONLN), 1),
@@ -127,6 +138,7 @@ play_all(uint64_t first, uint64_t n, struct share *sum)
         }
         for (size_t f = 0; f < s->n_failed; f++) {
             FAIL("to repeat: PROTOCOL_SIM_SEED=%"PRIu64, s->failed[f]);
+            keep_seed(s->failed[f]);
         }
     }
     munmap(shares, sizeof *shares * MAX_WORKERS);
