@@ -155,6 +155,7 @@ fill_request(struct sync *s)
 {
     struct sg_sync_request *r = &s->call.request;
     struct sg_ref_list needs = { NULL, 0, 0 };
+    char digest[RPC_DIGEST_LEN + 1];
 
     r->host = xstrdup(s->config.host);
     r->boot = xstrdup(s->config.boot);
@@ -168,10 +169,11 @@ fill_request(struct sync *s)
         }
     }
     sg_ref_list_clear(&needs);
-    if (s->call.digest) {
-        r->digest = xmalloc(RPC_DIGEST_LEN + 1);
-        policy_store_digest(s->store, r->digest);
+    if (s->call.full && !s->call.fresh) {
+        /* Also tells sync_objects_ask() what is in the closure. */
+        policy_store_digest(s->store, digest);
     }
+    r->digest = s->call.digest ? xstrdup(digest) : NULL;
 }
 
 static void

@@ -270,6 +270,8 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->want = 0;
         e->asked = e->was_asked = true;
         e->said_unknown = false;
+        e->outside = (all && !object.in_closure
+                      && !object.spared_revision);
         e->covered = (object.spared_revision
                       || (object.in_closure && object.revision
                           && !object.problem
@@ -327,6 +329,8 @@ sync_objects_new_epoch(struct sync_objects *so, long long int now)
 
     HMAP_FOR_EACH (e, node, &so->entries) {
         e->want = 0;
+        /* Either its body has come, or it is not held at a revision. */
+        e->outside = false;
         if (!e->asked) {
             e->answered = e->confirmed = false;
             if (e->needed) {
@@ -419,7 +423,11 @@ settle(struct sync_entry *e, const struct policy_store *store,
     }
     e->unknown_ms = 0;
     e->answered = true;
-    if (e->asked && e->bound) {
+    if (e->asked && e->outside) {
+        /* Something of it may have been missed, for all that was said. */
+        e->confirmed = false;
+        e->ask_at = MIN(e->ask_at, now);
+    } else if (e->asked && e->bound) {
         /* Unless something was missed, or the binding came, while the
          * question was under way: then it is due again. */
         e->confirmed = e->ask_at == LLONG_MAX;

@@ -54,6 +54,8 @@ struct sync_entry {
     /* Of the outstanding question. */
     bool asked;
     bool covered;               /* By the last digest when it was asked. */
+    bool outside;               /* Only an orphaned port needs it: a full
+                                 * answer does not speak of it. */
     long long int was_due;      /* 'ask_at' before it. */
     bool said_unknown;          /* The answer names it unknown or bad. */
 
