@@ -187,6 +187,7 @@ take_cast(struct sim_agent *a, const struct sg_update *update,
                              && update->n_rules + update->n_members)
                             || (update->method == SG_METHOD_RULES_UPDATED
                                 && update->n_members));
+    a->counters.more += update->more;
     if (update->method == SG_METHOD_BEACON) {
         take_beacon(a, update, now);
     } else {

@@ -48,6 +48,7 @@
     CLOUD_EVENT(DIFFER, "digests that were wrong")                      \
     CLOUD_EVENT(PAGES, "pages after the first")                         \
     CLOUD_EVENT(PARTS, "parts of lists")                                \
+    CLOUD_EVENT(MORE, "beacons that say there is more")                 \
     CLOUD_EVENT(INLINE, "bodies that a change brought along")           \
     CLOUD_EVENT(HELD, "objects held back by mass_removal")              \
     CLOUD_EVENT(TIMEOUTS, "questions without an answer")                \

@@ -40,8 +40,7 @@ sim_controller_uninit(struct sim_controller *k)
 
 void
 sim_controller_start(struct sim_controller *k, int64_t epoch_ms,
-                     const struct world *world, size_t page_bytes,
-                     long long int now)
+                     const struct world *world, long long int now)
 {
     const struct uuid seed = {
         .parts = { (uint32_t) test_random(&k->random),
@@ -58,10 +57,13 @@ sim_controller_start(struct sim_controller *k, int64_t epoch_ms,
     k->epoch = (struct sg_epoch) { .ms = epoch_ms };
     k->n_flushes = 0;
     core_config_init(&config, &k->epoch, &seed);
-    if (page_bytes) {
-        config.page_bytes = page_bytes;
+    if (k->page_bytes) {
+        config.page_bytes = k->page_bytes;
         config.part_members = PART_MEMBERS;
         config.cache_bytes = k->no_cache ? 0 : config.cache_bytes;
+    }
+    if (k->beacon_entries) {
+        config.beacon_entries = k->beacon_entries;
     }
     k->core = core_create(&config);
     core_set_saved(k->core, saved, n_saved);

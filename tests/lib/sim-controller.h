@@ -24,6 +24,7 @@ struct sim_controller {
     struct bus *bus;
     struct history *history;
     uint64_t random;
+    size_t page_bytes, beacon_entries;  /* Limits; 0: the usual ones. */
     bool no_cache;                      /* Of encoded objects. */
     struct controller_core *core;       /* NULL: does not run. */
     struct world world;                 /* What it was told last. */
@@ -38,10 +39,8 @@ void sim_controller_init(struct sim_controller *, uint64_t seed, struct bus *,
                          struct history *);
 void sim_controller_uninit(struct sim_controller *);
 
-/* 'page_bytes' 0: of the usual size. */
 void sim_controller_start(struct sim_controller *, int64_t epoch_ms,
-                          const struct world *, size_t page_bytes,
-                          long long int now);
+                          const struct world *, long long int now);
 void sim_controller_disconnect(struct sim_controller *,
                                long long int reconnect);
 /* 'world' is another one.  'confirm': what it lacks is gone. */

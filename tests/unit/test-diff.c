@@ -453,7 +453,7 @@ TEST(every_message_can_be_encoded)
 
 TEST(beacon_names_a_change_three_times)
 {
-    struct beacon *beacon = beacon_create();
+    struct beacon *beacon = beacon_create(BEACON_MAX_ENTRIES);
     struct sg_update update;
     struct uuid g1;
 
@@ -484,7 +484,7 @@ TEST(beacon_names_a_change_three_times)
 
 TEST(beacon_is_bounded)
 {
-    struct beacon *beacon = beacon_create();
+    struct beacon *beacon = beacon_create(BEACON_MAX_ENTRIES);
     struct sg_update update;
     struct uuid uuid = { .parts = { 1, 2, 3, 0 } };
 

@@ -16,6 +16,7 @@ struct entry {
 };
 
 struct beacon {
+    size_t max_entries;         /* Of one beacon. */
     struct hmap entries;        /* Contains "struct entry"s, by hash. */
     int64_t seq;
 };
@@ -24,10 +25,11 @@ static struct entry *find_entry(const struct beacon *, uint64_t hash);
 static int compare_entries(const void *, const void *);
 
 struct beacon *
-beacon_create(void)
+beacon_create(size_t max_entries)
 {
     struct beacon *beacon = xzalloc(sizeof *beacon);
 
+    beacon->max_entries = max_entries;
     hmap_init(&beacon->entries);
     return beacon;
 }
@@ -75,7 +77,7 @@ beacon_next(struct beacon *beacon, const struct sg_epoch *epoch,
     update->epoch = *epoch;
     update->seq = ++beacon->seq;
     /* Who compares everything needs no names. */
-    update->more = n > BEACON_MAX_ENTRIES;
+    update->more = n > beacon->max_entries;
     update->entries = update->more || !n ? NULL
                       : xcalloc(n, sizeof *update->entries);
     HMAP_FOR_EACH_SAFE (entry, node, &beacon->entries) {

@@ -15,11 +15,11 @@ struct beacon;
 
 #define BEACON_INTERVAL_MS 2000
 #define BEACON_REPEATS 3
-/* Above this many entries a beacon names none and says `more` instead, and
+/* Above so many entries a beacon names none and says `more` instead, and
  * agents compare everything. */
 #define BEACON_MAX_ENTRIES 256
 
-struct beacon *beacon_create(void);
+struct beacon *beacon_create(size_t max_entries);
 void beacon_destroy(struct beacon *);
 
 void beacon_changed(struct beacon *, enum sg_kind, const struct uuid *,

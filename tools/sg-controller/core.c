@@ -73,6 +73,7 @@ core_config_init(struct core_config *config, const struct sg_epoch *epoch,
         .page_bytes = RPC_PAGE_BYTES,
         .part_members = CORE_PART_MEMBERS,
         .cache_bytes = ENTRY_CACHE_MAX_BYTES,
+        .beacon_entries = BEACON_MAX_ENTRIES,
     };
     rpc_limits_default(&config->limits);
 }
@@ -90,7 +91,7 @@ core_create(const struct core_config *config)
     core->config = *config;
     core->state = state_create(&config->epoch);
     core->interest = interest_create();
-    core->beacon = beacon_create();
+    core->beacon = beacon_create(config->beacon_entries);
     core->cache = entry_cache_create(&cache);
     core->dispatcher = dispatcher_create(&config->limits);
     core->next_flush = LLONG_MIN;

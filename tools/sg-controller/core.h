@@ -52,6 +52,7 @@ struct core_config {
     size_t page_bytes;          /* RPC_PAGE_BYTES */
     size_t part_members;        /* CORE_PART_MEMBERS */
     size_t cache_bytes;         /* ENTRY_CACHE_MAX_BYTES */
+    size_t beacon_entries;      /* BEACON_MAX_ENTRIES */
 };
 void core_config_init(struct core_config *, const struct sg_epoch *,
                       const struct uuid *seed);
