@@ -251,7 +251,6 @@ UNIT_TESTS += tests/property/test-firewall-prop.c
 UNIT_TESTS += tests/property/test-plan-prop.c
 UNIT_TESTS += tests/property/test-protocol-sim.c
 UNIT_TESTS += tests/property/test-render-prop.c
-UNIT_TESTS += tests/property/test-sync-sim.c
 UNIT_TESTS += tests/unit/test-firewall-faults.c
 UNIT_TESTS += tests/unit/test-firewall.c
 UNIT_TESTS += tests/unit/test-ack-window.c

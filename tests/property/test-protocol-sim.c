@@ -71,15 +71,23 @@ say_progress(const struct share *shares, long int n, uint64_t all)
     fprintf(stderr, "# %"PRIu64" of %"PRIu64" schedules\n", done, all);
 }
 
+/* Once each. */
 static void
 keep_seed(uint64_t seed)
 {
-    FILE *file = fopen(SEEDS, "a");
+    char *text = test_read_file(SEEDS, NULL);
+    char line[32];
 
-    if (file) {
-        fprintf(file, "%"PRIu64"\n", seed);
-        fclose(file);
+    snprintf(line, sizeof line, "\n%"PRIu64"\n", seed);
+    if (text && !strstr(text, line)) {
+        FILE *file = fopen(SEEDS, "a");
+
+        if (file) {
+            fputs(line + 1, file);
+            fclose(file);
+        }
     }
+    free(text);
 }
 
 static void
