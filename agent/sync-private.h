@@ -107,12 +107,17 @@ struct sync {
 #define SYNC_GAP_SPREAD_MS 1000
 #define SYNC_LOST_SPREAD_MS 5000
 
+/* How long another agent of the name is said to be there after it was heard
+ * of. */
+#define SYNC_DUPLICATE_MS 90000
+
 /* sync.c */
 uint64_t sync_random(struct sync *);
 /* Some time from 'now' to 'now' + 'ms'. */
 long long int sync_spread(struct sync *, long long int now, int ms);
 void sync_want_full(struct sync *, long long int when);
 bool sync_has_newer(const struct sync *);
+bool sync_has_namesake(const struct sync *, long long int now);
 void sync_note_newer(struct sync *, const struct sg_epoch *,
                      long long int now);
 

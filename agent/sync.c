@@ -202,6 +202,12 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         s->doubt++;
         sync_want_full(s, sync_spread(s, now, SYNC_LOST_SPREAD_MS));
     }
+    if (s->duplicate_at != LLONG_MIN && !sync_has_namesake(s, now)) {
+        /* The controller took what the other one asked for for ours, and may
+         * not have told us of the rest. */
+        s->duplicate_at = LLONG_MIN;
+        sync_lost(s, now);
+    }
     sync_objects_refresh(&s->objects, s->store, now);
     if (s->call.active && !s->call.page_due && now >= s->call.deadline) {
         s->timeouts++;
@@ -293,6 +299,13 @@ bool
 sync_has_newer(const struct sync *s)
 {
     return s->newer.ms || s->newer.tag;
+}
+
+bool
+sync_has_namesake(const struct sync *s, long long int now)
+{
+    return (s->duplicate_at != LLONG_MIN
+            && now - s->duplicate_at < SYNC_DUPLICATE_MS);
 }
 
 /* A higher epoch was seen.  It takes effect by a complete answer only. */

@@ -13,10 +13,9 @@
  */
 #define SYNC_STALE_BEACONS 3
 
-/* How long a controller that was replaced, and another agent of the name, are
- * said to be there after they were heard of. */
+/* How long a controller that was replaced is said to be there after it was
+ * heard of. */
 #define SYNC_CONFLICT_MS 30000
-#define SYNC_DUPLICATE_MS 90000
 
 const char *
 sync_state_name(enum sync_state state)
@@ -70,8 +69,7 @@ sync_get_status(const struct sync *s, long long int now,
                                && now - s->other_heard < SYNC_CONFLICT_MS),
         .other_epoch = s->other_epoch,
         .other_heard = s->other_heard,
-        .duplicate_host = (s->duplicate_at != LLONG_MIN
-                           && now - s->duplicate_at < SYNC_DUPLICATE_MS),
+        .duplicate_host = sync_has_namesake(s, now),
         .acks_dropped = s->acks.n_dropped,
         .removals_held = s->removals_held,
         .removals_made = s->removals_made,
