@@ -18,6 +18,8 @@
  * agent may wait is for a question that fails (10 s) after many others have:
  * it asks again 60 s later; nearly all are right within 40 s. */
 #define SETTLE_MS 90000
+/* What an agent waits in addition until it knows that a namesake is gone. */
+#define NAMESAKE_MS 100000
 /* Steps of a schedule, many times what the longest takes. */
 #define MAX_STEPS 300000
 /* After a change, and as long again as a message may take, who has not heard
@@ -30,7 +32,6 @@ struct cloud {
     bool trace;
     uint64_t *counts;
     long long int now, ends;
-    bool faults;
     int delay_ms;               /* That messages may take. */
     bool small_pages;
     size_t small_beacons;       /* Entries of one; 0: enough. */
@@ -66,6 +67,8 @@ static unsigned int choose_ports(struct cloud *);
 static void plug(struct cloud *, int i);
 static void check_honest(struct cloud *);
 static bool all_right(struct cloud *, bool complain);
+static void end_faults(struct cloud *);
+static void add_agent_counts(struct cloud *, const struct sim_agent *);
 static void add_counts(struct cloud *);
 
 const char *
@@ -112,7 +115,6 @@ init(struct cloud *c)
     struct world world;
 
     c->now = 1000;
-    c->faults = true;
     c->history = history_create();
     c->bus = bus_create(test_random(&c->random));
     choose_faults(c);
@@ -179,7 +181,6 @@ step(struct cloud *c)
 long long int
 cloud_play(uint64_t seed, bool trace, uint64_t counts[CLOUD_N_EVENTS])
 {
-    static const struct bus_faults none = { .delay_ms = 5 };
     struct cloud c = { .random = seed, .trace = trace, .counts = counts };
     long long int quiet;
 
@@ -190,12 +191,10 @@ cloud_play(uint64_t seed, bool trace, uint64_t counts[CLOUD_N_EVENTS])
         check_honest(&c);
     }
 
-    say(&c, "the faults end");
-    c.faults = false;
-    bus_set_faults(c.bus, &none);
+    end_faults(&c);
     quiet = c.now;
-    c.next_event = LLONG_MAX;
-    while (c.now < quiet + SETTLE_MS && !test_failed()) {
+    while (c.now < quiet + SETTLE_MS + c.namesakes * NAMESAKE_MS
+           && !test_failed()) {
         step(&c);
         if (!roll(&c, 8) && all_right(&c, false)) {
             break;
@@ -208,6 +207,25 @@ cloud_play(uint64_t seed, bool trace, uint64_t counts[CLOUD_N_EVENTS])
     add_counts(&c);
     uninit(&c);
     return quiet;
+}
+
+/* Of two with one name the controller cannot tell whose ports are whose: one
+ * has to go, and the other asks for all when it is alone. */
+static void
+end_faults(struct cloud *c)
+{
+    static const struct bus_faults none = { .delay_ms = 5 };
+
+    say(c, "the faults end");
+    bus_set_faults(c->bus, &none);
+    c->next_event = LLONG_MAX;
+    if (c->namesakes) {
+        struct sim_agent *last = &c->agents[--c->n_agents];
+
+        sim_agent_disconnect(last, c->now);
+        add_agent_counts(c, last);
+        sim_agent_uninit(last);
+    }
 }
 
 static void

@@ -49,6 +49,9 @@ play_share(struct share *s)
         long long int ms = cloud_play(seed, false, s->counts);
 
         if (test_failed()) {
+            /* The others may go on for long. */
+            printf("#   failed: PROTOCOL_SIM_SEED=%"PRIu64"\n", seed);
+            fflush(stdout);
             s->failed[s->n_failed++] = seed;
             return;
         }
