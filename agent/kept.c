@@ -8,7 +8,6 @@
 #include "util.h"
 
 static void clone_update(struct sg_update *, const struct sg_update *);
-static size_t update_bytes(const struct sg_update *);
 
 void
 kept_init(struct kept *k)
@@ -38,7 +37,7 @@ kept_clear(struct kept *k)
 void
 kept_add(struct kept *k, const struct sg_update *update)
 {
-    size_t bytes = update_bytes(update);
+    size_t bytes = kept_update_bytes(update);
 
     if (k->n >= KEPT_MAX_UPDATES || bytes > KEPT_MAX_BYTES - k->bytes) {
         kept_clear(k);
@@ -56,7 +55,7 @@ kept_push(struct kept *k, struct kept_update *u)
 {
     ovs_list_push_back(&k->updates, &u->node);
     k->n++;
-    k->bytes += update_bytes(&u->update);
+    k->bytes += kept_update_bytes(&u->update);
 }
 
 struct kept_update *
@@ -69,7 +68,7 @@ kept_pop(struct kept *k)
     struct kept_update *u = CONTAINER_OF(ovs_list_pop_front(&k->updates),
                                          struct kept_update, node);
     k->n--;
-    k->bytes -= update_bytes(&u->update);
+    k->bytes -= kept_update_bytes(&u->update);
     return u;
 }
 
@@ -147,9 +146,8 @@ clone_update(struct sg_update *dst, const struct sg_update *src)
 #undef CLONE
 }
 
-/* About what a copy takes; the same for an update and its copy. */
-static size_t
-update_bytes(const struct sg_update *u)
+size_t
+kept_update_bytes(const struct sg_update *u)
 {
     size_t n = sizeof(struct kept_update);
 

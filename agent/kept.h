@@ -28,6 +28,9 @@ struct kept {
     bool overflow;              /* Since the last clear. */
 };
 
+/* About what a copy takes; the same for an update and its copy. */
+size_t kept_update_bytes(const struct sg_update *);
+
 void kept_init(struct kept *);
 void kept_uninit(struct kept *);
 void kept_clear(struct kept *);

@@ -53,6 +53,7 @@ struct call {
     struct parts parts;         /* Of lists that are not complete. */
     struct sg_update removals;  /* 'deleted', and 'ports' that it empties:
                                  * taken away after the last page. */
+    size_t removal_bytes;       /* About what these take. */
     bool accept;                /* Whatever it takes away. */
     bool said_have;             /* Or fresh: it is answered in words. */
 };
@@ -143,7 +144,7 @@ void sync_call_answer(struct sync *, const struct sg_update *,
 
 /* sync_removal.c */
 /* Sets aside what 'page' takes away: it is gone from there, then. */
-void sync_removal_collect(struct sync *, struct sg_update *page);
+bool sync_removal_collect(struct sync *, struct sg_update *page) SG_MUST_USE;
 /* The last page is applied: takes it away, or spares it. */
 void sync_removal_finish(struct sync *, long long int now);
 /* When it is time to ask about what is spared. */

@@ -179,15 +179,17 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
 {
     struct sg_update rest = *update;
     struct call *c = &s->call;
-    bool ok;
+    bool fits, ok;
 
     mark_unknown(s, update->unknown, update->n_unknown);
     mark_unknown(s, update->bad, update->n_bad);
     c->n_bad += update->n_bad;
     rest.members = xcalloc(update->n_members + 1, sizeof *rest.members);
     join_parts(s, update, &rest, now);
-    sync_removal_collect(s, &rest);
-    if (c->fresh) {
+    fits = sync_removal_collect(s, &rest);
+    if (!fits) {
+        ok = false;
+    } else if (c->fresh) {
         ok = keep_page(s, &rest, now);
     } else {
         policy_store_update(s->store, &rest, now, NULL);
@@ -201,6 +203,9 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
     }
     free(rest.members);
     free(rest.ports);
+    if (!fits) {
+        sync_call_fail(s, "the answer is too large", now);
+    }
     return ok;
 }
 

@@ -144,6 +144,7 @@ sync_call_end(struct sync *s)
     memset(&c->epoch, 0, sizeof c->epoch);
     c->n_pages = c->n_bad = 0;
     c->n_strays = 0;
+    c->removal_bytes = 0;
     c->active = c->page_due = c->full = c->fresh = c->anew = false;
     c->digest = false;
     c->accept = c->said_have = false;

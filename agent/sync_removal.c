@@ -22,26 +22,45 @@ static void split(const struct sync *, struct sg_update *all,
 static void make(struct sync *, const struct sg_update *, long long int now);
 
 /* 'page' borrows what is in its arrays; 'ports' becomes an array that the
- * caller frees. */
-void
+ * caller frees.  False if that would come to more than an answer may keep:
+ * then nothing more is collected. */
+bool
 sync_removal_collect(struct sync *s, struct sg_update *page)
 {
     struct sg_update *r = &s->call.removals;
     struct sg_port_spec *ports = xcalloc(page->n_ports + 1, sizeof *ports);
-    size_t n = 0;
+    struct sg_update taken = {
+        .ports = xcalloc(page->n_ports + 1, sizeof *taken.ports),
+        .n_deleted = page->n_deleted,
+    };
+    size_t n = 0, bytes;
 
     for (size_t i = 0; i < page->n_ports; i++) {
         const struct sg_port_spec *spec = &page->ports[i];
 
         if (policy_store_empties(s->store, spec)) {
-            r->ports = xrealloc(r->ports, (r->n_ports + 1) * sizeof *r->ports);
-            sg_port_spec_clone(&r->ports[r->n_ports++], spec);
+            taken.ports[taken.n_ports++] = *spec;
         } else {
             ports[n++] = *spec;
         }
     }
     page->ports = ports;
     page->n_ports = n;
+
+    bytes = kept_update_bytes(&taken);
+    if (bytes > KEPT_MAX_BYTES - s->call.removal_bytes) {
+        free(taken.ports);
+        return false;
+    }
+    s->call.removal_bytes += bytes;
+    if (taken.n_ports) {
+        r->ports = xrealloc(r->ports, (r->n_ports + taken.n_ports)
+                                      * sizeof *r->ports);
+    }
+    for (size_t i = 0; i < taken.n_ports; i++) {
+        sg_port_spec_clone(&r->ports[r->n_ports++], &taken.ports[i]);
+    }
+    free(taken.ports);
 
     if (page->n_deleted) {
         r->deleted = xrealloc(r->deleted, (r->n_deleted + page->n_deleted)
@@ -52,6 +71,7 @@ sync_removal_collect(struct sync *s, struct sg_update *page)
     }
     page->deleted = NULL;
     page->n_deleted = 0;
+    return true;
 }
 
 void
@@ -77,8 +97,14 @@ sync_removal_finish(struct sync *s, long long int now)
         make(s, r, now);
     }
 
-    if (s->call.accept) {
+    policy_store_get_spared(s->store, &spared);
+    if (s->call.accept || !spared.n) {
+        /* Done, or nothing is left of it: the operator's word is not for
+         * what he has not seen. */
         s->accept = false;
+    }
+    if (s->accept) {
+        return;                 /* His question is still to be asked. */
     }
     sync_removal_schedule(s);
     if (s->removal_at <= now && s->call.full && s->call.said_have) {

@@ -375,3 +375,70 @@ TEST(needed_again_before_it_was_unbound)
     free(names);
     uninit(&f);
 }
+
+/* An operator's wish that comes while another question is under way is not
+ * put off by its answer, nor kept for one that he has not seen. */
+TEST(removal_accepted_during_a_question)
+{
+    struct sync_status status;
+    struct fixture f;
+
+    init(&f, 4);
+    REQUIRE(run(&f, 0));
+    answer(&f, "port p1 rev=1; port p2 rev=1; port p3 rev=1; port p4 rev=1",
+           1);
+    sync_lost(f.sync, 10);
+    REQUIRE(run(&f, 10010));
+    answer(&f, "want_have", 10010);
+    REQUIRE(run(&f, 10010));
+    answer(&f, "deleted port p1 rev=2; deleted port p2 rev=2; "
+           "deleted port p3 rev=2; deleted port p4 rev=2", 10011);
+    sync_get_status(f.sync, 10011, &status);
+    CHECK_UEQ(status.spared.n, 4);
+
+    sync_lost(f.sync, 10020);
+    REQUIRE(run(&f, 16000));
+    CHECK(f.request.digest != NULL);
+    CHECK(!sync_accept_removal(f.sync, 16001));
+    answer(&f, "same", 16002);
+    REQUIRE(run(&f, 16003));
+    CHECK(!f.request.partial && !f.request.digest);
+    answer(&f, "deleted port p1 rev=2; deleted port p2 rev=2; "
+           "deleted port p3 rev=2; deleted port p4 rev=2", 16004);
+    sync_get_status(f.sync, 16004, &status);
+    CHECK_UEQ(status.spared.n, 0);
+    CHECK(!run(&f, 16005));
+    uninit(&f);
+}
+
+/* What an answer takes away is collected until its last page, but not without
+ * bound. */
+TEST(removals_without_end)
+{
+    const size_t n = 100000;
+    struct sync_status status;
+    struct sg_update update;
+    struct fixture f;
+    size_t pages = 0;
+
+    init(&f, 1);
+    REQUIRE(run(&f, 0));
+    answer(&f, "port p1 rev=1", 1);
+    sync_lost(f.sync, 10);
+    REQUIRE(run(&f, 10010));
+    answer(&f, "want_have", 10010);
+
+    update_text_parse(&update, SG_METHOD_SYNC, "next=more");
+    update.epoch.ms = 100;
+    update.deleted = xcalloc(n, sizeof *update.deleted);
+    update.n_deleted = n;
+    while (run(&f, 10010)) {
+        REQUIRE(++pages * n * sizeof *update.deleted
+                <= KEPT_MAX_BYTES + n * sizeof *update.deleted);
+        sync_answer(f.sync, f.msg_id, &update, NULL, 10010);
+    }
+    sg_update_uninit(&update);
+    sync_get_status(f.sync, 10010, &status);
+    CHECK_STR(status.last_error, "the answer is too large");
+    uninit(&f);
+}
