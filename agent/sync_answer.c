@@ -377,16 +377,25 @@ list_bodies(const struct call *c, struct sg_ref_list *list)
 static void
 finish(struct sync *s, long long int now)
 {
+    char digest[RPC_DIGEST_LEN + 1];
     struct call *c = &s->call;
+    bool in_words = c->full && (c->fresh || c->said_have);
 
     if (c->fresh) {
         apply_pages(s, now);
     }
     sync_removal_finish(s, now);
+    if (in_words) {
+        policy_store_digest(s->store, digest);
+        sync_objects_cover(&s->objects, s->store, c->fresh);
+    }
 
     bool overflow = s->kept.overflow;
     replay(s, now);
     sync_objects_refresh(&s->objects, s->store, now);
+    if (in_words) {
+        sync_objects_uncovered(&s->objects, s->store, now);
+    }
     sync_objects_answered(&s->objects, s->store, now);
     if (c->full) {
         s->complete = s->session_complete = true;

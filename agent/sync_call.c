@@ -51,7 +51,7 @@ sync_call_begin(struct sync *s, bool full, long long int now)
     c->full = full;
     c->fresh = full && (s->full_fresh || sync_has_newer(s) || !has_epoch(s));
     c->anew = c->fresh;
-    c->accept = full && s->accept;
+    c->accept = s->accept;
     /* A digest would not say of what is spared that it is gone. */
     c->digest = full && !c->fresh && !c->accept && s->removal_at > now;
     c->doubt = s->doubt;
@@ -156,7 +156,6 @@ fill_request(struct sync *s)
 {
     struct sg_sync_request *r = &s->call.request;
     struct sg_ref_list needs = { NULL, 0, 0 };
-    char digest[RPC_DIGEST_LEN + 1];
 
     r->host = xstrdup(s->config.host);
     r->boot = xstrdup(s->config.boot);
@@ -170,11 +169,10 @@ fill_request(struct sync *s)
         }
     }
     sg_ref_list_clear(&needs);
-    if (s->call.full && !s->call.fresh) {
-        /* Also tells sync_objects_ask() what is in the closure. */
-        policy_store_digest(s->store, digest);
+    if (s->call.digest) {
+        r->digest = xmalloc(RPC_DIGEST_LEN + 1);
+        policy_store_digest(s->store, r->digest);
     }
-    r->digest = s->call.digest ? xstrdup(digest) : NULL;
 }
 
 static void

@@ -270,8 +270,6 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
         e->want = 0;
         e->asked = e->was_asked = true;
         e->said_unknown = false;
-        e->outside = (all && !object.in_closure
-                      && !object.spared_revision);
         e->covered = (object.spared_revision
                       || (object.in_closure && object.revision
                           && !object.problem
@@ -308,6 +306,61 @@ sync_objects_same(struct sync_objects *so, const struct policy_store *store,
 }
 
 void
+sync_objects_cover(struct sync_objects *so, const struct policy_store *store,
+                   bool fresh)
+{
+    struct sync_entry *e;
+
+    HMAP_FOR_EACH (e, node, &so->entries) {
+        struct store_object object;
+
+        e->covered = (e->asked
+                      && policy_store_object(store, e->kind, &e->id, &object)
+                      && (object.spared_revision
+                          || (fresh ? object.revision : object.in_closure)));
+    }
+}
+
+void
+sync_objects_uncovered(struct sync_objects *so,
+                       const struct policy_store *store, long long int now)
+{
+    struct sync_entry *e;
+
+    HMAP_FOR_EACH (e, node, &so->entries) {
+        struct store_object object;
+
+        if (e->asked && !e->covered && !e->said_unknown
+            && policy_store_object(store, e->kind, &e->id, &object)
+            && object.revision && !object.problem
+            && (object.state == SG_KNOWN || object.state == SG_DELETED)) {
+            /* Something of it may have been missed, for all that was said. */
+            e->ask_at = MIN(e->ask_at, now);
+        }
+    }
+}
+
+size_t
+sync_objects_doubt_spared(struct sync_objects *so,
+                          const struct policy_store *store, size_t max,
+                          long long int now)
+{
+    struct sync_entry *e;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (e, node, &so->entries) {
+        struct store_object object;
+
+        if (n < max && policy_store_object(store, e->kind, &e->id, &object)
+            && object.spared) {
+            sync_objects_doubt(so, e, 0, now);
+            n++;
+        }
+    }
+    return n;
+}
+
+void
 sync_objects_failed(struct sync_objects *so, long long int now)
 {
     struct sync_entry *e;
@@ -329,8 +382,6 @@ sync_objects_new_epoch(struct sync_objects *so, long long int now)
 
     HMAP_FOR_EACH (e, node, &so->entries) {
         e->want = 0;
-        /* Either its body has come, or it is not held at a revision. */
-        e->outside = false;
         if (!e->asked) {
             e->answered = e->confirmed = false;
             if (e->needed) {
@@ -423,11 +474,7 @@ settle(struct sync_entry *e, const struct policy_store *store,
     }
     e->unknown_ms = 0;
     e->answered = true;
-    if (e->asked && e->outside) {
-        /* Something of it may have been missed, for all that was said. */
-        e->confirmed = false;
-        e->ask_at = MIN(e->ask_at, now);
-    } else if (e->asked && e->bound) {
+    if (e->asked && e->bound) {
         /* Unless something was missed, or the binding came, while the
          * question was under way: then it is due again. */
         e->confirmed = e->ask_at == LLONG_MAX;

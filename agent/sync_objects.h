@@ -53,9 +53,8 @@ struct sync_entry {
 
     /* Of the outstanding question. */
     bool asked;
-    bool covered;               /* By the last digest when it was asked. */
-    bool outside;               /* Only an orphaned port needs it: a full
-                                 * answer does not speak of it. */
+    bool covered;               /* By the last digest when it was asked, or
+                                 * by the answer. */
     long long int was_due;      /* 'ask_at' before it. */
     bool said_unknown;          /* The answer names it unknown or bad. */
 
@@ -120,6 +119,20 @@ void sync_objects_ask(struct sync_objects *, const struct policy_store *,
  * not cover: that is asked for, what is unknown at its own time. */
 void sync_objects_same(struct sync_objects *, const struct policy_store *,
                        long long int now);
+/* A full answer, no digest's, was applied; what was said meanwhile is not.  It
+ * covers the controller's closure: of a fresh one the bodies have come; else
+ * a digest was made (policy_store_digest) of what is held now. */
+void sync_objects_cover(struct sync_objects *, const struct policy_store *,
+                        bool fresh);
+/* All is applied: what it did not cover (only an orphaned port needs it) is to
+ * be asked for by name. */
+void sync_objects_uncovered(struct sync_objects *,
+                            const struct policy_store *, long long int now);
+/* At most 'max' of the objects that are spared are to be asked for by name.
+ * Returns how many. */
+size_t sync_objects_doubt_spared(struct sync_objects *,
+                                 const struct policy_store *, size_t max,
+                                 long long int now);
 /* The question failed: everything asked is due again. */
 void sync_objects_failed(struct sync_objects *, long long int now);
 /* Revisions do not carry over: what the answer under way does not cover is to

@@ -16,10 +16,14 @@
 
 #include "util.h"
 
+/* Objects that are asked for by name at a time. */
+#define SYNC_REMOVAL_NAMED 500
+
 static bool is_mass_removal(const struct sync *, const struct sg_update *);
 static void split(const struct sync *, struct sg_update *all,
                   struct sg_update *agreed, long long int now);
 static void make(struct sync *, const struct sg_update *, long long int now);
+static void ask_by_name(struct sync *, long long int now);
 
 /* 'page' borrows what is in its arrays; 'ports' becomes an array that the
  * caller frees.  False if that would come to more than an answer may keep:
@@ -107,9 +111,9 @@ sync_removal_finish(struct sync *s, long long int now)
         return;                 /* His question is still to be asked. */
     }
     sync_removal_schedule(s);
-    if (s->removal_at <= now && s->call.full && s->call.said_have) {
-        /* The answer did not say it again. */
-        s->removal_at = now + SYNC_REMOVAL_MS;
+    if (s->call.full && s->call.said_have
+        && (s->call.accept || s->removal_at <= now)) {
+        ask_by_name(s, now);
     }
 }
 
@@ -208,4 +212,19 @@ make(struct sync *s, const struct sg_update *removals, long long int now)
 
     applied = policy_store_update(s->store, removals, now, NULL);
     s->removals_made += applied.n_accepted;
+}
+
+/* The answer did not say of all that is spared that it is gone: it is not of
+ * what the controller knows of this host.  The operator's word goes for the
+ * next answer, too. */
+static void
+ask_by_name(struct sync *s, long long int now)
+{
+    size_t n = sync_objects_doubt_spared(&s->objects, s->store,
+                                         SYNC_REMOVAL_NAMED, now);
+
+    s->accept = s->call.accept && n;
+    if (s->removal_at <= now) {
+        s->removal_at = now + SYNC_REMOVAL_MS;
+    }
 }
