@@ -492,7 +492,9 @@ check_honest(struct cloud *c)
 {
     const struct sim_controller *k = &c->controllers[c->current];
 
-    if (c->now - c->settled_at < NOTICE_MS + c->delay_ms || roll(c, 4)) {
+    /* Of one that is away nobody hears as long as an earlier one goes on. */
+    if (c->now - c->settled_at < NOTICE_MS + c->delay_ms || roll(c, 4)
+        || (!k->up && c->controllers[1 - c->current].core)) {
         return;
     }
     for (int i = 0; i < c->n_agents; i++) {
