@@ -235,7 +235,7 @@ service_preview(struct service *s, struct preview *preview)
     struct topology *topology;
     char *error;
 
-    error = source_load(s->source, &s->limits, &topology);
+    error = source_preview(s->source, &s->limits, &topology);
     if (!error) {
         preview_init(preview, core_state(s->core), core_interest(s->core),
                      topology, true);

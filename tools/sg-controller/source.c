@@ -88,6 +88,21 @@ source_load(struct source *source, const struct rpc_limits *limits,
                                           source->file, limits, topology);
 }
 
+char *
+source_preview(const struct source *source, const struct rpc_limits *limits,
+               struct topology **topology)
+{
+    size_t len;
+    char *text;
+    char *error = file_read(source->file, TOPOLOGY_MAX_BYTES, &text, &len);
+
+    if (!error) {
+        error = topology_parse(text, len, source->file, limits, topology);
+        free(text);
+    }
+    return error;
+}
+
 void
 source_in_force(struct source *source, int64_t now)
 {

@@ -23,6 +23,10 @@ const char *source_file(const struct source *);
 /* Reads the topology file. */
 char *source_load(struct source *, const struct rpc_limits *,
                   struct topology **) SG_MUST_USE;
+/* The same for somebody who only looks: source_changed() goes on to speak of
+ * what was loaded. */
+char *source_preview(const struct source *, const struct rpc_limits *,
+                     struct topology **) SG_MUST_USE;
 /* What was read last is in force, since 'now' (Unix ms). */
 void source_in_force(struct source *, int64_t now);
 /* Reads one of the last topologies, 0 being the newest; -1: the one before
