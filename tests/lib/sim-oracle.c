@@ -31,7 +31,8 @@ static void look_at_held(struct look *, enum sg_kind, size_t i,
                          const struct store_object *);
 static void judge_content(struct look *, enum sg_kind, size_t i,
                           const struct store_object *, uint32_t print);
-static bool is_as_the_controller_has_it(const struct sim_view *,
+static bool is_as_the_controller_has_it(const struct sim_oracle *,
+                                        const struct sim_view *,
                                         const struct state *,
                                         const struct sg_ref *);
 static void complain_about(const struct sim_oracle *, const struct sim_view *,
@@ -122,7 +123,7 @@ sim_oracle_equals(const struct sim_oracle *o, const struct sim_view *view,
     for (size_t i = 0; i < needs.n; i++) {
         const struct sg_ref *ref = &needs.refs[i];
 
-        if (!is_as_the_controller_has_it(view, state, ref)) {
+        if (!is_as_the_controller_has_it(o, view, state, ref)) {
             if (complain) {
                 complain_about(o, view, state, ref);
             }
@@ -355,7 +356,8 @@ judge_content(struct look *look, enum sg_kind kind, size_t i,
 
 /* What the controller does not know may be anything but known. */
 static bool
-is_as_the_controller_has_it(const struct sim_view *view,
+is_as_the_controller_has_it(const struct sim_oracle *o,
+                            const struct sim_view *view,
                             const struct state *state,
                             const struct sg_ref *ref)
 {
@@ -378,7 +380,11 @@ is_as_the_controller_has_it(const struct sim_view *view,
         /* Whoever missed that it came back and went again misses nothing. */
         return object.state == SG_DELETED && object.revision <= revision;
     case STATE_UNKNOWN:
-        return object.state != SG_KNOWN;
+        /* A controller that has had it knows at least that it is gone: no
+         * schedule is as long as that is remembered. */
+        return (object.state != SG_KNOWN
+                && !history_knows(o->history, state_epoch(state), ref->kind,
+                                  world_number(ref->kind, &ref->id)));
     }
     OVS_NOT_REACHED();
 }

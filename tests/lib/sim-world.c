@@ -414,3 +414,17 @@ history_find(const struct history *h, const struct sg_epoch *epoch,
     }
     return NULL;
 }
+
+bool
+history_knows(const struct history *h, const struct sg_epoch *epoch,
+              enum sg_kind kind, size_t i)
+{
+    const struct records *records = &h->objects[kind][i];
+
+    for (size_t n = records->n; n > 0; n--) {
+        if (!sg_epoch_compare(&records->p[n - 1].epoch, epoch)) {
+            return true;
+        }
+    }
+    return false;
+}

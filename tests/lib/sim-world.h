@@ -79,5 +79,8 @@ const struct history_entry *history_find(const struct history *,
                                          const struct sg_epoch *,
                                          enum sg_kind, size_t i,
                                          int64_t revision);
+/* Has the controller of this epoch ever had, or deleted, the object? */
+bool history_knows(const struct history *, const struct sg_epoch *,
+                   enum sg_kind, size_t i);
 
 #endif /* tests/lib/sim-world.h */
