@@ -32,9 +32,10 @@ struct amqp_client {
     atomic_uint_fast64_t stored, acked;
     struct mq_counters counters;
 
-    struct ovs_mutex mutex;     /* For the next three.  Never held over
+    struct ovs_mutex mutex;     /* For the next four.  Never held over
                                  * anything that may take long. */
     struct binding_table *bindings OVS_GUARDED;
+    size_t n_permanent OVS_GUARDED;     /* In 'bindings', too: renewed. */
     struct amqp_status status OVS_GUARDED;
     long long int blocked_since OVS_GUARDED;    /* If status.blocked. */
 

@@ -278,6 +278,35 @@ amqp_client_unbind(struct amqp_client *client, const char *exchange)
     }
 }
 
+static bool
+is_permanent(const struct amqp_client *client, const char *exchange)
+{
+    for (size_t i = 0; i < client->config.n_bindings; i++) {
+        if (!strcmp(client->config.bindings[i].name, exchange)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+amqp_client_renew(struct amqp_client *client, const char *exchange)
+{
+    bool changed;
+
+    ovs_mutex_lock(&client->mutex);
+    changed = binding_table_renew(client->bindings, exchange);
+    if (!changed && is_permanent(client, exchange)) {
+        /* The first time: the session has bound it without the table. */
+        changed = binding_table_want(client->bindings, exchange);
+        client->n_permanent += changed;
+    }
+    ovs_mutex_unlock(&client->mutex);
+    if (changed) {
+        wake_thread(client);
+    }
+}
+
 void
 amqp_client_get_status(struct amqp_client *client,
                        struct amqp_status *status)
@@ -287,10 +316,11 @@ amqp_client_get_status(struct amqp_client *client,
     ovs_mutex_lock(&client->mutex);
     *status = client->status;
     status->n_bindings = (client->config.n_bindings
-                          + binding_table_count(client->bindings));
+                          + binding_table_count(client->bindings)
+                          - client->n_permanent);
     status->n_bound = binding_table_count_bound(client->bindings);
     if (status->stage == AMQP_STAGE_UP) {
-        status->n_bound += client->config.n_bindings;
+        status->n_bound += client->config.n_bindings - client->n_permanent;
     }
     if (status->blocked) {
         status->blocked_ms = mq_now() - client->blocked_since;

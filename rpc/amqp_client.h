@@ -22,7 +22,9 @@
  * each AMQP_UP the client declares and binds all of them again and reports
  * AMQP_BOUND per exchange, or AMQP_BIND_FAILED with the broker's text; a
  * failed one is tried again with back-off by the client and never hurts the
- * consumer (own channel).
+ * consumer (own channel).  A broker may lose a binding that it has confirmed,
+ * without a word; whoever suspects that has it made again
+ * (amqp_client_renew).
  *
  * Consuming and publishing use separate connections, so that a publisher
  * blocked by the broker does not stop consumption.  A message is acknowledged
@@ -176,6 +178,10 @@ int amqp_client_publish(struct amqp_client *, const struct amqp_publish *,
 /* Wish for / drop a binding of the queue to a fanout exchange. */
 void amqp_client_bind(struct amqp_client *, const char *exchange);
 void amqp_client_unbind(struct amqp_client *, const char *exchange);
+/* Make a binding again that the broker may have lost: a permanent one, or one
+ * that is wished for and stands; nothing happens for others.  AMQP_BOUND says
+ * that it stands again.  Harmless if it was there. */
+void amqp_client_renew(struct amqp_client *, const char *exchange);
 
 void amqp_client_get_status(struct amqp_client *, struct amqp_status *);
 

@@ -497,15 +497,26 @@ take_bind_frame(struct mq_consumer *m, const amqp_frame_t *frame,
     }
 }
 
+/* A permanent binding that is renewed is what the configuration says; all
+ * others are to fanouts. */
 static char *
 send_bind(struct mq_consumer *m, const char *exchange)
 {
+    const struct amqp_config *config = m->ends.config;
+    const char *type = "fanout";
     amqp_queue_bind_t bind = {
         .queue = amqp_cstring_bytes(m->queue),
         .exchange = amqp_cstring_bytes(exchange),
     };
-    char *error = mq_conn_declare(m->conn, BIND_CHANNEL, exchange, "fanout",
-                                  false);
+    char *error;
+
+    for (size_t i = 0; i < config->n_bindings; i++) {
+        if (!strcmp(config->bindings[i].name, exchange)) {
+            type = config->bindings[i].type;
+            bind.routing_key = amqp_cstring_bytes(config->bindings[i].key);
+        }
+    }
+    error = mq_conn_declare(m->conn, BIND_CHANNEL, exchange, type, false);
 
     return error ? error : mq_conn_send(m->conn, BIND_CHANNEL,
                                         AMQP_QUEUE_BIND_METHOD, &bind);

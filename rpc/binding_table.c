@@ -23,6 +23,9 @@ struct binding {
     enum binding_state state;
     bool wanted;
     bool announce;              /* Bound, but the owner does not know. */
+    bool renew;                 /* Bound, but perhaps the broker lost it. */
+    bool stands;                /* The broker has confirmed it; also while it
+                                 * is renewed. */
     long long int retry_at;     /* In 'failed'. */
     int backoff_ms;             /* 0: did not fail last time. */
 };
@@ -96,7 +99,10 @@ settle(struct binding_table *t, struct binding *b)
 {
     switch (b->state) {
     case BINDING_IDLE:
-        if (!b->wanted) {
+        if (!b->wanted && b->stands) {
+            /* The renewal was refused: what it was about may be there. */
+            set_state(t, b, BINDING_BOUND);
+        } else if (!b->wanted) {
             move_to(b, NULL);
             shash_find_and_delete(&t->bindings, b->exchange);
             free(b);
@@ -106,7 +112,7 @@ settle(struct binding_table *t, struct binding *b)
         return true;
 
     case BINDING_BOUND:
-        if (b->wanted && !b->announce) {
+        if (b->wanted && !b->announce && !b->renew) {
             move_to(b, NULL);
             return false;
         }
@@ -149,7 +155,22 @@ binding_table_drop(struct binding_table *t, const char *exchange)
         return false;
     }
     b->wanted = false;
-    b->announce = false;
+    b->announce = b->renew = false;
+    return settle(t, b);
+}
+
+/* The broker may have lost the binding to 'exchange': it is made again, and
+ * announced again, if it is wanted.  One that is not complete will be, and so
+ * needs nothing. */
+bool
+binding_table_renew(struct binding_table *t, const char *exchange)
+{
+    struct binding *b = shash_find_data(&t->bindings, exchange);
+
+    if (!b || !b->wanted || b->state != BINDING_BOUND || b->renew) {
+        return false;
+    }
+    b->renew = true;
     return settle(t, b);
 }
 
@@ -165,7 +186,7 @@ binding_table_reset(struct binding_table *t)
         struct binding *b = node->data;
 
         set_state(t, b, BINDING_IDLE);
-        b->announce = false;
+        b->announce = b->renew = b->stands = false;
         b->backoff_ms = 0;
         settle(t, b);
     }
@@ -215,7 +236,8 @@ binding_table_next(struct binding_table *t, long long int now,
     move_to(b, NULL);
     *exchange = b->exchange;
 
-    if (b->state == BINDING_IDLE) {
+    if (b->state == BINDING_IDLE || b->renew) {
+        b->announce = b->renew = false;
         set_state(t, b, BINDING_BINDING);
         take_off(t, b, BINDING_DECLARE_OK);
         take_off(t, b, BINDING_BIND_OK);
@@ -254,6 +276,7 @@ binding_table_ok(struct binding_table *t, enum binding_method answer,
 
     case BINDING_BIND_OK:
         set_state(t, b, BINDING_BOUND);
+        b->stands = true;
         b->backoff_ms = 0;
         *bound = b->wanted ? b->exchange : NULL;
         b->announce = false;
@@ -262,6 +285,7 @@ binding_table_ok(struct binding_table *t, enum binding_method answer,
 
     case BINDING_UNBIND_OK:
         set_state(t, b, BINDING_IDLE);
+        b->stands = false;
         settle(t, b);
         break;
     }
@@ -320,6 +344,7 @@ binding_table_closed(struct binding_table *t, long long int now,
         case BINDING_UNBIND_OK:
             /* An unbind that is refused has nothing left to unbind. */
             set_state(t, b, b == guilty ? BINDING_IDLE : BINDING_BOUND);
+            b->stands = b != guilty;
             b->announce = b->wanted && b != guilty;
             settle(t, b);
             break;

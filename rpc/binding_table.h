@@ -16,10 +16,12 @@
  *
  *                want                    declare-ok, bind-ok
  *      IDLE ------------> BINDING --------------------------> BOUND
- *       ^ ^                 | channel closed: the culprit       |
- *       | +-----------------+ waits, the others at once         | drop
- *       |                     unbind-ok                         v
- *       +-------------------------------------------------- UNBINDING
+ *       ^ ^                 | ^ channel closed: the culprit   | |
+ *       | +-----------------+ | waits, the others at once       | | drop
+ *       |                     +---------------------------------+ |
+ *       |                     renew                               |
+ *       |                     unbind-ok                           v
+ *       +---------------------------------------------------- UNBINDING
  *
  * The table does no locking.  A wish is kept until it is dropped, across
  * sessions; binding_table_reset() begins a session with nothing bound. */
@@ -52,9 +54,10 @@ enum binding_method {
 struct binding_table *binding_table_create(void);
 void binding_table_destroy(struct binding_table *);
 
-/* Both return true if there is something new to do. */
+/* These return true if there is something new to do. */
 bool binding_table_want(struct binding_table *, const char *exchange);
 bool binding_table_drop(struct binding_table *, const char *exchange);
+bool binding_table_renew(struct binding_table *, const char *exchange);
 
 void binding_table_reset(struct binding_table *);
 enum binding_action binding_table_next(struct binding_table *,

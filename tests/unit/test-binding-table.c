@@ -103,6 +103,70 @@ TEST(bind_and_unbind)
     binding_table_destroy(t);
 }
 
+/* A broker may lose what it has confirmed. */
+TEST(renewed)
+{
+    struct binding_table *t = binding_table_create();
+
+    CHECK(!binding_table_renew(t, "a"));
+    binding_table_want(t, "a");
+    binding_table_want(t, "b");
+    CHECK(!binding_table_renew(t, "a"));
+    CHECK_TODO(t, 0, "+a +b");
+    CHECK(!binding_table_renew(t, "a"));
+    answer_bind(t, "a");
+    answer_bind(t, "b");
+
+    CHECK(binding_table_renew(t, "a"));
+    CHECK(!binding_table_renew(t, "a"));
+    CHECK_UEQ(binding_table_count_bound(t), 2);
+    CHECK_TODO(t, 0, "+a");
+    CHECK_UEQ(binding_table_count_bound(t), 1);
+    answer_bind(t, "a");
+    CHECK_UEQ(binding_table_count_bound(t), 2);
+    CHECK_TODO(t, 0, "");
+
+    /* Not wanted any more: what may be left at the broker goes. */
+    CHECK(binding_table_renew(t, "a"));
+    CHECK(binding_table_drop(t, "a"));
+    CHECK(!binding_table_renew(t, "a"));
+    CHECK_TODO(t, 0, "-a");
+    answer(t, BINDING_UNBIND_OK, NULL);
+    CHECK(binding_table_renew(t, "b"));
+    CHECK_TODO(t, 0, "+b");
+    CHECK(!binding_table_drop(t, "b"));
+    answer_bind(t, NULL);
+    CHECK_TODO(t, 0, "-b");
+    answer(t, BINDING_UNBIND_OK, NULL);
+    CHECK_UEQ(binding_table_count(t), 0);
+
+    /* Refused, it is as any other that is refused. */
+    binding_table_want(t, "c");
+    CHECK_TODO(t, 0, "+c");
+    answer_bind(t, "c");
+    CHECK(binding_table_renew(t, "c"));
+    CHECK_TODO(t, 0, "+c");
+    refuse(t, 0, "c");
+    CHECK_UEQ(binding_table_count_bound(t), 0);
+    CHECK_TODO(t, BINDING_RETRY_MIN_MS, "+c");
+    answer_bind(t, "c");
+    CHECK(binding_table_renew(t, "c"));
+    CHECK_TODO(t, 0, "+c");
+    refuse(t, 0, "c");
+    CHECK(binding_table_drop(t, "c"));
+    CHECK_TODO(t, 0, "-c");
+    CHECK(!binding_table_want(t, "c"));
+    answer(t, BINDING_UNBIND_OK, NULL);
+    CHECK_TODO(t, 0, "+c");
+    answer_bind(t, "c");
+
+    /* A new session makes each of them once. */
+    CHECK(binding_table_renew(t, "c"));
+    binding_table_reset(t);
+    CHECK_TODO(t, BINDING_RETRY_MIN_MS, "+c");
+    binding_table_destroy(t);
+}
+
 /* A wish that changes while the methods are under way. */
 TEST(changes_in_flight)
 {
@@ -288,7 +352,9 @@ TEST(random_against_broker)
                 }
                 REQUIRE(binding_table_closed(t, now, &exchange));
                 n_pipe = 0;
-            } else if (r < 10 && n_pipe) {
+            } else if (r == 7 && !quiet) {
+                binding_table_renew(t, name);
+            } else if (r < 11 && n_pipe) {
                 i = pipe[0].i;
                 bound[i] = (pipe[0].method == BINDING_BIND_OK ? true
                             : pipe[0].method == BINDING_UNBIND_OK ? false
