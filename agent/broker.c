@@ -22,6 +22,8 @@
 
 VLOG_DEFINE_THIS_MODULE(broker);
 
+static struct vlog_rate_limit renew_rl = VLOG_RATE_LIMIT_INIT(6, 6);
+
 /* A call expires at the broker when nobody would read its answer any more. */
 #define SYNC_EXPIRATION_MS 10000
 
@@ -361,6 +363,24 @@ update_bindings(struct broker *b, long long int now)
     svec_destroy(&wanted);
 }
 
+/* Has those made again that the broker may have lost. */
+static void
+renew_bindings(struct broker *b)
+{
+    char **exchanges;
+    size_t n;
+
+    if (!sync_take_renewals(b->sync, &exchanges, &n)) {
+        return;
+    }
+    VLOG_INFO_RL(&renew_rl, "%"PRIuSIZE" bindings may be lost at the broker, "
+                 "%s is one: binding again", n, exchanges[0]);
+    for (size_t i = 0; i < n; i++) {
+        amqp_client_renew(b->client, exchanges[i]);
+    }
+    sg_texts_free(exchanges, n);
+}
+
 static void
 send_request(struct broker *b, const char *msg_id,
              const struct sg_sync_request *request, long long int now)
@@ -412,6 +432,7 @@ broker_send(struct broker *b, long long int now)
         send_request(b, msg_id, &request, now);
         sg_sync_request_uninit(&request);
     }
+    renew_bindings(b);
 }
 
 void

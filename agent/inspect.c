@@ -523,6 +523,9 @@ collect_sync(struct metrics *m, const struct sync_status *s)
     set_gauge(m, "sg_held", "Objects whose removal is held.", s->spared.n);
     set_total(m, "sg_removals_held", "Removals that were held.",
               s->removals_held);
+    set_total(m, "sg_bindings_renewed",
+              "Bindings made again that the broker may have lost.",
+              s->renewed);
     set_total(m, "sg_old_epoch", "Messages of an old epoch.", s->old_epoch);
     set_total(m, "sg_messages_unneeded",
               "Messages about groups that no port here needs.", s->unneeded);

@@ -367,6 +367,7 @@ sync_json(const struct report_input *in, const struct sync_status *s)
     COUNT(digests_same);
     COUNT(digests_differ);
     COUNT(digest_errors);
+    json_object_set_new(j, "bindings_renewed", report_count(s->renewed));
 #undef COUNT
     json_object_set_new(j, "needed", report_count(s->n_needed));
     json_object_set_new(j, "unknown", report_count(s->n_unknown));

@@ -2,13 +2,14 @@
 #ifndef AGENT_SYNC_PRIVATE_H
 #define AGENT_SYNC_PRIVATE_H 1
 
-/* The inside of sync, for its six files:
+/* The inside of sync, for its seven files:
  *
  *   sync.c             events, and when to ask
  *   sync_message.c     what comes unasked
  *   sync_call.c        one question
  *   sync_answer.c      its answer
  *   sync_removal.c     what that takes away
+ *   sync_renewal.c     bindings that the broker may have lost
  *   sync_status.c      what it says of itself
  *
  * A *full* question covers all local ports; a *partial* one names objects.
@@ -89,6 +90,12 @@ struct sync {
     struct acks acks;
 
     long long int last_beacon;  /* LLONG_MIN: never. */
+    long long int silence_at;   /* When to renew what beacons and casts come
+                                 * by; LLONG_MAX: they are heard. */
+    bool renew_casts;           /* Now, what casts come by. */
+    bool renew_beacons;         /* And what beacons come by. */
+    bool renew_groups;          /* And what some of the objects are heard
+                                 * of by. */
     int64_t beacon_seq;         /* -1: none in this epoch and session. */
     long long int covered_at;   /* When the last answered full question was
                                  * asked: what happened before is known. */
@@ -96,6 +103,7 @@ struct sync {
     uint64_t full_answers, unneeded;
     uint64_t digests_same, digests_differ, digest_errors;
     uint64_t removals_held, removals_made;
+    uint64_t renewed;
     struct sg_epoch other_epoch;        /* Of the last beacon of an earlier
                                          * epoch. */
     long long int other_heard;  /* When; LLONG_MIN: never. */
@@ -141,6 +149,14 @@ void sync_call_end(struct sync *);
 /* A page of the answer.  Takes no ownership. */
 void sync_call_answer(struct sync *, const struct sg_update *,
                       long long int now);
+
+/* sync_renewal.c */
+/* A message about 'e' was lost, or perhaps one about any object. */
+void sync_renewal_suspect(struct sync *, struct sync_entry *);
+void sync_renewal_suspect_all(struct sync *);
+/* Looks whether beacons are heard; when it wants to do so again. */
+void sync_renewal_run(struct sync *, long long int now);
+long long int sync_renewal_next(const struct sync *);
 
 /* sync_removal.c */
 /* Sets aside what 'page' takes away: it is gone from there, then. */

@@ -31,7 +31,7 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->config = *config;
     s->store = store;
     s->random = config->seed;
-    s->full_at = s->removal_at = LLONG_MAX;
+    s->full_at = s->removal_at = s->silence_at = LLONG_MAX;
     s->hold_until = LLONG_MIN;
     s->due = LLONG_MAX;
     sg_update_init(&s->call.removals, SG_METHOD_SYNC);
@@ -84,6 +84,8 @@ sync_disconnected(struct sync *s, long long int now)
         sync_call_end(s);
     }
     s->connected = s->session_complete = false;
+    s->renew_casts = s->renew_beacons = s->renew_groups = false;
+    s->silence_at = LLONG_MAX;
     if (s->accept) {
         s->accept = false;
         sync_removal_schedule(s);
@@ -208,6 +210,7 @@ sync_run(struct sync *s, long long int now, char msg_id[33],
         s->duplicate_at = LLONG_MIN;
         sync_lost(s, now);
     }
+    sync_renewal_run(s, now);
     sync_objects_refresh(&s->objects, s->store, now);
     if (s->call.active && !s->call.page_due && now >= s->call.deadline) {
         s->timeouts++;
@@ -246,13 +249,17 @@ sync_take_bindings(struct sync *s, long long int now, char ***exchanges,
 long long int
 sync_next(const struct sync *s)
 {
+    long long int next;
+
     if (!s->connected) {
         return LLONG_MAX;
     }
+    next = sync_renewal_next(s);
     if (s->call.active) {
-        return s->call.page_due ? s->call.page_at : s->call.deadline;
+        return MIN(next,
+                   s->call.page_due ? s->call.page_at : s->call.deadline);
     }
-    return MIN(next_question(s), s->now + SYNC_PULSE_MS);
+    return MIN(next, MIN(next_question(s), s->now + SYNC_PULSE_MS));
 }
 
 /* When the next question is to be asked, if none is outstanding. */

@@ -101,6 +101,14 @@ bool sync_run(struct sync *, long long int now, char msg_id[33],
  * as a sorted array of malloc'd names; only if it changed since last time. */
 bool sync_take_bindings(struct sync *, long long int now, char ***exchanges,
                         size_t *n);
+/* Exchanges whose bindings the broker may have lost although it confirmed
+ * them, as an array of malloc'd names: to be bound again, and sync_bound() to
+ * be called for those of groups.  That is harmless if they stand.  Without a
+ * beacon for SYNC_SILENCE_MS, once in that time what beacons and casts come by
+ * is among them: whoever hears nothing cannot be told.  False if there are
+ * none. */
+#define SYNC_SILENCE_MS 30000
+bool sync_take_renewals(struct sync *, char ***exchanges, size_t *n);
 /* When sync_run() wants to be called next (ms, LLONG_MAX: no need).  A call
  * that comes 10 s too late is taken for a stall of the loop. */
 long long int sync_next(const struct sync *);
@@ -131,6 +139,7 @@ struct sync_status {
     uint64_t acks_dropped;      /* There was no room for them. */
     struct store_spared spared; /* mass_removal: what it would take. */
     uint64_t removals_held, removals_made;      /* Objects, so far. */
+    uint64_t renewed;           /* Bindings made again, so far. */
     char last_error[160];
 };
 void sync_get_status(const struct sync *, long long int now,

@@ -191,6 +191,7 @@ receive_beacon(struct sync *s, const struct sg_update *update,
                                                      &ref.id);
 
             if (e && !e->asked) {
+                sync_renewal_suspect(s, e);
                 sync_objects_doubt(&s->objects, e, b->revision,
                                    sync_spread(s, now, SYNC_GAP_SPREAD_MS));
             }
@@ -208,6 +209,8 @@ receive_resync(struct sync *s, const struct sg_update *update,
                long long int now)
 {
     if (!update->n_refs) {
+        /* Reports are judged when no change is on its way. */
+        sync_renewal_suspect_all(s);
         s->doubt++;
         sync_want_full(s, now);
     }
@@ -217,6 +220,7 @@ receive_resync(struct sync *s, const struct sg_update *update,
                                                  &update->refs[i].id);
 
         if (e) {
+            sync_renewal_suspect(s, e);
             sync_objects_doubt(&s->objects, e, 0, now);
         }
     }

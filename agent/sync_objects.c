@@ -165,6 +165,7 @@ sync_objects_disconnected(struct sync_objects *so)
     HMAP_FOR_EACH (e, node, &so->entries) {
         e->bound = e->kind == SG_KIND_PORT;
         e->confirmed = e->gathers = false;
+        e->renew = e->renewing = false;
         e->asked = e->said_unknown = false;
     }
     so->dirty = true;
@@ -185,7 +186,11 @@ sync_objects_bound(struct sync_objects *so, struct sync_entry *e,
         }
         so->last_bound = now;
         so->dirty = true;
+    } else if (e->renewing) {
+        /* If it was lost, then what was said until now was not heard. */
+        sync_objects_doubt(so, e, 0, now + SYNC_GATHER_MS);
     }
+    e->renew = e->renewing = false;
 }
 
 void

@@ -38,6 +38,8 @@ struct sync_entry {
     bool gone;                  /* Not held any more, but nobody was told to
                                  * unbind it yet. */
     bool bound;
+    bool renew;                 /* It may be bound no more: to be renewed. */
+    bool renewing;              /* The broker was asked to. */
     bool gathers;               /* 'ask_at' is only for the binding that
                                  * came: any earlier question takes it
                                  * along. */

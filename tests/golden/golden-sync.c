@@ -101,6 +101,15 @@ print_digest(const char *digest)
     sg_ref_list_clear(&needs);
 }
 
+static int
+compare_names(const void *a_, const void *b_)
+{
+    const char *const *a = a_;
+    const char *const *b = b_;
+
+    return strcmp(*a, *b);
+}
+
 static void
 print_request(struct sg_sync_request *r)
 {
@@ -130,10 +139,44 @@ print_request(struct sg_sync_request *r)
     printf("\n");
 }
 
+static void
+print_renewals(void)
+{
+    char **names;
+    size_t n;
+
+    if (!sync_take_renewals(sync_, &names, &n)) {
+        return;
+    }
+    if (now != command_at) {
+        printf("  after %lld ms:\n", now - command_at);
+    }
+    printf("  renew");
+    if (n > 1) {
+        qsort(names, n, sizeof *names, compare_names);
+    }
+    for (size_t i = 0; i < n; i++) {
+        enum sg_kind kind = SG_KIND_PORT;
+        struct uuid group;
+        char name[16];
+
+        if (rpc_group_from_exchange(names[i], &kind, &group)) {
+            printf(" %s:%s", sg_kind_name(kind),
+                   update_text_name(&group, name));
+        } else {
+            printf(" %s", names[i]);
+        }
+    }
+    printf("\n");
+    sg_texts_free(names, n);
+}
+
 /* Returns true if a question was asked. */
 static bool
 run(void)
 {
+    bool asked = false;
+
     struct sg_sync_request request;
     char **names;
     char id[33];
@@ -166,9 +209,10 @@ run(void)
         }
         print_request(&request);
         sg_sync_request_uninit(&request);
-        return true;
+        asked = true;
     }
-    return false;
+    print_renewals();
+    return asked;
 }
 
 static void

@@ -27,6 +27,7 @@
 
 static void take_bindings(struct sim_agent *, long long int now);
 static void bind_wished(struct sim_agent *, long long int now);
+static void renew_bindings(struct sim_agent *, long long int now);
 static void ask(struct sim_agent *, long long int now);
 static void report(struct sim_agent *, long long int now);
 static struct sim_view view_of(const struct sim_agent *, long long int now);
@@ -290,6 +291,7 @@ sim_agent_run(struct sim_agent *a, long long int now)
         bind_wished(a, now);
     }
     ask(a, now);
+    renew_bindings(a, now);
     if (a->queue[0] && now >= a->next_report) {
         report(a, now);
     }
@@ -354,6 +356,32 @@ bind_wished(struct sim_agent *a, long long int now)
             a->bind_at = now + REBIND_MS;
         }
     }
+}
+
+static void
+renew_bindings(struct sim_agent *a, long long int now)
+{
+    char **exchanges;
+    size_t n;
+
+    if (!sync_take_renewals(a->sync, &exchanges, &n)) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *exchange = exchanges[i];
+        const char *key = (strcmp(exchange, RPC_CONTROL_EXCHANGE) ? exchange
+                           : a->key);
+
+        if (bus_is_bound(a->bus, a->queue, key)
+            || bus_bind(a->bus, a->queue, key)) {
+            sync_bound(a->sync, exchange, now);
+        } else {
+            sync_unbound(a->sync, exchange);
+            a->bind_at = MIN(a->bind_at, now + REBIND_MS);
+        }
+    }
+    a->counters.renewed += n;
+    sg_texts_free(exchanges, n);
 }
 
 static void

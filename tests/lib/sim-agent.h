@@ -14,7 +14,7 @@ struct bus;
 
 struct sim_agent_counters {
     uint64_t bodies, refused, reports;
-    uint64_t pages, parts, inlined, more, unbindable;
+    uint64_t pages, parts, inlined, more, unbindable, renewed;
 };
 
 struct sim_agent {

@@ -171,19 +171,17 @@ bus_is_bound(const struct bus *b, const char *queue, const char *exchange)
 bool
 bus_lose_binding(struct bus *b)
 {
-    size_t groups[MAX_BINDINGS];
+    static const char agent[] = RPC_AGENT_TOPIC ".";
+    size_t agents[MAX_BINDINGS];
     size_t n = 0;
 
     for (size_t i = 0; i < b->n_bindings; i++) {
-        enum sg_kind kind;
-        struct uuid id;
-
-        if (rpc_group_from_exchange(b->bindings[i].exchange, &kind, &id)) {
-            groups[n++] = i;
+        if (!strncmp(b->bindings[i].queue, agent, sizeof agent - 1)) {
+            agents[n++] = i;
         }
     }
     if (n) {
-        remove_binding(b, groups[test_random(&b->random) % n]);
+        remove_binding(b, agents[test_random(&b->random) % n]);
     }
     return n > 0;
 }

@@ -38,7 +38,7 @@ bool bus_bind(struct bus *, const char *queue, const char *exchange);
 void bus_unbind(struct bus *, const char *queue, const char *exchange);
 bool bus_is_bound(const struct bus *, const char *queue,
                   const char *exchange);
-/* Removes one binding to a group's exchange, drawn by lot; nobody is told. */
+/* Removes one binding of an agent, drawn by lot; nobody is told. */
 bool bus_lose_binding(struct bus *);
 /* The oldest half of what waits for this queue is dropped. */
 void bus_overflow(struct bus *, const char *queue);

@@ -424,6 +424,7 @@ add_agent_counts(struct cloud *c, const struct sim_agent *a)
     c->counts[CLOUD_DUPLICATE] += s.duplicate_host;
     c->counts[CLOUD_CONFLICTS] += s.conflicting_epochs;
     c->counts[CLOUD_UNBINDABLE] += a->counters.unbindable;
+    c->counts[CLOUD_RENEWED] += a->counters.renewed;
     c->counts[CLOUD_GAPS] += s.gaps;
     c->counts[CLOUD_OLD_EPOCHS] += s.old_epoch;
     c->counts[CLOUD_SAME] += s.digests_same;

@@ -32,6 +32,7 @@
     CLOUD_EVENT(NAMESAKES, "schedules with two agents of one name")     \
     CLOUD_EVENT(UNBINDABLE, "bindings refused")                         \
     CLOUD_EVENT(BINDINGS_LOST, "bindings lost")                         \
+    CLOUD_EVENT(RENEWED, "bindings made again")                         \
     CLOUD_EVENT(OVERFLOWS, "queues overflowed")                         \
     CLOUD_EVENT(LOST, "messages lost")                                  \
     CLOUD_EVENT(DOUBLED, "messages doubled")                            \
