@@ -9,35 +9,13 @@
 #include <string.h>
 
 #include "tests/lib/random-message.h"
+#include "tests/lib/rpc-text.h"
 #include "tests/lib/test.h"
 #include "util.h"
 #include "uuid.h"
 
 #define UNIQUE "0123456789abcdef0123456789abcdef"
 #define MSG_ID "fedcba9876543210fedcba9876543210"
-
-static struct rpc_limits
-limits(void)
-{
-    struct rpc_limits l;
-
-    rpc_limits_default(&l);
-    return l;
-}
-
-static char *
-decode(const char *body, struct rpc_message *message)
-{
-    struct rpc_limits l = limits();
-
-    return rpc_message_decode(body, strlen(body), &l, message);
-}
-
-static bool
-same_string(const char *a, const char *b)
-{
-    return a && b ? !strcmp(a, b) : a == b;
-}
 
 static void
 check_refs(const struct sg_ref *a, size_t n_a, const struct sg_ref *b,
@@ -109,9 +87,9 @@ check_updates(const struct sg_update *got, const struct sg_update *want)
     CHECK_EQ(got->seq, want->seq);
     CHECK_EQ(got->more, want->more);
     CHECK_EQ(got->same, want->same);
-    CHECK(same_string(got->next, want->next));
-    CHECK(same_string(got->ack, want->ack));
-    CHECK(same_string(got->digest, want->digest));
+    CHECK(rpc_text_same(got->next, want->next));
+    CHECK(rpc_text_same(got->ack, want->ack));
+    CHECK(rpc_text_same(got->digest, want->digest));
     CHECK_EQ(got->want_have, want->want_have);
     CHECK_EQ(got->page, want->page);
     CHECK_EQ(got->duplicate_host, want->duplicate_host);
@@ -131,7 +109,7 @@ check_updates(const struct sg_update *got, const struct sg_update *want)
 TEST(round_trip_requests)
 {
     uint64_t seed = test_seed();
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
 
     for (unsigned int round = 0; round < test_rounds(100); round++) {
         for (int m = 0; m < SG_METHOD_SYNC; m++) {
@@ -142,7 +120,7 @@ TEST(round_trip_requests)
             random_message_update(&seed, m, &want);
             char *body = rpc_encode_update(&want, UNIQUE, &len);
             CHECK_UEQ(len, strlen(body));
-            REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+            REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &message)));
             CHECK_EQ(message.type, RPC_REQUEST);
             CHECK_STR(message.unique_id, UNIQUE);
             CHECK(!message.msg_id);
@@ -160,7 +138,7 @@ TEST(round_trip_requests)
 TEST(round_trip_answers)
 {
     uint64_t seed = test_seed();
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
 
     for (unsigned int round = 0; round < test_rounds(200); round++) {
         struct sg_update want, got;
@@ -169,7 +147,7 @@ TEST(round_trip_answers)
 
         random_message_update(&seed, SG_METHOD_SYNC, &want);
         char *body = rpc_encode_sync_reply(&want, MSG_ID, UNIQUE, &len);
-        REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+        REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &message)));
         CHECK_EQ(message.type, RPC_REPLY);
         CHECK_STR(message.msg_id, MSG_ID);
         CHECK_STR(message.unique_id, UNIQUE);
@@ -247,14 +225,14 @@ TEST(joined_answers)
 static void
 check_sync_request(const struct sg_sync_request *want)
 {
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
     struct sg_sync_request got;
     struct rpc_message message;
     size_t len;
     char *body = rpc_encode_sync_call(want, MSG_ID, "sg-agent.h.00000001",
                                       UNIQUE, &len);
 
-    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &message)));
     CHECK_STR(message.method, "sync");
     CHECK_STR(message.msg_id, MSG_ID);
     CHECK_STR(message.reply_q, "sg-agent.h.00000001");
@@ -266,8 +244,8 @@ check_sync_request(const struct sg_sync_request *want)
     CHECK_STR(got.boot, want->boot);
     CHECK_EQ(sg_epoch_compare(&got.epoch, &want->epoch), 0);
     CHECK_EQ(got.partial, want->partial);
-    CHECK(same_string(got.digest, want->digest));
-    CHECK(same_string(got.page, want->page));
+    CHECK(rpc_text_same(got.digest, want->digest));
+    CHECK(rpc_text_same(got.page, want->page));
     if (CHECK_UEQ(got.n_ports, want->n_ports) && got.n_ports) {
         CHECK_MEM(got.ports, want->ports, got.n_ports * sizeof *got.ports);
     }
@@ -305,13 +283,13 @@ check_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
 static void
 check_report(const struct sg_report *want)
 {
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
     struct rpc_message message;
     struct sg_report got;
     size_t len;
     char *body = rpc_encode_report(want, UNIQUE, &len);
 
-    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &message)));
     CHECK(!message.msg_id);
     REQUIRE(CHECK_NO_ERROR(rpc_report_decode(&message, &l, &got)));
     CHECK_STR(got.host, want->host);
@@ -323,8 +301,8 @@ check_report(const struct sg_report *want)
     CHECK_EQ(got.lag_ms, want->lag_ms);
     CHECK_UEQ(got.n_ports, want->n_ports);
     CHECK_UEQ(got.n_protected, want->n_protected);
-    CHECK(same_string(got.digest, want->digest));
-    CHECK(same_string(got.state, want->state));
+    CHECK(rpc_text_same(got.digest, want->digest));
+    CHECK(rpc_text_same(got.state, want->state));
     CHECK_UEQ(got.n_problems, want->n_problems);
     CHECK_UEQ(got.n_orphaned, want->n_orphaned);
     CHECK_UEQ(got.n_held, want->n_held);
@@ -359,11 +337,11 @@ TEST(report_without_health)
         "{\"method\": \"report\", \"args\": {\"host\": \"h\", "
         "\"boot\": \"b\", \"generation\": 1, \"applied\": 1, "
         "\"in_sync\": true, \"ports\": 1, \"protected\": 1}}";
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
     struct rpc_message message;
     struct sg_report got;
 
-    REQUIRE(CHECK_NO_ERROR(decode(body, &message)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &message)));
     REQUIRE(CHECK_NO_ERROR(rpc_report_decode(&message, &l, &got)));
     CHECK(!got.digest && !got.state && !got.has_latency);
     sg_report_uninit(&got);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
 
+/* What a message is and what is none: captured messages, their envelope,
+ * fields, requests to the controller, and what a stock peer sees. */
+
 #include <config.h>
-#include "openvswitch/dynamic-string.h"
 #include "rpc/message.h"
 
 #include <dirent.h>
@@ -9,64 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/rpc-text.h"
 #include "tests/lib/test.h"
 #include "util.h"
 
 #define VECTORS "tests/vectors"
 #define N_VECTORS 42
 
-#define GROUP "5eb00000-0000-4000-8000-00000000000a"
 #define PORT "5eb00000-0002-4000-8000-000000000001"
 #define EPOCH "1763666000000-0a1b2c3d"
 #define UNIQUE "0123456789abcdef0123456789abcdef"
 #define MSG_ID "fedcba9876543210fedcba9876543210"
-
-static struct rpc_limits
-limits(void)
-{
-    struct rpc_limits l;
-
-    rpc_limits_default(&l);
-    return l;
-}
-
-static char *
-decode(const char *body, struct rpc_message *message)
-{
-    struct rpc_limits l = limits();
-
-    return rpc_message_decode(body, strlen(body), &l, message);
-}
-
-/* Decodes a request without envelope that calls 'method' with 'args'. */
-static char *
-decode_update(const char *method, const char *args,
-              const struct rpc_limits *l, struct sg_update *update)
-{
-    char *body = xasprintf("{\"method\": \"%s\", \"args\": %s}", method, args);
-    struct rpc_message message;
-    char *error = rpc_message_decode(body, strlen(body), l, &message);
-
-    if (!error) {
-        error = rpc_update_from_request(&message, l, update);
-        rpc_message_uninit(&message);
-    }
-    free(body);
-    return error;
-}
-
-static char *
-decode_update_error(const char *method, const char *args,
-                    const struct rpc_limits *l)
-{
-    struct sg_update update;
-    char *error = decode_update(method, args, l, &update);
-
-    if (!error) {
-        sg_update_uninit(&update);
-    }
-    return error;
-}
 
 /* ## Captured messages ## */
 
@@ -74,12 +29,6 @@ static const char *
 string_at(json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
-}
-
-static bool
-same_string(const char *a, const char *b)
-{
-    return a && b ? !strcmp(a, b) : a == b;
 }
 
 static void
@@ -90,8 +39,8 @@ check_request(const struct rpc_message *m, json_t *want)
     CHECK_EQ(m->type, RPC_REQUEST);
     CHECK_STR(m->method, string_at(want, "method"));
     CHECK_STR(m->version, string_at(want, "version"));
-    CHECK(same_string(m->namespace_, string_at(want, "namespace")));
-    CHECK(same_string(m->reply_q, string_at(want, "_reply_q")));
+    CHECK(rpc_text_same(m->namespace_, string_at(want, "namespace")));
+    CHECK(rpc_text_same(m->reply_q, string_at(want, "_reply_q")));
     CHECK_EQ(m->timeout, json_integer_value(timeout));
     CHECK(json_equal(m->args, json_object_get(want, "args")));
     CHECK_EQ(rpc_message_served(m),
@@ -126,17 +75,17 @@ check_vector(const char *name, json_t *vector)
     struct rpc_message m;
 
     if (!strcmp(name, "message-malformed.json")) {
-        CHECK_ERROR(decode(body, &m), "not JSON");
+        CHECK_ERROR(rpc_text_decode(body, &m), "not JSON");
         return;
     } else if (!strcmp(name, "message-unsupported-envelope.json")) {
-        CHECK_ERROR(decode(body, &m), "version");
+        CHECK_ERROR(rpc_text_decode(body, &m), "version");
         return;
-    } else if (!CHECK_NO_ERROR(decode(body, &m))) {
+    } else if (!CHECK_NO_ERROR(rpc_text_decode(body, &m))) {
         return;
     }
 
-    CHECK(same_string(m.msg_id, string_at(want, "_msg_id")));
-    CHECK(same_string(m.unique_id, string_at(want, "_unique_id")));
+    CHECK(rpc_text_same(m.msg_id, string_at(want, "_msg_id")));
+    CHECK(rpc_text_same(m.unique_id, string_at(want, "_unique_id")));
     if (json_object_get(want, "method")) {
         check_request(&m, want);
     } else {
@@ -185,10 +134,10 @@ static bool
 same_message(const struct rpc_message *a, const struct rpc_message *b)
 {
     return (a->type == b->type
-            && same_string(a->method, b->method)
-            && same_string(a->msg_id, b->msg_id)
-            && same_string(a->unique_id, b->unique_id)
-            && same_string(a->failure_message, b->failure_message)
+            && rpc_text_same(a->method, b->method)
+            && rpc_text_same(a->msg_id, b->msg_id)
+            && rpc_text_same(a->unique_id, b->unique_id)
+            && rpc_text_same(a->failure_message, b->failure_message)
             && (a->args ? json_equal(a->args, b->args) : !b->args)
             && (a->result ? json_equal(a->result, b->result) : !b->result));
 }
@@ -199,7 +148,7 @@ static void
 check_extra_key(const char *body, size_t len)
 {
     static const char extra[] = "{\"x\": 0, ";
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
     struct rpc_message a, b;
     char *a_error, *b_error;
 
@@ -302,7 +251,7 @@ TEST(envelope_forms)
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct rpc_message m;
-        char *error = decode(cases[i].body, &m);
+        char *error = rpc_text_decode(cases[i].body, &m);
 
         if (cases[i].error) {
             CHECK_ERROR(error, cases[i].error);
@@ -345,7 +294,7 @@ TEST(message_fields)
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct rpc_message m;
-        char *error = decode(cases[i].body, &m);
+        char *error = rpc_text_decode(cases[i].body, &m);
 
         if (!error) {
             rpc_message_uninit(&m);
@@ -370,7 +319,7 @@ TEST(odd_failures)
                                failures[i]);
         struct rpc_message m;
 
-        if (CHECK_NO_ERROR(decode(body, &m))) {
+        if (CHECK_NO_ERROR(rpc_text_decode(body, &m))) {
             CHECK_STR(m.failure_class, "unknown");
             CHECK_STR(m.failure_message, "unknown");
             CHECK(!m.result);
@@ -383,10 +332,11 @@ TEST(odd_failures)
 /* An old release sends the payload first and the end apart. */
 TEST(payload_before_the_end)
 {
+    static const char body[] = "{\"_msg_id\": \"1\", \"failure\": null, "
+                               "\"result\": {\"a\": 1}}";
     struct rpc_message m;
 
-    REQUIRE(CHECK_NO_ERROR(decode("{\"_msg_id\": \"1\", \"failure\": null, "
-                                  "\"result\": {\"a\": 1}}", &m)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &m)));
     CHECK(!m.ending);
     CHECK(m.result);
     rpc_message_uninit(&m);
@@ -394,14 +344,14 @@ TEST(payload_before_the_end)
 
 TEST(methods_that_are_not_served)
 {
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
     static const char *const methods[] = {
         "sync", "report", "Beacon", "nothing", "_beacon",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-        CHECK_ERROR(decode_update_error(methods[i],
-                                        "{\"epoch\": \""EPOCH"\"}", &l),
+        CHECK_ERROR(rpc_text_update_error(methods[i],
+                                          "{\"epoch\": \""EPOCH"\"}", &l),
                     "is not served");
     }
 
@@ -417,361 +367,12 @@ TEST(methods_that_are_not_served)
         struct sg_update update;
         struct rpc_message m;
 
-        REQUIRE(CHECK_NO_ERROR(decode(bodies[i], &m)));
+        REQUIRE(CHECK_NO_ERROR(rpc_text_decode(bodies[i], &m)));
         CHECK(!rpc_message_served(&m));
         CHECK_ERROR(rpc_update_from_request(&m, &l, &update),
                     "only version 1.0");
         rpc_message_uninit(&m);
     }
-}
-
-/* ## Limits ## */
-
-TEST(limit_body)
-{
-    static const char body[] = "{\"method\": \"m\"}";
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-
-    l.body = strlen(body);
-    REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body, strlen(body), &l, &m)));
-    rpc_message_uninit(&m);
-    l.body--;
-    CHECK_ERROR(rpc_message_decode(body, strlen(body), &l, &m), "limit");
-}
-
-/* 'n' nested lists in the arguments, which are in an object in an object. */
-static char *
-nested(int n)
-{
-    char *left = xmalloc(n + 1), *right = xmalloc(n + 1);
-
-    memset(left, '[', n);
-    memset(right, ']', n);
-    left[n] = right[n] = '\0';
-    /* Brackets in a string do not count, nor does its escaped quote end it. */
-    char *body = xasprintf("{\"method\": \"[{\\\""
-                           "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\", "
-                           "\"args\": {\"a\": %s%s}}", left, right);
-    free(left);
-    free(right);
-    return body;
-}
-
-TEST(limit_depth)
-{
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-    char *body;
-
-    body = nested(l.depth - 2);
-    if (CHECK_NO_ERROR(decode(body, &m))) {
-        rpc_message_uninit(&m);
-    }
-    free(body);
-    body = nested(l.depth - 1);
-    CHECK_ERROR(decode(body, &m), "deeper than 32");
-    free(body);
-
-    /* Far beyond, the inner text too: no recursion on the way. */
-    size_t n = 1 << 20;
-    body = xmalloc(n + 1);
-    memset(body, '[', n);
-    body[n] = '\0';
-    CHECK_ERROR(decode(body, &m), "deeper");
-    char *wrapped = xasprintf("{\"oslo.version\": \"2.0\", "
-                              "\"oslo.message\": \"%s\"}", body);
-    CHECK_ERROR(decode(wrapped, &m), "deeper");
-    free(wrapped);
-    free(body);
-}
-
-TEST(limit_values)
-{
-    static const char body[] =
-        "{\"method\": \",,[[\", \"args\": {\"a\": [1, [], {}]}}";
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-
-    /* The text, five brackets, which count twice, and three commas; none of
-     * those in the string. */
-    l.values = 14;
-    REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body, strlen(body), &l, &m)));
-    rpc_message_uninit(&m);
-    l.values = 13;
-    CHECK_ERROR(rpc_message_decode(body, strlen(body), &l, &m),
-                "more than 13 values");
-}
-
-/* Eight bytes for each value and 1,024 to begin with. */
-TEST(limit_values_by_size)
-{
-    struct ds body = DS_EMPTY_INITIALIZER;
-    uint64_t refused[RPC_N_LIMITS] = { 0 };
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-
-    l.refused = refused;
-    ds_put_cstr(&body, "{\"method\": \"x\", \"args\": {\"a\": [0");
-    for (int i = 0; i < 1500; i++) {
-        ds_put_cstr(&body, ",0");
-    }
-    ds_put_cstr(&body, "]}}");
-    CHECK_ERROR(rpc_message_decode(body.string, body.length, &l, &m),
-                "values in 3035 bytes");
-    CHECK_UEQ(refused[RPC_LIMIT_VALUES], 1);
-
-    /* 1,508 values: 484 times eight bytes. */
-    ds_put_char_multiple(&body, ' ', 8 * 484 - 1 - body.length);
-    CHECK_ERROR(rpc_message_decode(body.string, body.length, &l, &m),
-                "values in 3871 bytes");
-    CHECK_UEQ(refused[RPC_LIMIT_VALUES], 2);
-    ds_put_char(&body, ' ');
-    REQUIRE(CHECK_NO_ERROR(rpc_message_decode(body.string, body.length, &l,
-                                              &m)));
-    rpc_message_uninit(&m);
-    ds_destroy(&body);
-}
-
-TEST(limit_string)
-{
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-
-    l.string = 4;
-    CHECK_ERROR(rpc_message_decode("{\"method\": \"12345\"}", 19, &l, &m),
-                "too long");
-    REQUIRE(CHECK_NO_ERROR(rpc_message_decode("{\"method\": \"1234\"}", 18,
-                                              &l, &m)));
-    rpc_message_uninit(&m);
-}
-
-TEST(limit_members)
-{
-    struct rpc_limits l = limits();
-    struct sg_update update;
-    static const char form[] =
-        "{\"epoch\": \""EPOCH"\", \"members\": {\"group\": \""GROUP"\", "
-        "\"revision\": 2, %s}}";
-    static const struct {
-        const char *members;
-        size_t n;               /* 0: refused. */
-    } cases[] = {
-        { "\"members\": [\"10.0.0.1-10.0.0.4\"]", 4 },
-        { "\"members\": [\"10.0.0.1-10.0.0.5\"]", 0 },
-        { "\"members\": [\"10.0.0.1-10.0.0.3\", \"::1\"]", 4 },
-        { "\"members\": [\"::1\", \"10.0.0.1-10.0.0.3\"]", 4 },
-        { "\"members\": [\"::1\", \"10.0.0.1-10.0.0.4\"]", 0 },
-        { "\"members\": [\"0.0.0.0-255.255.255.255\"]", 0 },
-        { "\"members\": [\"::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\"]",
-          0 },
-        { "\"members\": [\"2001:db8::-2001:db8:1::\"]", 0 },
-        { "\"members\": [\"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", "
-          "\"10.0.0.4\", \"10.0.0.5\"]", 0 },
-        { "\"prev\": 1, \"added\": [\"10.0.0.1\", \"10.0.0.2\", "
-          "\"10.0.0.3\", \"10.0.0.4\", \"10.0.0.5\"]", 0 },
-    };
-
-    l.members = 4;
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char *args = xasprintf(form, cases[i].members);
-        char *error = decode_update("members_changed", args, &l, &update);
-
-        if (!cases[i].n) {
-            CHECK_ERROR(error, "args.members");
-        } else if (CHECK_NO_ERROR(error)) {
-            CHECK_UEQ(update.members[0].added.n, cases[i].n);
-            sg_update_uninit(&update);
-        }
-        free(args);
-    }
-}
-
-/* Ranges unfold to far more than their bytes: what all lists of a message
- * come to is bounded as well. */
-TEST(limit_set_entries)
-{
-    static const char *const lists[] = {
-        "10.0.0.1-10.0.0.4", "10.0.1.1-10.0.1.4", "10.0.2.1-10.0.2.3",
-    };
-    uint64_t refused[RPC_N_LIMITS] = { 0 };
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-    struct sg_update update;
-    char *objects = xstrdup("");
-
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        char *longer = xasprintf("%s%s{\"kind\": \"members\", \"members\": "
-                                 "{\"group\": \"5eb00000-0000-4000-8000-"
-                                 "00000000000%d\", \"revision\": 2, "
-                                 "\"members\": [\"%s\"]}}", objects,
-                                 i ? ", " : "", (int) i + 1, lists[i]);
-
-        free(objects);
-        objects = longer;
-    }
-    char *body = xasprintf("{\"_msg_id\": \"1\", \"ending\": true, "
-                           "\"result\": {\"epoch\": \""EPOCH"\", "
-                           "\"objects\": [%s]}}", objects);
-
-    l.refused = refused;
-    REQUIRE(CHECK_NO_ERROR(decode(body, &m)));
-    for (size_t limit = 12; limit >= 10; limit--) {
-        bool fits = limit >= 11;
-
-        l.set_entries = limit;
-        REQUIRE(CHECK_NO_ERROR(rpc_update_from_reply(&m, &l, &update)));
-        /* The one that is too much; the others count. */
-        CHECK_UEQ(update.n_members, fits ? 3 : 2);
-        CHECK_UEQ(update.n_bad, fits ? 0 : 1);
-        CHECK_UEQ(refused[RPC_LIMIT_SET_ENTRIES], fits ? 0 : 1);
-        if (!fits) {
-            CHECK_CONTAINS(update.problems[0].reason,
-                           "more than 10 members in one message");
-        }
-        sg_update_uninit(&update);
-    }
-    rpc_message_uninit(&m);
-
-    /* Without it 20,000 lists of 262,144 could come in one message: 94 GB. */
-    l = limits();
-    CHECK_UEQ(l.set_entries, 4194304);
-    free(body);
-    free(objects);
-}
-
-TEST(limits_are_counted)
-{
-    uint64_t refused[RPC_N_LIMITS] = { 0 };
-    struct rpc_limits l = limits();
-    struct rpc_message m;
-
-    l.refused = refused;
-    l.body = 30;
-    CHECK_ERROR(rpc_message_decode("                               ", 31, &l,
-                                   &m), "limit");
-    l.depth = 3;
-    CHECK_ERROR(rpc_message_decode("[[[[]]]]", 8, &l, &m), "deeper");
-    l.values = 3;
-    CHECK_ERROR(rpc_message_decode("[1,1,1]", 7, &l, &m), "values");
-    l.values = 30;
-    l.string = 3;
-    CHECK_ERROR(rpc_message_decode("{\"method\": \"1234\"}", 18, &l, &m),
-                "too long");
-    l = limits();
-    l.refused = refused;
-    l.rules = l.members = l.objects = 1;
-    CHECK_ERROR(decode_update_error("rules_updated", "{\"epoch\": \""EPOCH
-                                    "\", \"rules\": {\"group\": \""GROUP"\", "
-                                    "\"revision\": 1, \"rules\": [0, 0]}}",
-                                    &l), "too long");
-    CHECK_ERROR(decode_update_error("members_changed", "{\"epoch\": \""EPOCH
-                                    "\", \"members\": {\"group\": \""GROUP
-                                    "\", \"revision\": 1, \"members\": "
-                                    "[\"10.0.0.1-10.0.0.2\"]}}", &l),
-                "more than 1 members");
-    CHECK_ERROR(decode_update_error("resync", "{\"epoch\": \""EPOCH
-                                    "\", \"objects\": [0, 0]}", &l),
-                "too long");
-    for (enum rpc_limit i = 0; i < RPC_N_LIMITS; i++) {
-        bool expected = (i == RPC_LIMIT_BODY || i == RPC_LIMIT_DEPTH
-                         || i == RPC_LIMIT_VALUES || i == RPC_LIMIT_STRING
-                         || i == RPC_LIMIT_RULES || i == RPC_LIMIT_MEMBERS
-                         || i == RPC_LIMIT_OBJECTS);
-
-        if (!CHECK_UEQ(refused[i], expected)) {
-            fprintf(stderr, "%s\n", rpc_limit_name(i));
-        }
-    }
-}
-
-TEST(limit_lists)
-{
-    struct rpc_limits l = limits();
-    struct sg_update update;
-    static const char port_form[] =
-        "{\"epoch\": \""EPOCH"\", \"ports\": [{\"id\": \""PORT"\", "
-        "\"revision\": 1, \"mac_address\": \"02:00:00:00:00:01\", "
-        "\"fixed_ips\": %s, \"allowed_address_pairs\": %s, "
-        "\"security_groups\": %s}]}";
-    static const char *const ips = "[\"10.0.0.1\", \"10.0.0.2\"]";
-    static const char *const pairs =
-        "[{\"ip_address\": \"10.0.0.1\"}, {\"ip_address\": \"10.0.0.2\"}]";
-    static const char *const groups = "[\""GROUP"\", \""PORT"\"]";
-    const struct {
-        const char *ips, *pairs, *groups;
-        bool ok;
-    } cases[] = {
-        { "[\"10.0.0.1\"]", "[{\"ip_address\": \"10.0.0.1\"}]",
-          "[\""GROUP"\"]", true },
-        { ips, "[]", "[]", false },
-        { "[]", pairs, "[]", false },
-        { "[]", "[]", groups, false },
-    };
-    uint64_t refused[RPC_N_LIMITS] = { 0 };
-
-    l.refused = refused;
-    l.pairs_per_port = l.groups_per_port = 1;
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char *args = xasprintf(port_form, cases[i].ips, cases[i].pairs,
-                               cases[i].groups);
-
-        REQUIRE(CHECK_NO_ERROR(decode_update("ports_updated", args, &l,
-                                             &update)));
-        CHECK_UEQ(update.n_ports, cases[i].ok);
-        CHECK_UEQ(update.n_bad, !cases[i].ok);
-        CHECK_UEQ(update.n_problems, !cases[i].ok);
-        sg_update_uninit(&update);
-        free(args);
-    }
-
-    CHECK_UEQ(refused[RPC_LIMIT_PAIRS_PER_PORT], 2);
-    CHECK_UEQ(refused[RPC_LIMIT_GROUPS_PER_PORT], 1);
-
-    l = limits();
-    l.objects = 1;
-    CHECK_ERROR(decode_update_error("ports_updated", "{\"epoch\": \""EPOCH
-                                    "\", \"ports\": [0, 0]}", &l),
-                "args.ports: list is too long");
-    CHECK_ERROR(decode_update_error("ports_deleted", "{\"epoch\": \""EPOCH
-                                    "\", \"ports\": [0, 0]}", &l),
-                "args.ports: list is too long");
-    CHECK_ERROR(decode_update_error("resync", "{\"epoch\": \""EPOCH
-                                    "\", \"objects\": [0, 0]}", &l),
-                "args.objects: list is too long");
-    CHECK_ERROR(decode_update_error("beacon", "{\"epoch\": \""EPOCH
-                                    "\", \"seq\": 1, \"changed\": "
-                                    "{\"a\": 1, \"b\": 1}}", &l),
-                "args.changed: too many");
-    l.rules = 1;
-    CHECK_ERROR(decode_update_error("rules_updated", "{\"epoch\": \""EPOCH
-                                    "\", \"rules\": {\"group\": \""GROUP"\", "
-                                    "\"revision\": 1, \"rules\": [0, 0]}}",
-                                    &l),
-                "args.rules.rules: list is too long");
-}
-
-/* However much is wrong, what is kept of it is bounded. */
-TEST(limit_problems)
-{
-    struct rpc_limits l = limits();
-    struct sg_update update;
-    char *args = xstrdup("{\"epoch\": \""EPOCH"\"");
-
-    for (int i = 0; i < 200; i++) {
-        char *longer = xasprintf("%s, \"k%d\": null", args, i);
-
-        free(args);
-        args = longer;
-    }
-    char *closed = xasprintf("%s}", args);
-    REQUIRE(CHECK_NO_ERROR(decode_update("resync", closed, &l, &update)));
-    CHECK_UEQ(update.n_problems, 64);
-    CHECK_STR(update.problems[0].what, "args");
-    CHECK_CONTAINS(update.problems[0].reason, "k0");
-    sg_update_uninit(&update);
-    free(args);
-    free(closed);
 }
 
 /* ## What the controller is asked ## */
@@ -798,7 +399,7 @@ TEST(requests_to_the_controller_refused)
           "\"page\": \"\\n\"}", "args.page" },
         { "beacon", "{}", "not a request for sync" },
     };
-    struct rpc_limits l = limits();
+    struct rpc_limits l = rpc_text_limits();
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *body = xasprintf("{\"method\": \"%s\", \"args\": %s}",
@@ -807,7 +408,7 @@ TEST(requests_to_the_controller_refused)
         struct sg_report report;
         struct rpc_message m;
 
-        REQUIRE(CHECK_NO_ERROR(decode(body, &m)));
+        REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &m)));
         CHECK_ERROR(rpc_sync_request_decode(&m, &l, &request),
                     cases[i].error);
         CHECK_ERROR(rpc_report_decode(&m, &l, &report), "request for report");
@@ -861,7 +462,7 @@ TEST(failure_reply)
     for (const char *p = body; *p; p++) {
         CHECK(*p >= 0x20 && *p < 0x7f);
     }
-    REQUIRE(CHECK_NO_ERROR(decode(body, &m)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &m)));
     CHECK_STR(m.msg_id, MSG_ID);
     CHECK(m.ending);
     CHECK_STR(m.failure_class, "NoSuchMethod");
@@ -873,7 +474,7 @@ TEST(failure_reply)
     /* Any bytes are better than no answer. */
     body = rpc_encode_failure(MSG_ID, UNIQUE, "ValueError", "builtins",
                               "\xff", &len);
-    REQUIRE(CHECK_NO_ERROR(decode(body, &m)));
+    REQUIRE(CHECK_NO_ERROR(rpc_text_decode(body, &m)));
     CHECK_STR(m.failure_message, "\\x5cxff");
     rpc_message_uninit(&m);
     free(body);
