@@ -632,9 +632,9 @@ check-clang:
 
 # In a user, network and mount namespace of their own.
 check-conformance: $(call test_programs,$(CONFORMANCE_TESTS) $(BROKER_TESTS))
-	$(Q)tests/lib/run-tests --wrap tests/lib/in-netns \
+	$(Q)tests/lib/run-tests --jobs 1 --wrap tests/lib/in-netns \
 		$(call test_programs,$(CONFORMANCE_TESTS))
-	$(Q)tests/lib/run-tests --wrap tests/lib/with-broker \
+	$(Q)tests/lib/run-tests --jobs 1 --wrap tests/lib/with-broker \
 		$(call test_programs,$(BROKER_TESTS))
 
 # Real packets, namespaces and services: root.
@@ -656,7 +656,7 @@ check-mutants: $(call test_programs,$(UNIT_TESTS))
 # BENCH_ARGS=--help for the rest.
 BENCH_ARGS ?=
 bench: $(call test_programs,$(BENCH_TESTS)) all
-	$(if $(BENCH_TESTS),$(Q)tests/lib/run-tests --show \
+	$(if $(BENCH_TESTS),$(Q)tests/lib/run-tests --show --jobs 1 \
 		--wrap tests/lib/in-netns $(call test_programs,$(BENCH_TESTS)))
 	$(if $(findstring --only,$(BENCH_ARGS)),,$(Q)tests/bench/bench-packet \
 		--build $(BUILD) $(filter --quick,$(BENCH_ARGS)))
