@@ -231,7 +231,7 @@ class Lab:
             raise LabError("lab %s is up already (tools/lab down "
                            "--name %s ends it)" % (self.name, self.name))
         self.down()
-        os.makedirs(self.dir)
+        self._make_dir()
         self.id = str(uuid.uuid4())
         self.programs = {name: os.path.join(PROGRAMS_DIR, name)
                          for name in PROGRAMS}
@@ -248,6 +248,15 @@ class Lab:
             if not self.keep:
                 self.down()
             raise
+
+    def _make_dir(self):
+        """Makes the state directory; what is above it may go meanwhile with
+        the last lab that was in it."""
+        for _ in range(100):
+            with contextlib.suppress(FileNotFoundError):
+                os.makedirs(self.dir)
+                return
+        raise LabError("%s cannot be made" % self.dir)
 
     def _up(self, agents, controller, plug):
         instances = self.instances()
