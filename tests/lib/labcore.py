@@ -42,6 +42,7 @@ HOST_ADDRESS = {"h1": "10.255.0.11", "h2": "10.255.0.12"}
 AMQP_PORT = 5672
 HTTP_PORT = 15672
 EPMD_PORT = 4370
+BROKER_START_S = 180            # Until it listens, on a busy machine.
 BROKER_USER = "sglab"
 BROKER_PASSWORD = "sglab"
 RABBIT_BIN = "/usr/lib/rabbitmq/bin"
@@ -489,7 +490,7 @@ class Lab:
 
     def wait_broker(self):
         self.wait_for("broker@ctl", self.broker_listens, "listener",
-                      timeout=60)
+                      timeout=BROKER_START_S)
 
     # --- Open vSwitch -------------------------------------------------------
 

@@ -242,7 +242,7 @@ class Run:
         """Waits for the broker to listen again; returns when it did."""
         lab = self.lab
         lab.wait_for("broker@ctl", lambda: lab._listens(labcore.AMQP_PORT),
-                     "listener", timeout=60)
+                     "listener", timeout=labcore.BROKER_START_S)
         return time.monotonic()
 
     def cut(self, hosts, directions):
