@@ -632,9 +632,9 @@ check-clang:
 
 # In a user, network and mount namespace of their own.
 check-conformance: $(call test_programs,$(CONFORMANCE_TESTS) $(BROKER_TESTS))
-	$(Q)tests/lib/run-tests --jobs 1 --wrap tests/lib/in-netns \
+	$(Q)tests/lib/run-tests --wrap tests/lib/in-netns \
 		$(call test_programs,$(CONFORMANCE_TESTS))
-	$(Q)tests/lib/run-tests --jobs 1 --wrap tests/lib/with-broker \
+	$(Q)tests/lib/run-tests --wrap tests/lib/with-broker \
 		$(call test_programs,$(BROKER_TESTS))
 
 # Real packets, namespaces and services: root.
