@@ -27,6 +27,9 @@ amqp_stage_name(enum amqp_stage stage)
 void
 amqp_event_uninit(struct amqp_event *event)
 {
+    if (event->decoded) {
+        event->destroy(event->decoded);
+    }
     free(event->block);
     memset(event, 0, sizeof *event);
 }

@@ -8,7 +8,9 @@
  * resolves, connects, logs in, declares, binds, consumes, publishes and keeps
  * the heartbeat.  The loop thread sees two bounded queues and a latch and
  * never waits for the broker.  This module knows no message: bodies go
- * through as bytes.
+ * through as bytes.  To read a large one takes longer than the loop may take
+ * for anything; so whoever knows messages may give a decoder, which that
+ * thread calls.
  *
  * Lifetime of a session: the thread connects (with back-off and jitter, over
  * the list of brokers), declares the queue of 'config', binds it to the
@@ -54,6 +56,18 @@ struct amqp_exchange_spec {
     char *key;                  /* Routing key of the binding. */
 };
 
+/* What is made of each body before the loop gets it.  Called by the broker
+ * thread, which sends no heartbeat meanwhile; so it must not wait, and must
+ * not touch what the loop changes: 'aux' is for reading only and must outlive
+ * the client.  Returns what 'decoded' of the event will be, not NULL, and says
+ * in '*size' how many bytes of memory that takes. */
+struct amqp_decoder {
+    void *(*decode)(const void *body, size_t len, const void *aux,
+                    size_t *size);      /* NULL: there is no decoder. */
+    void (*destroy)(void *decoded);     /* Called by any thread. */
+    const void *aux;
+};
+
 struct amqp_config {
     struct amqp_broker *brokers;
     size_t n_brokers;
@@ -68,8 +82,10 @@ struct amqp_config {
     uint16_t prefetch;          /* 0: none. */
     size_t max_body;            /* Larger bodies are refused from the content
                                  * header, before memory is taken. */
+    struct amqp_decoder decoder;
     size_t max_in, max_out;     /* Bytes of the two queues; what comes in may
-                                 * go beyond by one body. */
+                                 * go beyond by one body.  What was decoded
+                                 * counts with the body. */
     int heartbeat;              /* Seconds; a broker that is gone, in either
                                  * direction, is noticed in 1.3 times that. */
     int stage_timeout_ms;       /* Deadline of each stage of connecting. */
@@ -96,8 +112,8 @@ enum amqp_event_type {
 };
 #define AMQP_NO_EXCHANGE "404"
 
-/* All that an event points to lies in one block with it: copy what is to
- * outlive amqp_event_uninit(). */
+/* All that an event points to, but for 'decoded', lies in one block with it:
+ * copy what is to outlive amqp_event_uninit(). */
 struct amqp_event {
     enum amqp_event_type type;
     uint64_t session;
@@ -107,10 +123,13 @@ struct amqp_event {
     const char *reason;
     const void *body;           /* Followed by a NUL. */
     size_t len;
+    void *decoded;              /* AMQP_BODY: by the decoder; NULL: there is
+                                 * none.  Goes with the event. */
     uint64_t delivery;          /* For amqp_client_stored/reject. */
     bool redelivered;
     long long int received_us;  /* CLOCK_MONOTONIC when it left the socket. */
     void *block;                /* Private. */
+    void (*destroy)(void *decoded);     /* Private. */
 };
 void amqp_event_uninit(struct amqp_event *);
 

@@ -17,6 +17,15 @@
  * enough to keep the loop busy, seldom enough that the lock costs nothing. */
 #define HANDOVER_BATCH 64
 
+/* A body from this on is decoded only when those before it have been handed
+ * over: it may take as long as they are given. */
+#define HANDOVER_BODY (16 * 1024)
+
+/* Bytes of bodies and of what is made of them in one turn, and one body: a
+ * hostile one takes up to 100 ms for each MB, and a turn ends with the
+ * heartbeat. */
+#define TURN_DECODE (1024 * 1024)
+
 /* Messages in one turn, before the other connection gets its own. */
 #define TURN_MESSAGES 512
 
@@ -59,6 +68,7 @@ struct mq_consumer {
     size_t exchange_len, routing_key_len;
     struct inbox_item *item;    /* NULL: the body is not wanted. */
     uint64_t body_left;
+    uint64_t n_decoded;         /* Bytes, in this turn. */
 
     struct ack_window acks;
     long long int ack_at;       /* LLONG_MAX: nothing to acknowledge. */
@@ -257,6 +267,26 @@ refuse_large(struct mq_consumer *m, uint64_t size)
     return ack_window_reject(&m->acks, m->tag) ? send_reject(m, m->tag) : NULL;
 }
 
+/* Has the decoder, if there is one, make something of the body. */
+static void
+decode(struct mq_consumer *m, struct inbox_item *item)
+{
+    const struct amqp_decoder *decoder = &m->ends.config->decoder;
+    size_t size = 0;
+
+    if (!decoder->decode) {
+        return;
+    }
+    if (item->event.len >= HANDOVER_BODY) {
+        inbox_flush(m->ends.inbox);
+    }
+    item->event.decoded = decoder->decode(item->event.body, item->event.len,
+                                          decoder->aux, &size);
+    item->event.destroy = decoder->destroy;
+    item->size += size;
+    m->n_decoded += item->size;
+}
+
 /* All of the body is there. */
 static void
 finish_message(struct mq_consumer *m)
@@ -273,6 +303,7 @@ finish_message(struct mq_consumer *m)
         mq_count(&m->ends.counters->received, 1);
         mq_count(&m->ends.counters->received_bytes, item->event.len);
         ack_window_hand(&m->acks, m->tag);
+        decode(m, item);
         inbox_push(m->ends.inbox, item);
     }
 }
@@ -693,6 +724,7 @@ receive(struct mq_consumer *m, bool readable, long long int now)
     char *error = NULL;
 
     m->paused = false;
+    m->n_decoded = 0;
     if (!readable && !mq_conn_has_buffered(c)) {
         return NULL;
     }
@@ -715,6 +747,7 @@ receive(struct mq_consumer *m, bool readable, long long int now)
             inbox_flush(m->ends.inbox);
         }
     } while (!error && n < TURN_MESSAGES && ++n_frames < MQ_TURN_FRAMES
+             && m->n_decoded < TURN_DECODE
              && mq_conn_has_buffered(c));
     return error;
 }

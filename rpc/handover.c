@@ -114,8 +114,9 @@ free_items(struct inbox_item *item)
 {
     while (item) {
         struct inbox_item *next = item->next;
+        struct amqp_event event = item->event;
 
-        free(item);
+        amqp_event_uninit(&event);
         item = next;
     }
 }
@@ -133,7 +134,8 @@ inbox_uninit(struct inbox *inbox)
 }
 
 /* Returns an event of type AMQP_NONE with room for 'data_size' bytes behind
- * it, all in one block that amqp_event_uninit() frees. */
+ * it, all in one block that amqp_event_uninit() frees.  Who adds something
+ * else to the event adds to 'size' what it takes. */
 struct inbox_item *
 inbox_item_create(size_t data_size)
 {

@@ -45,7 +45,8 @@ void wake_latch_wake(struct wake_latch *);
 
 /* --- Inbox -------------------------------------------------------------- */
 
-/* An event and the block of memory that holds all it points to. */
+/* An event and the block of memory that holds all it points to, but for what
+ * was decoded. */
 struct inbox_item {
     struct inbox_item *next;
     size_t size;                /* What it counts against the limit. */

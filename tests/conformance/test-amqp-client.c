@@ -6,6 +6,8 @@
 #include "rpc/amqp_client.h"
 
 #include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +100,92 @@ TEST(large_bodies)
     amqp_client_destroy(client);
     peer_close(peer);
     free(body);
+}
+
+/* --- Decoding ----------------------------------------------------------- */
+
+/* A decoder that knows only who calls it, and how often what it made was
+ * destroyed. */
+struct seen {
+    pthread_t thread;
+    size_t len;
+    char first;
+};
+#define SEEN_SIZE (1 << 20)
+
+static atomic_int n_seen;
+
+static void *
+see(const void *body, size_t len, const void *aux, size_t *size)
+{
+    struct seen *seen = xmalloc(sizeof *seen);
+
+    CHECK_STR(aux, "aux");
+    atomic_fetch_add(&n_seen, 1);
+    seen->thread = pthread_self();
+    seen->len = len;
+    seen->first = *(const char *) body;
+    *size = SEEN_SIZE;
+    return seen;
+}
+
+static void
+unsee(void *seen)
+{
+    atomic_fetch_sub(&n_seen, 1);
+    free(seen);
+}
+
+/* Bodies are decoded by the thread of the connection, however large, and what
+ * is made of them counts against the limit of what waits; who takes an event
+ * or ends the client frees it. */
+TEST(decoder)
+{
+    enum { LARGE = 100 * 1000, N_MORE = 8 };
+    char *large = xmalloc(LARGE);
+    struct amqp_config config;
+    struct amqp_client *client;
+    struct amqp_event event;
+    struct peer *peer;
+
+    fixture_config(&config);
+    config.decoder = (struct amqp_decoder) { see, unsee, "aux" };
+    config.max_in = 4 * SEEN_SIZE;
+    peer = peer_open();
+    client = fixture_start(&config);
+    expect(client, AMQP_UP, &event);
+    CHECK(!event.decoded);
+    amqp_event_uninit(&event);
+
+    memset(large, 'b', LARGE);
+    peer_publish(peer, "sg-test", "test-key", "a", 1);
+    peer_publish(peer, "sg-test", "test-key", large, LARGE);
+    for (int i = 0; i < 2; i++) {
+        const struct seen *seen;
+
+        expect(client, AMQP_BODY, &event);
+        seen = event.decoded;
+        REQUIRE(seen);
+        CHECK(!pthread_equal(seen->thread, pthread_self()));
+        CHECK_UEQ(seen->len, i ? LARGE : 1);
+        CHECK_EQ(seen->first, "ab"[i]);
+        amqp_event_uninit(&event);
+        CHECK(!event.decoded);
+    }
+    CHECK_EQ(atomic_load(&n_seen), 0);
+
+    /* No more than there is room for: the last one goes beyond. */
+    for (int i = 0; i < N_MORE; i++) {
+        peer_publish(peer, "sg-test", "test-key", "c", 1);
+    }
+    WAIT_UNTIL(status_of(client).in_bytes >= config.max_in);
+    CHECK(status_of(client).in_bytes < config.max_in + 2 * SEEN_SIZE);
+    CHECK_EQ(atomic_load(&n_seen), 4);
+    expect_only(client, AMQP_BODY);
+    amqp_client_destroy(client);
+    CHECK_EQ(atomic_load(&n_seen), 0);
+    peer_close(peer);
+    free(large);
 }
 
 /* --- Acknowledging ------------------------------------------------------ */
