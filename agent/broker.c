@@ -10,11 +10,11 @@
 
 #include "agent/config.h"
 #include "agent/log_budget.h"
+#include "agent/received.h"
 #include "agent/sync.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "rpc/topology.h"
-#include "sha1.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
@@ -33,7 +33,7 @@ static struct vlog_rate_limit renew_rl = VLOG_RATE_LIMIT_INIT(6, 6);
 struct broker {
     struct amqp_client *client;
     struct sync *sync;
-    struct rpc_limits limits;
+    struct rpc_limits limits;   /* Read by the thread of 'client'. */
     char *queue;                /* Of the broker session, or NULL. */
     char call[33];              /* Outstanding `sync`, or "". */
     char next_call[33];         /* Id of the next one, or "": none yet. */
@@ -58,10 +58,24 @@ make_unique(char hex[33])
              uuid.parts[2], uuid.parts[3]);
 }
 
+/* By the thread of the connection. */
+static void *
+decode(const void *body, size_t len, const void *limits, size_t *size)
+{
+    return received_decode(body, len, limits, size);
+}
+
+static void
+destroy_decoded(void *received)
+{
+    received_destroy(received);
+}
+
 /* The connection that 'config' describes.  amqp_client_create() copies what
  * it is given, so borrowed pointers and locals will do. */
 static struct amqp_client *
-create_client(const struct config *config, const char *boot)
+create_client(const struct config *config, const char *boot,
+              const struct rpc_limits *limits)
 {
     const struct config_broker *cb = &config->broker;
     struct amqp_exchange_spec bindings[2];
@@ -85,6 +99,7 @@ create_client(const struct config *config, const char *boot)
     amqp.queue_max_bytes = cb->max_queue_bytes;
     amqp.prefetch = PREFETCH;
     amqp.max_body = config->limits.body;
+    amqp.decoder = (struct amqp_decoder) { decode, destroy_decoded, limits };
     amqp.heartbeat = cb->heartbeat;
     amqp.stage_timeout_ms = cb->timeout_ms;
     amqp.confirm = true;
@@ -119,9 +134,8 @@ broker_create(const struct config *config, const char *boot,
     b->sync = sync;
     svec_init(&b->bound);
     config_get_rpc_limits(config, &b->limits);
-    b->limits.refused = b->refused;
     log_budget_init(&b->log, config->limits.log_lines, time_msec());
-    b->client = create_client(config, boot);
+    b->client = create_client(config, boot, &b->limits);
     return b;
 }
 
@@ -142,19 +156,14 @@ broker_destroy(struct broker *b)
     }
 }
 
-/* Remembers why 'body' was refused, in a form that is fit for a log. */
+/* Remembers why a body was refused, in a form that is fit for a log. */
 static void
-note_malformed(struct broker *b, const struct amqp_event *event,
-               const char *why, long long int now)
+note_malformed(struct broker *b, const struct received *r, size_t len,
+               long long int now)
 {
-    uint8_t digest[SHA1_DIGEST_SIZE];
-    char hex[SHA1_HEX_DIGEST_LEN + 1];
-
-    sha1_bytes(event->body, event->len, digest);
-    sha1_to_hex(digest, hex);
     b->malformed++;
     snprintf(b->last_malformed, sizeof b->last_malformed,
-             "%"PRIuSIZE" bytes, sha1 %.12s: %s", event->len, hex, why);
+             "%"PRIuSIZE" bytes, sha1 %s: %s", len, r->digest, r->error);
     if (log_budget_take(&b->log, now)) {
         VLOG_WARN("message refused: %s", b->last_malformed);
     }
@@ -168,67 +177,42 @@ count(struct broker_traffic traffic[SG_N_METHODS], enum sg_method method,
     traffic[method].bytes += len;
 }
 
-/* Hands on a decoded body of 'len' bytes.  Returns NULL or a malloc'd
- * reason. */
-static char *
-take_message(struct broker *b, const struct rpc_message *msg, size_t len,
-             long long int now)
+/* Hands on an answer.  Returns false if the call has been given up. */
+static bool
+take_answer(struct broker *b, const struct received *r, long long int now)
 {
-    struct sg_update update;
-    char *error;
-
-    if (msg->type == RPC_REPLY) {
-        count(b->in, SG_METHOD_SYNC, len);
-        if (!msg->msg_id || strcmp(msg->msg_id, b->call)) {
-            return NULL;        /* The call has been given up. */
-        }
-        if (msg->failure_class) {
-            char *text = xasprintf("%s: %s", msg->failure_class,
-                                   msg->failure_message
-                                   ? msg->failure_message : "");
-
-            b->call[0] = '\0';
-            sync_answer(b->sync, msg->msg_id, NULL, text, now);
-            free(text);
-            return NULL;
-        }
-        if (!msg->result && !msg->ending) {
-            return NULL;        /* A heartbeat of the call monitor. */
-        }
-        error = rpc_update_from_reply(msg, &b->limits, &update);
+    if (strcmp(r->msg_id, b->call)) {
+        return false;
+    }
+    if (r->failure || r->error || r->has_update) {
         b->call[0] = '\0';
-        sync_answer(b->sync, msg->msg_id, error ? NULL : &update,
-                    error, now);
-    } else {
-        error = rpc_update_from_request(msg, &b->limits, &update);
-        if (!error) {
-            count(b->in, update.method, len);
-            sync_update(b->sync, &update, now);
-        }
+        sync_answer(b->sync, r->msg_id, r->has_update ? &r->update : NULL,
+                    r->failure ? r->failure : r->error, now);
     }
-    if (!error) {
-        sg_update_uninit(&update);
-    }
-    return error;
+    return true;
 }
 
 static void
 take_body(struct broker *b, const struct amqp_event *event,
           long long int now)
 {
-    struct rpc_message msg;
-    char *error;
+    const struct received *r = event->decoded;
+    bool wanted = true;
 
     b->messages++;
-    error = rpc_message_decode(event->body, event->len, &b->limits, &msg);
-    if (!error) {
-        error = take_message(b, &msg, event->len, now);
-        rpc_message_uninit(&msg);
+    for (size_t i = 0; i < RPC_N_LIMITS; i++) {
+        b->refused[i] += r->refused[i];
     }
-    if (error) {
-        note_malformed(b, event, error, now);
+    if (r->msg_id) {
+        count(b->in, SG_METHOD_SYNC, event->len);
+        wanted = take_answer(b, r, now);
+    } else if (r->has_update) {
+        count(b->in, r->update.method, event->len);
+        sync_update(b->sync, &r->update, now);
+    }
+    if (wanted && r->error) {
+        note_malformed(b, r, event->len, now);
         amqp_client_reject(b->client, event->session, event->delivery);
-        free(error);
     }
 }
 

@@ -7,6 +7,9 @@
 
 #include "util.h"
 
+/* About what a refusal takes besides itself: a path and a sentence. */
+#define REFUSAL_TEXTS 128
+
 static void clone_update(struct sg_update *, const struct sg_update *);
 
 void
@@ -146,27 +149,37 @@ clone_update(struct sg_update *dst, const struct sg_update *src)
 #undef CLONE
 }
 
+/* To measure the texts would take longer than the rest. */
+static size_t
+refusal_bytes(size_t n)
+{
+    return n * (sizeof(struct sg_refusal) + REFUSAL_TEXTS);
+}
+
 size_t
 kept_update_bytes(const struct sg_update *u)
 {
-    size_t n = sizeof(struct kept_update);
+    size_t n = sizeof(struct kept_update) + refusal_bytes(u->n_problems);
 
     for (size_t i = 0; i < u->n_ports; i++) {
         const struct sg_port_spec *p = &u->ports[i];
 
         n += (sizeof *p + p->n_fixed_ips * sizeof *p->fixed_ips
               + p->n_pairs * sizeof *p->pairs
-              + p->n_groups * sizeof *p->groups);
+              + p->n_groups * sizeof *p->groups
+              + refusal_bytes(p->n_refused));
     }
     for (size_t i = 0; i < u->n_rules; i++) {
         n += (sizeof *u->rules
-              + u->rules[i].n_rules * sizeof *u->rules[i].rules);
+              + u->rules[i].n_rules * sizeof *u->rules[i].rules
+              + refusal_bytes(u->rules[i].n_refused));
     }
     for (size_t i = 0; i < u->n_members; i++) {
         n += (sizeof *u->members
               + (u->members[i].added.n + u->members[i].removed.n)
               * sizeof *u->members[i].added.p);
     }
-    return n + ((u->n_deleted + u->n_unknown + u->n_bad + u->n_refs)
+    return n + (u->n_entries * sizeof *u->entries
+                + (u->n_deleted + u->n_unknown + u->n_bad + u->n_refs)
                 * sizeof(struct sg_ref));
 }
