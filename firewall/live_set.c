@@ -57,8 +57,14 @@ new_content(const struct sg_policy *policy, const struct live_addition *a,
     struct sg_members members;
     const struct sg_member *m;
 
-    sg_members_init(&members);
     fw_set_wanted(policy, a->set, content);
+    if (!a->later->n
+        && (!a->known || (!sg_members_count(&a->known->leaving)
+                          && !sg_members_count(&a->known->waiting)))) {
+        return;                 /* As a rule; and they may be many. */
+    }
+
+    sg_members_init(&members);
     for (size_t i = 0; i < content->n; i++) {
         sg_members_add(&members, &content->p[i]);
     }
