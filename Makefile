@@ -176,6 +176,7 @@ TOOLS_SRCS += tools/sg-controller/id_list.c
 TOOLS_SRCS += tools/sg-controller/interest.c
 TOOLS_SRCS += tools/sg-controller/membership.c
 TOOLS_SRCS += tools/sg-controller/page_token.c
+TOOLS_SRCS += tools/sg-controller/port_change.c
 TOOLS_SRCS += tools/sg-controller/port_reader.c
 TOOLS_SRCS += tools/sg-controller/preview.c
 TOOLS_SRCS += tools/sg-controller/publish.c

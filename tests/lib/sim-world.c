@@ -337,7 +337,7 @@ history_destroy(struct history *h)
     free(h);
 }
 
-/* The members between two changes of one flush stand in no topology. */
+/* What is between two changes of one flush stands in no topology. */
 static uint32_t
 print_after(const struct records *records, const struct sg_epoch *epoch,
             const struct change *change, const struct topology *topology)
@@ -347,7 +347,9 @@ print_after(const struct records *records, const struct sg_epoch *epoch,
 
     switch (change->kind) {
     case SG_KIND_PORT:
-        return world_port_print(&topology_port(topology, &change->id)->spec);
+        return world_port_print(change->common ? change->common
+                                : &topology_port(topology,
+                                                 &change->id)->spec);
     case SG_KIND_RULES:
         return world_rules_print(&topology_group(topology,
                                                  &change->id)->rules);

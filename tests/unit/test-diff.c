@@ -216,8 +216,8 @@ TEST(revisions_count_on)
     CHECK_CHANGES(&f, "port+2@5<0 members~1@6<3(+1-0)");
     /* Taking away comes first. */
     load(&f, GROUP(G1), PORT(P1, "10.0.0.3", G1));
-    CHECK_CHANGES(&f, "members~1@7<6(+0-2) port-2@8<5 rules~1@9<4 "
-                  "port~1@10<2 members~1@11<7(+1-0)");
+    CHECK_CHANGES(&f, "members~1@7<6(+0-2) port-2@8<5 port~1@9<2 "
+                  "rules~1@10<4 port~1@11<9 members~1@12<7(+1-0)");
     teardown(&f);
 }
 
@@ -331,8 +331,83 @@ TEST(a_port_that_goes_goes_before_rules_come)
     setup(&f);
     load(&f, GROUP(G1), PORT(P1, "10.0.0.1", G1) PORT(P2, "10.0.0.2", G1));
     load(&f, GROUP_SSH(G1), PORT(P2, "10.0.0.3", G1));
-    CHECK_CHANGES(&f, "members~1@5<4(+0-2) port-1@6<2 rules~1@7<1 "
-                  "port~2@8<3 members~1@9<5(+1-0)");
+    CHECK_CHANGES(&f, "members~1@5<4(+0-2) port-1@6<2 port~2@7<3 "
+                  "rules~1@8<1 port~2@9<7 members~1@10<5(+1-0)");
+    teardown(&f);
+}
+
+/* Nor must a port that leaves a group get what the group is given. */
+TEST(a_port_leaves_before_rules_come)
+{
+    struct fixture f;
+
+    setup(&f);
+    load(&f, GROUP(G1) GROUP(G2), PORT(P1, "10.0.0.1", G1));
+    WANT1(&f, "h1", PORT, P1);
+    load(&f, GROUP_SSH(G1) GROUP(G2), PORT(P1, "10.0.0.1", G2));
+    CHECK_CHANGES(&f, "members~1@6<4(+0-1) port~1@7<3 rules~1@8<1 "
+                  "members~2@9<5(+1-0)");
+    /* What it keeps its group with: an address. */
+    load(&f, GROUP(G1) GROUP_SSH(G2), PORT(P1, "", G2));
+    CHECK_CHANGES(&f, "members~2@10<9(+0-1) port~1@11<7 rules~1@12<8 "
+                  "rules~2@13<2");
+    teardown(&f);
+}
+
+/* Nor one that joins what is taken from the group. */
+TEST(a_port_joins_after_rules_went)
+{
+    struct fixture f;
+
+    setup(&f);
+    load(&f, GROUP(G1) GROUP_SSH(G2), PORT(P1, "10.0.0.1", G1));
+    load(&f, GROUP(G1) GROUP(G2), PORT(P1, "10.0.0.1", G2));
+    CHECK_CHANGES(&f, "members~1@6<4(+0-1) rules~2@7<2 port~1@8<3 "
+                  "members~2@9<5(+1-0)");
+    /* A group that is new has had nothing. */
+    load(&f, GROUP_SSH(G1), PORT(P1, "10.0.0.1", G1));
+    CHECK_CHANGES(&f, "rules~1@10<1 port~1@11<8 members~1@12<6(+1-0) "
+                  "rules-2@13<7 members-2@13<9");
+    teardown(&f);
+}
+
+/* Both at once: what it loses, the rules, what it gains. */
+TEST(a_port_moves_between_rules_that_change)
+{
+    struct ovs_list list = OVS_LIST_INITIALIZER(&list);
+    struct publication *p;
+    struct fixture f;
+    struct uuid g2;
+
+    setup(&f);
+    REQUIRE(sg_id_from_string(G2, &g2));
+    load(&f, GROUP(G1) GROUP_SSH(G2), PORT(P1, "10.0.0.1", G1)
+         PORT(P2, "10.0.0.2", G1));
+    want(&f, "h1", (const char *const[]) { P1, P2, G1, G2 },
+         (const enum sg_kind[]) { SG_KIND_PORT, SG_KIND_PORT, SG_KIND_RULES,
+                                  SG_KIND_RULES }, 4);
+    load(&f, GROUP_SSH(G1) GROUP(G2), PORT(P1, "10.0.0.1, 10.0.0.9", G2)
+         PORT(P2, "10.0.0.3", G1));
+    CHECK_CHANGES(&f, "members~1@7<5(+0-2) port~1@8<3 port~2@9<4 "
+                  "rules~1@10<1 rules~2@11<2 port~1@12<8 port~2@13<9 "
+                  "members~1@14<7(+1-0) members~2@15<6(+2-0)");
+    publish(&f, &list);
+    REQUIRE(ovs_list_size(&list) == 4);
+    p = CONTAINER_OF(ovs_list_front(&list), struct publication, node);
+    REQUIRE(p->update.n_ports == 2);
+    CHECK_UEQ(p->update.ports[0].n_groups, 0);
+    CHECK_UEQ(p->update.ports[0].n_fixed_ips, 1);
+    CHECK_UEQ(p->update.ports[1].n_groups, 1);
+    CHECK_UEQ(p->update.ports[1].n_fixed_ips, 0);
+    p = CONTAINER_OF(ovs_list_back(&list), struct publication, node);
+    REQUIRE(p->update.n_ports == 2);
+    REQUIRE(p->update.ports[0].n_groups == 1);
+    CHECK(uuid_equals(&p->update.ports[0].groups[0], &g2));
+    CHECK_UEQ(p->update.ports[0].n_fixed_ips, 2);
+    CHECK_UEQ(p->update.ports[1].n_fixed_ips, 1);
+    LIST_FOR_EACH_POP (p, node, &list) {
+        publication_destroy(p);
+    }
     teardown(&f);
 }
 

@@ -487,7 +487,7 @@ put_in_force(struct controller_core *core, struct topology *topology,
             beacon_changed(core->beacon, change->kind, &change->id,
                            change->revision);
         }
-        done->n_kind[change->kind]++;
+        done->n_kind[change->kind] += !change->common;
     }
     done->n_messages = publish_changes(&context, &done->changes,
                                        &publications);

@@ -6,12 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/sg-controller/port_change.h"
+#include "tools/sg-controller/ref_set.h"
 #include "tools/sg-controller/topology.h"
 #include "util.h"
 #include "uuid.h"
 
+static void collect_updated_rules(const struct change_list *, size_t first,
+                                  struct ref_set *rules);
 static void diff_port(const struct topology_port *old,
-                      const struct topology_port *new, struct change_list *);
+                      const struct topology_port *new,
+                      const struct ref_set *rules, struct change_list *);
+static void update_port(const struct sg_port_spec *old,
+                        const struct sg_port_spec *new,
+                        const struct ref_set *rules, struct change_list *);
 static void diff_rules(const struct topology_group *old,
                        const struct topology_group *new,
                        struct change_list *);
@@ -36,15 +44,9 @@ topology_diff(const struct topology *old, const struct topology *new,
     const struct topology_group *group;
     const struct topology_port *port;
     size_t first = changes->n;
+    struct ref_set rules;
 
-    HMAP_FOR_EACH (port, node, &old->ports) {
-        diff_port(port, topology_port(new, &port->spec.id), changes);
-    }
-    HMAP_FOR_EACH (port, node, &new->ports) {
-        if (!topology_port(old, &port->spec.id)) {
-            diff_port(NULL, port, changes);
-        }
-    }
+    ref_set_init(&rules);
     HMAP_FOR_EACH (group, node, &old->groups) {
         diff_group(group, topology_group(new, &group->id), changes);
     }
@@ -53,6 +55,17 @@ topology_diff(const struct topology *old, const struct topology *new,
             diff_group(NULL, group, changes);
         }
     }
+    collect_updated_rules(changes, first, &rules);
+    HMAP_FOR_EACH (port, node, &old->ports) {
+        diff_port(port, topology_port(new, &port->spec.id), &rules,
+                  changes);
+    }
+    HMAP_FOR_EACH (port, node, &new->ports) {
+        if (!topology_port(old, &port->spec.id)) {
+            diff_port(NULL, port, &rules, changes);
+        }
+    }
+    ref_set_destroy(&rules);
     if (changes->n > first) {
         qsort(changes->changes + first, changes->n - first,
               sizeof *changes->changes, compare_changes);
@@ -65,6 +78,10 @@ change_list_uninit(struct change_list *list)
     for (size_t i = 0; i < list->n; i++) {
         sg_prefix_list_uninit(&list->changes[i].added);
         sg_prefix_list_uninit(&list->changes[i].removed);
+        if (list->changes[i].common) {
+            sg_port_spec_uninit(list->changes[i].common);
+            free(list->changes[i].common);
+        }
     }
     free(list->changes);
     memset(list, 0, sizeof *list);
@@ -88,17 +105,47 @@ change_list_add(struct change_list *list, enum sg_kind kind,
     return change;
 }
 
+static void
+collect_updated_rules(const struct change_list *changes, size_t first,
+                      struct ref_set *rules)
+{
+    for (size_t i = first; i < changes->n; i++) {
+        const struct change *change = &changes->changes[i];
+
+        if (change->kind == SG_KIND_RULES && change->type == CHANGE_UPDATED) {
+            ref_set_add(rules, SG_KIND_RULES, &change->id, 0);
+        }
+    }
+}
+
 /* At most one of 'old' and 'new' is NULL, here and below. */
 static void
 diff_port(const struct topology_port *old, const struct topology_port *new,
-          struct change_list *changes)
+          const struct ref_set *rules, struct change_list *changes)
 {
     if (!new) {
         change_list_add(changes, SG_KIND_PORT, CHANGE_DELETED, &old->spec.id);
     } else if (!old) {
         change_list_add(changes, SG_KIND_PORT, CHANGE_CREATED, &new->spec.id);
     } else if (!sg_port_spec_equals(&old->spec, &new->spec)) {
-        change_list_add(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->spec.id);
+        update_port(&old->spec, &new->spec, rules, changes);
+    }
+}
+
+/* The first of two takes away only, and its place is among what does. */
+static void
+update_port(const struct sg_port_spec *old, const struct sg_port_spec *new,
+            const struct ref_set *rules, struct change_list *changes)
+{
+    struct port_order order = port_change_order(old, new, rules);
+    struct change *change;
+
+    change = change_list_add(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->id);
+    change->before_rules = order.before;
+    if (order.before && order.after) {
+        change->common = xmalloc(sizeof *change->common);
+        port_change_common(old, new, change->common);
+        change_list_add(changes, SG_KIND_PORT, CHANGE_UPDATED, &new->id);
     }
 }
 
@@ -177,15 +224,15 @@ change_rank(const struct change *change)
 {
     if (change->type == CHANGE_DELETED) {
         /* A port that goes must not get what others are given. */
-        return change->kind == SG_KIND_PORT ? 1 : 5;
+        return change->kind == SG_KIND_PORT ? 1 : 6;
     }
     switch (change->kind) {
     case SG_KIND_MEMBERS:
-        return change->removed.n ? 0 : 4;
+        return change->removed.n ? 0 : 5;
     case SG_KIND_RULES:
-        return 2;
-    case SG_KIND_PORT:
         return 3;
+    case SG_KIND_PORT:
+        return change->before_rules ? 2 : 4;
     }
     OVS_NOT_REACHED();
 }

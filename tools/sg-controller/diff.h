@@ -9,12 +9,15 @@
  *
  * A reload is announced as single changes, as if somebody had made them one
  * by one in the order of the list.  What takes away comes first, what gives
- * comes last, so that no step between the two topologies allows what a new
- * member or a new port would get from rules that go in the same reload:
- * members that leave, ports that go, rules, ports, members that join, groups
- * that go. */
+ * comes last, so that no step between the two topologies allows what neither
+ * of them does: what a new member or a new port would get from rules that go
+ * in the same reload, or a port that leaves a group from rules that come.
+ * Members that leave, ports that go, ports that lose something, rules, other
+ * ports, members that join, groups that go.  A port that loses something and
+ * gains something under rules that are updated has two changes. */
 
 #include "sg/members.h"
+#include "sg/policy.h"
 
 struct topology;
 
@@ -32,6 +35,10 @@ struct change {
      * both.  A group that some leave and others join has two changes. */
     struct sg_prefix_list added, removed;
     bool joins_follow;          /* The first of two. */
+    /* A port: before the rules. */
+    bool before_rules;
+    struct sg_port_spec *common;        /* The first of two: what the port is
+                                         * until the second; else NULL. */
     /* Given by state.h. */
     int64_t revision;
     int64_t prev;               /* Revision before; 0 if it was created. */

@@ -73,7 +73,8 @@ static void
 count_change(struct preview *preview, const struct state *state,
              const struct change *change)
 {
-    preview->n_kind[change->kind]++;
+    /* The second half of a port's change is not a second port. */
+    preview->n_kind[change->kind] += !change->common;
     preview->n_members += change->added.n + change->removed.n;
     if (change->kind == SG_KIND_PORT && change->type == CHANGE_DELETED
         && !state_saved_as_deleted(state, SG_KIND_PORT, &change->id)) {

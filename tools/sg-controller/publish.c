@@ -23,14 +23,17 @@ struct plan {
     const struct state *state;
     struct ovs_list *publications;
     size_t n;
-    /* The casts that still have room for a port, by host. */
-    struct shash updated, deleted;
+    /* The casts that still have room for a port, by host; those before the
+     * rules and those after them are not the same. */
+    struct shash early, updated, deleted;
     struct ref_set updated_objects;     /* That changed and are not new. */
 };
 
 static void plan_port(struct plan *, const struct change *);
 static void plan_port_for_host(struct plan *, const struct change *,
                                const char *host);
+static void fill_port(const struct plan *, const struct change *,
+                      struct sg_update *);
 static bool is_half_deleted(const struct plan *, const struct change *);
 static void plan_group(struct plan *, const struct change *);
 static void fill_rules(const struct plan *, const struct change *,
@@ -57,6 +60,7 @@ publish_changes(const struct publish_context *context,
         .context = context,
         .state = context->state,
         .publications = publications,
+        .early = SHASH_INITIALIZER(&plan.early),
         .updated = SHASH_INITIALIZER(&plan.updated),
         .deleted = SHASH_INITIALIZER(&plan.deleted),
     };
@@ -89,6 +93,7 @@ publish_changes(const struct publish_context *context,
     }
     ref_set_destroy(&wanted);
     ref_set_destroy(&plan.updated_objects);
+    shash_destroy(&plan.early);
     shash_destroy(&plan.updated);
     shash_destroy(&plan.deleted);
     return plan.n;
@@ -158,7 +163,9 @@ plan_port_for_host(struct plan *plan, const struct change *change,
                    const char *host)
 {
     bool deleted = change->type == CHANGE_DELETED;
-    struct shash *casts = deleted ? &plan->deleted : &plan->updated;
+    struct shash *casts = (deleted ? &plan->deleted
+                           : change->before_rules ? &plan->early
+                           : &plan->updated);
     struct publication *cast = shash_find_data(casts, host);
     struct sg_update *update;
 
@@ -174,21 +181,31 @@ plan_port_for_host(struct plan *plan, const struct change *change,
     if (deleted) {
         fill_deleted(change, update);
     } else {
-        const struct topology_port *port;
-        struct sg_port_spec *spec;
-
-        if (!update->ports) {
-            update->ports = xcalloc(PUBLISH_MAX_PORTS, sizeof *update->ports);
+        fill_port(plan, change, update);
+        if (!change->common) {
+            bring_along_port(plan, cast, host, &change->id);
         }
-        port = topology_port(state_topology(plan->state), &change->id);
-        spec = &update->ports[update->n_ports++];
-        sg_port_spec_clone(spec, &port->spec);
-        spec->revision = change->revision;
-        bring_along_port(plan, cast, host, &change->id);
     }
     if (update->n_ports + update->n_deleted >= PUBLISH_MAX_PORTS) {
         shash_find_and_delete(casts, host);
     }
+}
+
+/* Room for a cast that is full. */
+static void
+fill_port(const struct plan *plan, const struct change *change,
+          struct sg_update *update)
+{
+    const struct topology *topology = state_topology(plan->state);
+    struct sg_port_spec *spec;
+
+    if (!update->ports) {
+        update->ports = xcalloc(PUBLISH_MAX_PORTS, sizeof *update->ports);
+    }
+    spec = &update->ports[update->n_ports++];
+    sg_port_spec_clone(spec, change->common ? change->common
+                       : &topology_port(topology, &change->id)->spec);
+    spec->revision = change->revision;
 }
 
 /* An id that was a security group and now is an address group lost its rules
