@@ -220,17 +220,19 @@ save_in(int dir, const char *name, const char *tmp, const char *text,
     return error ? error : fsync(dir) ? errno : 0;
 }
 
+/* Ours alone: a topology that its owner keeps from others must not become
+ * readable by being kept.  A file that a crash left may be of another mode. */
 static int
 write_synced(int dir, const char *name, const char *text, size_t len)
 {
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                    0644);
+                    0600);
     int error;
 
     if (fd < 0) {
         return errno;
     }
-    error = write_all(fd, text, len);
+    error = fchmod(fd, 0600) ? errno : write_all(fd, text, len);
     if (!error && fsync(fd)) {
         error = errno;
     }
