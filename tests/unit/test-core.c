@@ -522,6 +522,29 @@ TEST(a_change_on_its_way_makes_no_digest_wrong)
     teardown(&f);
 }
 
+/* The other one was heard nearly too long ago to count. */
+TEST(a_duplicate_always_has_two_boots)
+{
+    struct fixture f;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    sync_boot(&f, "a");
+    sync_boot(&f, "b");
+    f.at.now += HOST_BOOT_MS;
+    report_digest(&f, "a", NULL);
+    CHECK_OUTPUT(&f, "reply, reply, duplicate_host a b");
+    f.at.now++;
+    report_digest(&f, "a", NULL);
+    CHECK_OUTPUT(&f, "duplicate_host a b");
+    f.at.now += HOST_DUPLICATE_MS;
+    report_digest(&f, "a", NULL);
+    CHECK_OUTPUT(&f, "");
+    CHECK_UEQ(get_view(&f)->n_boots, 1);
+    teardown(&f);
+}
+
 TEST(two_agents_with_one_name_are_told)
 {
     struct fixture f;

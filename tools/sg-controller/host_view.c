@@ -57,9 +57,12 @@ host_view_uninit(struct host_view *view)
 void
 host_view_heard(struct host_view *view, const char *boot, long long int now)
 {
+    /* A duplicate has two boots, also if the other one is silent by now: both
+     * are named. */
+    size_t keep = host_view_is_duplicate(view, now) ? 2 : 0;
     size_t i = 0;
 
-    while (view->n_boots
+    while (view->n_boots > keep
            && now - view->boots[view->n_boots - 1].heard > HOST_BOOT_MS) {
         drop_boot(view);
     }
