@@ -396,7 +396,8 @@ TEST(the_same_calls_give_the_same_bytes)
     }
 }
 
-#define NO_DIGEST "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+#define NO_DIGEST_TAIL "a39a3ee5e6b4b0d3255bfef95601890afd80709"
+#define NO_DIGEST "d"NO_DIGEST_TAIL
 
 TEST(a_wrong_digest_is_told_at_most_every_ten_seconds)
 {
@@ -433,6 +434,34 @@ TEST(a_wrong_digest_is_told_at_most_every_ten_seconds)
     CHECK_EQ(get_view(&f)->digest, HOST_DIGEST_UNKNOWN);
     CHECK_OUTPUT(&f, "");
     free(digest);
+    teardown(&f);
+}
+
+/* An object that the agent refuses whenever it is given it. */
+TEST(a_digest_that_stays_wrong_is_told_ever_less)
+{
+    struct fixture f;
+    int told = 0;
+
+    setup(&f);
+    set_addresses(&f, "10.0.0.1");
+    core_up(f.core, &f.at);
+    f.at.now += HOST_SETTLE_MS;
+    for (int i = 0; i < 60; i++) {
+        sync_host(&f);
+        report_digest(&f, "boot-1", NO_DIGEST);
+        f.at.now += HOST_RESYNC_MS;
+    }
+    told = core_counters(f.core)->resyncs;
+    /* At 0, 10, 30, 70, 150 s and then every 120 s: eight of sixty. */
+    CHECK_EQ(told, 8);
+
+    /* Another one that is wrong is news. */
+    report_digest(&f, "boot-1", "0"NO_DIGEST_TAIL);
+    CHECK_EQ(core_counters(f.core)->resyncs, told + 1);
+    f.at.now += HOST_RESYNC_MS;
+    report_digest(&f, "boot-1", "0"NO_DIGEST_TAIL);
+    CHECK_EQ(core_counters(f.core)->resyncs, told + 2);
     teardown(&f);
 }
 

@@ -16,6 +16,7 @@ static void move_to_front(struct host_view *, size_t i);
 static void drop_boot(struct host_view *);
 static enum host_digest judge(struct host_view *, const struct state *,
                               const struct sg_report *, long long int now);
+static bool take_resync(struct host_view *, long long int now);
 static void update_own_digest(struct host_view *, const struct state *);
 static void replace_latency(struct sg_latency *sum,
                             const struct sg_latency *old,
@@ -38,7 +39,7 @@ host_view_init(struct host_view *view)
     memset(view, 0, sizeof *view);
     view->duplicate_at = LLONG_MIN;
     view->own_revision = -1;
-    view->next_resync = LLONG_MIN;
+    view->last_resync = LLONG_MIN;
 }
 
 void
@@ -125,12 +126,8 @@ host_view_report(struct host_view *view, const struct state *state,
     view->reported = true;
     memset(report, 0, sizeof *report);
 
-    if ((view->digest == HOST_DIGEST_WRONG || forgotten)
-        && now >= view->next_resync) {
-        view->next_resync = now + HOST_RESYNC_MS;
-        return true;
-    }
-    return false;
+    return ((view->digest == HOST_DIGEST_WRONG || forgotten)
+            && take_resync(view, now));
 }
 
 void
@@ -195,6 +192,27 @@ judge(struct host_view *view, const struct state *state,
     }
     return (now - view->changed_at < HOST_SETTLE_MS
             ? HOST_DIGEST_UNKNOWN : HOST_DIGEST_WRONG);
+}
+
+/* May the host be told now?  Then it counts as told. */
+static bool
+take_resync(struct host_view *view, long long int now)
+{
+    bool wrong = view->digest == HOST_DIGEST_WRONG;
+    bool same = (wrong && !strcmp(view->report.digest, view->resync_digest)
+                 && !strcmp(view->own_digest, view->resync_own));
+    long long int wait = same ? view->resync_wait : HOST_RESYNC_MS;
+
+    if (view->last_resync != LLONG_MIN && now - view->last_resync < wait) {
+        return false;
+    }
+    view->last_resync = now;
+    view->resync_wait = same ? MIN(2 * wait, HOST_RESYNC_MAX_MS)
+                        : HOST_RESYNC_MS;
+    ovs_strlcpy(view->resync_digest, wrong ? view->report.digest : "",
+                sizeof view->resync_digest);
+    ovs_strlcpy(view->resync_own, view->own_digest, sizeof view->resync_own);
+    return true;
 }
 
 static void

@@ -24,8 +24,11 @@ struct state;
 #define HOST_CONNECTED_MS (90 * 1000)
 /* A change that is younger may still be on its way to the host. */
 #define HOST_SETTLE_MS 5000
-/* Between two requests to ask again because the digest is wrong. */
+/* Between two requests to ask again because the digest is wrong.  While it is
+ * the same that is wrong, twice as long each time: an object that the agent
+ * goes on to refuse must not make it ask with every report. */
 #define HOST_RESYNC_MS 10000
+#define HOST_RESYNC_MAX_MS 120000
 
 #define HOST_DIGESTS                    \
     HOST_DIGEST(UNKNOWN, "unknown")     \
@@ -64,7 +67,10 @@ struct host_view {
     char own_digest[RPC_DIGEST_LEN + 1];
     int64_t own_revision;       /* -1: none. */
     long long int changed_at;   /* When the newest of it changed. */
-    long long int next_resync;
+    long long int last_resync;  /* LLONG_MIN: never. */
+    long long int resync_wait;  /* After it, if nothing has changed since: */
+    char resync_digest[RPC_DIGEST_LEN + 1];     /* The host's then; or "". */
+    char resync_own[RPC_DIGEST_LEN + 1];
 };
 
 void host_view_init(struct host_view *);
