@@ -75,7 +75,7 @@ setup(struct fixture *f)
 
     memset(f, 0, sizeof *f);
     f->state = state_create(&epoch);
-    f->interest = interest_create();
+    f->interest = interest_create(INTEREST_MAX_TOTAL);
     f->cache = entry_cache_create(&cache);
     f->now = 1000;
 }
@@ -296,6 +296,46 @@ TEST(only_what_is_wanted_is_published)
     load(&f, GROUP(G1) GROUP_SSH(G2), "");
     CHECK_PUBLISHED(&f, "rules_updated sg-rules."G1"_fanout 1\n"
                     "rules_updated sg-rules."G2"_fanout 1\n");
+    teardown(&f);
+}
+
+TEST(interest_is_bounded_over_all_hosts)
+{
+    static const enum sg_kind kinds[] = { SG_KIND_PORT, SG_KIND_PORT };
+    struct sg_sync_request request = {
+        .host = CONST_CAST(char *, "h3"), .boot = CONST_CAST(char *, "b"),
+    };
+    struct interest_host *known;
+    struct ref_set set;
+    struct fixture f;
+    struct uuid id;
+
+    setup(&f);
+    interest_destroy(f.interest);
+    f.interest = interest_create(4);
+    want(&f, "h1", (const char *const[]) { P1, P2 }, kinds, 2);
+    want(&f, "h2", (const char *const[]) { P1, P2 }, kinds, 2);
+    CHECK_UEQ(interest_total(f.interest), 4);
+
+    /* A third one is refused and leaves no trace, unasked as well. */
+    ref_set_init(&set);
+    REQUIRE(sg_id_from_string(P3, &id));
+    ref_set_add(&set, SG_KIND_PORT, &id, 0);
+    CHECK_ERROR(interest_sync(f.interest, &request, &set, f.now, &known),
+                "more objects than the limit of 4 for all hosts");
+    CHECK_UEQ(interest_count(f.interest), 2);
+    CHECK(!interest_add(f.interest, "h1", SG_KIND_PORT, &id));
+    CHECK(!interest_any(f.interest, SG_KIND_PORT, &id));
+
+    /* Who asks for other things gives back what it had. */
+    want(&f, "h2", (const char *const[]) { P3, P2 }, kinds, 2);
+    CHECK_UEQ(interest_total(f.interest), 4);
+    WANT1(&f, "h1", PORT, P1);
+    CHECK_NO_ERROR(interest_sync(f.interest, &request, &set, f.now, &known));
+    CHECK_UEQ(interest_total(f.interest), 4);
+    ref_set_destroy(&set);
+    interest_expire(f.interest, f.now + INTEREST_SILENCE_MS + 1);
+    CHECK_UEQ(interest_total(f.interest), 0);
     teardown(&f);
 }
 

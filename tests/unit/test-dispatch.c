@@ -83,7 +83,7 @@ setup(struct fixture *f)
     memset(f, 0, sizeof *f);
     rpc_limits_default(&f->limits);
     f->state = state_create(&epoch);
-    f->interest = interest_create();
+    f->interest = interest_create(INTEREST_MAX_TOTAL);
     f->cache = entry_cache_create(&cache);
     f->dispatcher = dispatcher_create(&f->limits);
     f->now = 5000;

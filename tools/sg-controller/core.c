@@ -90,7 +90,7 @@ core_create(const struct core_config *config)
 
     core->config = *config;
     core->state = state_create(&config->epoch);
-    core->interest = interest_create();
+    core->interest = interest_create(INTEREST_MAX_TOTAL);
     core->beacon = beacon_create(config->beacon_entries);
     core->cache = entry_cache_create(&cache);
     core->dispatcher = dispatcher_create(&config->limits);

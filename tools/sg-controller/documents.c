@@ -72,10 +72,11 @@ document_state(struct ds *ds, const struct controller_core *core,
     put_epoch(ds, state_epoch(state));
     ds_put_format(ds, ", \"revision\": %"PRId64", \"beacon\": %"PRId64", "
                   "\"tombstones\": %zu, \"unconfirmed\": %zu, "
-                  "\"hosts\": %zu, \"patched\": %zu",
+                  "\"hosts\": %zu, \"interest\": %zu, \"patched\": %zu",
                   state_revision(state), beacon_seq(core_beacon(core)),
                   state_n_tombstones(state), state_n_saved(state),
                   interest_count(core_interest(core)),
+                  interest_total(core_interest(core)),
                   core_n_patches(core));
     ds_put_cstr(ds, ", \"later_epoch\": ");
     if (later->n) {

@@ -29,6 +29,7 @@ struct host {
 struct interest {
     struct hmap hosts;
     struct hmap objects;
+    size_t total, max_total;    /* Of 'objects' of all hosts. */
     struct sg_latency latency;  /* Of all hosts. */
 };
 
@@ -47,10 +48,11 @@ static int compare_names(const void *, const void *);
 static int compare_hosts(const void *, const void *);
 
 struct interest *
-interest_create(void)
+interest_create(size_t max_total)
 {
     struct interest *interest = xzalloc(sizeof *interest);
 
+    interest->max_total = max_total;
     hmap_init(&interest->hosts);
     hmap_init(&interest->objects);
     return interest;
@@ -81,17 +83,21 @@ interest_sync(struct interest *interest,
 {
     struct host *host = find_host(interest, request->host);
     bool adds = request->partial || request->page;
+    size_t had = host ? hmapx_count(&host->objects) : 0;
     const struct ref_node *ref;
     size_t n = ref_set_count(covered);
     char *error;
 
     if (adds && host) {
-        n = (hmapx_count(&host->objects)
-             + count_new(interest, host, covered));
+        n = had + count_new(interest, host, covered);
     }
     if (n > INTEREST_MAX_OBJECTS) {
         return xasprintf("%zu objects, more than the limit of %d for a host",
                          n, INTEREST_MAX_OBJECTS);
+    }
+    if (n > had && interest->total - had + n > interest->max_total) {
+        return xasprintf("more objects than the limit of %zu for all hosts",
+                         interest->max_total);
     }
     error = get_host(interest, request->host, request->boot, now, &host);
     if (error) {
@@ -196,7 +202,8 @@ interest_add(struct interest *interest, const char *name, enum sg_kind kind,
 {
     struct host *host = find_host(interest, name);
 
-    if (!host || hmapx_count(&host->objects) >= INTEREST_MAX_OBJECTS) {
+    if (!host || hmapx_count(&host->objects) >= INTEREST_MAX_OBJECTS
+        || interest->total >= interest->max_total) {
         return false;
     }
     add_object(interest, host, kind, id);
@@ -224,6 +231,12 @@ size_t
 interest_count(const struct interest *interest)
 {
     return hmap_count(&interest->hosts);
+}
+
+size_t
+interest_total(const struct interest *interest)
+{
+    return interest->total;
 }
 
 size_t
@@ -309,6 +322,7 @@ clear_objects(struct interest *interest, struct host *host)
             free(object);
         }
     }
+    interest->total -= hmapx_count(&host->objects);
     hmapx_clear(&host->objects);
 }
 
@@ -330,6 +344,7 @@ add_object(struct interest *interest, struct host *host, enum sg_kind kind,
     }
     if (hmapx_add(&object->hosts, host)) {
         hmapx_add_assert(&host->objects, object);
+        interest->total++;
     }
 }
 

@@ -10,8 +10,8 @@
  * when it appears.  A host that has been silent for INTEREST_SILENCE_MS is
  * dropped; should it still be there, its next report has it told to ask again.
  *
- * The memory is bounded: so many hosts, so many objects each.  Beyond that a
- * sync is refused, never half remembered. */
+ * The memory is bounded: so many hosts, so many objects each, so many of all
+ * hosts together.  Beyond that a sync is refused, never half remembered. */
 
 #include "openvswitch/hmap.h"
 #include "sg/update.h"
@@ -24,6 +24,8 @@ struct state;
 
 #define INTEREST_MAX_HOSTS 10000
 #define INTEREST_MAX_OBJECTS 65536
+/* Of all hosts, an object counted for each that needs it: some 100 bytes. */
+#define INTEREST_MAX_TOTAL 4194304
 #define INTEREST_SILENCE_MS (10 * 60 * 1000)
 
 struct interest_host {
@@ -35,7 +37,8 @@ struct interest_host {
     struct host_view view;
 };
 
-struct interest *interest_create(void);
+/* 'max_total' is INTEREST_MAX_TOTAL, or less in a test. */
+struct interest *interest_create(size_t max_total);
 void interest_destroy(struct interest *);
 
 /* A request that covers 'covered' came.  A refusal leaves everything as it
@@ -58,7 +61,7 @@ bool interest_any(const struct interest *, enum sg_kind,
 bool interest_has(const struct interest *, const char *host, enum sg_kind,
                   const struct uuid *);
 /* The host is told of this object unasked.  False if there is no such host, or
- * it has as many as it may. */
+ * it has, or all have, as many as they may. */
 bool interest_add(struct interest *, const char *host, enum sg_kind,
                   const struct uuid *) SG_MUST_USE;
 
@@ -66,6 +69,8 @@ bool interest_add(struct interest *, const char *host, enum sg_kind,
 size_t interest_hosts(const struct interest *,
                       const struct interest_host ***);
 size_t interest_count(const struct interest *);
+/* Objects of all hosts, counted for each. */
+size_t interest_total(const struct interest *);
 
 /* Of all hosts that are known, and how many of them count. */
 size_t interest_latency(const struct interest *, struct sg_latency *);
