@@ -266,6 +266,29 @@ TEST(patches_within_50_ms_are_one_flush)
     core_destroy(core);
 }
 
+/* Two operators: each learns of his own. */
+TEST(a_reload_does_not_swallow_patches_that_wait)
+{
+    struct core_time at = { 1000, 1700000000000 };
+    struct controller_core *core = core_with_ports(3, &at);
+    const struct core_flush *done = core_last_flush(core);
+    uint64_t flush, reload;
+
+    CHECK_NO_ERROR(join(core, 0, &at, &flush));
+    at.now++;
+    CHECK_NO_ERROR(join(core, 1, &at, &flush));
+    CHECK_UEQ(done->number, flush - 1);
+    reload = core_set_topology(core, parse(base_text), 0, &at);
+    CHECK_UEQ(reload, flush + 1);
+    CHECK_UEQ(done->number, flush);
+    CHECK_EQ(done->n_kind[SG_KIND_PORT], 1);
+    at.now += CORE_COALESCE_MS;
+    core_run(core, &at);
+    CHECK_UEQ(done->number, reload);
+    CHECK_EQ(hmap_count(&state_topology(core_state(core))->ports), 2);
+    core_destroy(core);
+}
+
 TEST(members_above_the_limit_undo_the_flush)
 {
     struct core_time at = { 1000, 1700000000000 };

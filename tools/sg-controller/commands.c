@@ -57,6 +57,7 @@ static struct pending *start_command(struct commands *,
                                      struct unixctl_conn *);
 static void finish_start(struct commands *, struct pending *, char *error);
 static void reply_document(struct unixctl_conn *, struct ds *);
+static void take_flushes(struct commands *);
 static void take_flush(const struct commands *, struct pending *);
 static void reply_reload(const struct commands *, struct pending *);
 static void pending_free(struct commands *, struct pending *);
@@ -113,9 +114,9 @@ commands_run(struct commands *c)
 {
     struct pending *p;
 
+    take_flushes(c);
     unixctl_server_run(c->server);
     LIST_FOR_EACH_SAFE (p, node, &c->pending) {
-        take_flush(c, p);
         if (p->flushed && (service_settled(c->service)
                            || time_msec() >= p->deadline)) {
             reply_reload(c, p);
@@ -349,9 +350,8 @@ finish_start(struct commands *c, struct pending *p, char *error)
         unixctl_command_reply_error(p->conn, error);
         free(error);
         pending_free(c, p);
-    } else {
-        take_flush(c, p);
     }
+    take_flushes(c);
 }
 
 /* Sends what 'ds' holds, and frees it. */
@@ -362,6 +362,18 @@ reply_document(struct unixctl_conn *conn, struct ds *ds)
     ds_destroy(ds);
 }
 
+/* To be called after all that may have flushed, before the next of that: one
+ * command may end what another one waits for. */
+static void
+take_flushes(struct commands *c)
+{
+    struct pending *p;
+
+    LIST_FOR_EACH (p, node, &c->pending) {
+        take_flush(c, p);
+    }
+}
+
 /* Keeps what became of the flush: the next one takes its place. */
 static void
 take_flush(const struct commands *c, struct pending *p)
@@ -369,7 +381,7 @@ take_flush(const struct commands *c, struct pending *p)
     const struct controller_core *core = service_core(c->service);
     const struct core_flush *flush = core_last_flush(core);
 
-    if (!p->flushed && flush->number >= p->flush) {
+    if (!p->flushed && p->flush && flush->number >= p->flush) {
         p->error = nullable_xstrdup(flush->error);
         document_flush(&p->result, core, flush);
         if (p->ack) {

@@ -193,8 +193,14 @@ uint64_t
 core_set_topology(struct controller_core *core, struct topology *topology,
                   unsigned int flags, const struct core_time *at)
 {
-    uint64_t number = core->counters.flushes + 1;
+    uint64_t number;
 
+    if (core->pending && core->incomplete) {
+        /* Whoever made the patches is told what became of them, not what
+         * became of this. */
+        flush(core, at);
+    }
+    number = core->counters.flushes + 1;
     topology_destroy(core->pending);
     core->pending = topology;
     core->incomplete = false;

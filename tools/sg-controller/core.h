@@ -17,7 +17,8 @@
  *
  * Topologies that follow each other faster than CORE_COALESCE_MS are merged:
  * the first takes effect at once, the last of the others at most that much
- * later, as one difference to what was published last.
+ * later, as one difference to what was published last.  Patches are merged
+ * among themselves; a topology has a flush of its own.
  *
  * The outbox is bounded in bytes.  What does not fit, or comes while there is
  * no connection, is dropped and counted: agents find out from the beacon and
