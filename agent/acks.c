@@ -15,35 +15,63 @@ is_ready(const struct ack *ack, uint64_t applied, long long int now)
     return ack->generation <= applied || now >= ack->deadline;
 }
 
-void
-acks_add(struct acks *acks, const char *text, uint64_t generation,
-         long long int now)
+/* The one that has 'text', which is added if need be.  NULL: no room. */
+static struct ack *
+get(struct acks *acks, const char *text, long long int now)
 {
     struct ack *ack;
 
     for (size_t i = 0; i < acks->n; i++) {
-        ack = &acks->p[i];
-        if (!strcmp(ack->text, text)) {
-            ack->generation = MAX(ack->generation, generation);
-            return;
+        if (!strcmp(acks->p[i].text, text)) {
+            return &acks->p[i];
         }
     }
     if (acks->n >= ARRAY_SIZE(acks->p)) {
         acks->n_dropped++;
-        return;
+        return NULL;
     }
     ack = &acks->p[acks->n++];
+    memset(ack, 0, sizeof *ack);
     ovs_strlcpy(ack->text, text, sizeof ack->text);
-    ack->generation = generation;
     ack->deadline = now + ACKS_MAX_MS;
+    return ack;
 }
 
 void
-acks_answered(struct acks *acks, uint64_t generation)
+acks_add(struct acks *acks, const char *text, uint64_t generation,
+         long long int now)
+{
+    struct ack *ack = get(acks, text, now);
+
+    if (ack) {
+        ack->generation = MAX(ack->generation, generation);
+    }
+}
+
+void
+acks_add_unanswered(struct acks *acks, const char *text,
+                    const struct acks_question *question, long long int now)
+{
+    struct ack *ack = get(acks, text, now);
+
+    if (ack) {
+        ack->generation = ACKS_UNANSWERED;
+        ack->question.number = MAX(ack->question.number, question->number);
+        ack->question.begun = MAX(ack->question.begun, question->begun);
+    }
+}
+
+void
+acks_answered(struct acks *acks, const struct acks_question *question,
+              uint64_t generation)
 {
     for (size_t i = 0; i < acks->n; i++) {
-        if (acks->p[i].generation == ACKS_UNANSWERED) {
-            acks->p[i].generation = generation;
+        struct ack *ack = &acks->p[i];
+
+        if (ack->generation == ACKS_UNANSWERED
+            && question->number >= ack->question.number
+            && question->begun >= ack->question.begun) {
+            ack->generation = generation;
         }
     }
 }

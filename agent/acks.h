@@ -16,10 +16,17 @@
  * for first. */
 #define ACKS_UNANSWERED UINT64_MAX
 
+/* Which question has what the message changes in its answer. */
+struct acks_question {
+    uint64_t number;            /* This one or a later one, */
+    long long int begun;        /* begun at this time or later. */
+};
+
 struct acks {
     struct ack {
         char text[RPC_MAX_ACK + 1];
         uint64_t generation;
+        struct acks_question question;  /* With ACKS_UNANSWERED. */
         long long int deadline;
     } p[RPC_MAX_ACKED];
     size_t n;
@@ -30,8 +37,12 @@ struct acks {
  * generation. */
 void acks_add(struct acks *, const char *text, uint64_t generation,
               long long int now);
-/* A question was answered: that was it, up to 'generation'. */
-void acks_answered(struct acks *, uint64_t generation);
+/* The same for a message that has to be asked about. */
+void acks_add_unanswered(struct acks *, const char *text,
+                         const struct acks_question *, long long int now);
+/* 'question' was answered, its answer is in 'generation'. */
+void acks_answered(struct acks *, const struct acks_question *question,
+                   uint64_t generation);
 void acks_clear(struct acks *);
 /* Is one to be reported, 'applied' being in the kernel? */
 bool acks_ready(const struct acks *, uint64_t applied, long long int now);

@@ -408,7 +408,11 @@ finish(struct sync *s, long long int now)
         s->doubt++;
         sync_want_full(s, now);
     }
-    acks_answered(&s->acks, policy_store_policy(s->store)->generation);
+    if (!sync_has_newer(s)) {
+        acks_answered(&s->acks,
+                      &(struct acks_question) { s->syncs, c->asked_at },
+                      policy_store_policy(s->store)->generation);
+    }
     s->n_failures = 0;
     s->hold_until = LLONG_MIN;
     sync_call_end(s);

@@ -20,10 +20,10 @@
 
 static void receive_beacon(struct sync *, const struct sg_update *,
                            long long int now);
-static void receive_resync(struct sync *, const struct sg_update *,
-                           long long int now);
+static bool receive_resync(struct sync *, const struct sg_update *,
+                           struct acks_question *, long long int now);
 static bool receive_change(struct sync *, const struct sg_update *,
-                           long long int now);
+                           struct acks_question *, long long int now);
 static void receive_duplicate_host(struct sync *, const struct sg_update *,
                                    long long int now);
 static void note_old_epoch(struct sync *, const struct sg_update *,
@@ -32,8 +32,10 @@ static void keep_newer(struct sync *, const struct sg_update *,
                        long long int now);
 static void receive(struct sync *, const struct sg_update *,
                     long long int now);
-static void note_ack(struct sync *, const struct sg_update *,
-                     uint64_t generation, long long int now);
+static bool doubt(struct sync *, const struct sg_ref *, long long int when,
+                  struct acks_question *);
+static void wait_for(struct acks_question *, uint64_t number,
+                     long long int begun);
 static void hear_all(struct sync *, const struct sg_update *,
                      long long int now);
 static void hear(struct sync *, enum sg_kind, const struct uuid *,
@@ -89,6 +91,9 @@ note_old_epoch(struct sync *s, const struct sg_update *update,
 static void
 keep_newer(struct sync *s, const struct sg_update *update, long long int now)
 {
+    bool asked = s->call.active && s->call.full;
+    struct acks_question q = { .number = asked ? s->syncs : s->syncs + 1 };
+
     switch (update->method) {
     case SG_METHOD_BEACON:
         s->last_beacon = now;
@@ -97,18 +102,27 @@ keep_newer(struct sync *s, const struct sg_update *update, long long int now)
         receive_duplicate_host(s, update, now);
         break;
     case SG_METHOD_RESYNC:
+        /* For everything: there is nothing of that epoch here. */
+        s->doubt++;
+        sync_want_full(s, now);
+        wait_for(&q, s->syncs + 1, now);
         break;
     default:
         kept_add(&s->kept, update);
         break;
     }
-    note_ack(s, update, ACKS_UNANSWERED, now);
+    if (update->ack) {
+        acks_add_unanswered(&s->acks, update->ack, &q, now);
+    }
 }
 
-/* A message of the epoch in force. */
+/* A message of the epoch in force.  Also one that changes nothing waits for
+ * what is known: others may have brought its change, which is not in the
+ * kernel yet. */
 static void
 receive(struct sync *s, const struct sg_update *update, long long int now)
 {
+    struct acks_question q = { .number = 0 };
     bool asks = false;
 
     switch (update->method) {
@@ -119,25 +133,17 @@ receive(struct sync *s, const struct sg_update *update, long long int now)
         receive_duplicate_host(s, update, now);
         break;
     case SG_METHOD_RESYNC:
-        receive_resync(s, update, now);
-        asks = true;
+        asks = receive_resync(s, update, &q, now);
         break;
     default:
-        asks = receive_change(s, update, now);
+        asks = receive_change(s, update, &q, now);
         break;
     }
-    note_ack(s, update, asks ? ACKS_UNANSWERED
-             : policy_store_policy(s->store)->generation, now);
-}
-
-/* Also a message that changes nothing waits for what is known: others may have
- * brought its change, which is not in the kernel yet. */
-static void
-note_ack(struct sync *s, const struct sg_update *update, uint64_t generation,
-         long long int now)
-{
-    if (update->ack) {
-        acks_add(&s->acks, update->ack, generation, now);
+    if (update->ack && asks) {
+        acks_add_unanswered(&s->acks, update->ack, &q, now);
+    } else if (update->ack) {
+        acks_add(&s->acks, update->ack,
+                 policy_store_policy(s->store)->generation, now);
     }
 }
 
@@ -203,16 +209,20 @@ receive_beacon(struct sync *s, const struct sg_update *update,
     }
 }
 
-/* The controller spreads its hosts itself. */
-static void
+/* The controller spreads its hosts itself.  Returns true if there is a
+ * question, the next one, which 'q' is to wait for. */
+static bool
 receive_resync(struct sync *s, const struct sg_update *update,
-               long long int now)
+               struct acks_question *q, long long int now)
 {
-    if (!update->n_refs) {
+    bool asks = !update->n_refs;
+
+    if (asks) {
         /* Reports are judged when no change is on its way. */
         sync_renewal_suspect_all(s);
         s->doubt++;
         sync_want_full(s, now);
+        wait_for(q, s->syncs + 1, now);
     }
     for (size_t i = 0; i < update->n_refs; i++) {
         struct sync_entry *e = sync_objects_find(&s->objects,
@@ -221,21 +231,47 @@ receive_resync(struct sync *s, const struct sg_update *update,
 
         if (e) {
             sync_renewal_suspect(s, e);
-            sync_objects_doubt(&s->objects, e, 0, now);
         }
+        asks |= doubt(s, &update->refs[i], now, q);
     }
+    return asks;
+}
+
+/* A change of 'ref' was missed.  'q' is to wait for the question about it;
+ * false if there is none, because nobody needs it. */
+static bool
+doubt(struct sync *s, const struct sg_ref *ref, long long int when,
+      struct acks_question *q)
+{
+    struct sync_entry *e = sync_objects_find(&s->objects, ref->kind,
+                                             &ref->id);
+
+    if (!e || !e->needed) {
+        return false;
+    }
+    sync_objects_doubt(&s->objects, e, 0, when);
+    wait_for(q, s->syncs + 1, e->ask_at);
+    return true;
+}
+
+/* For several objects, the last of their questions. */
+static void
+wait_for(struct acks_question *q, uint64_t number, long long int begun)
+{
+    q->number = MAX(q->number, number);
+    q->begun = MAX(q->begun, begun);
 }
 
 /* A change of the epoch in force.  What does not fit is kept until the object
  * has been asked for: it may be newer than the answer.  Returns true if there
- * is such a question. */
+ * is such a question, which 'q' is to wait for. */
 static bool
 receive_change(struct sync *s, const struct sg_update *update,
-               long long int now)
+               struct acks_question *q, long long int now)
 {
     struct sg_ref_list ask = { NULL, 0, 0 };
     struct policy_store_applied applied;
-    bool asks;
+    bool asks = false;
 
     applied = policy_store_update(s->store, update, now, &ask);
     s->gaps += ask.n;
@@ -250,15 +286,17 @@ receive_change(struct sync *s, const struct sg_update *update,
                                                  ask.refs[i].kind,
                                                  &ask.refs[i].id);
 
-        if (e && !e->asked) {
-            sync_objects_doubt(&s->objects, e, 0,
-                               sync_spread(s, now, SYNC_GAP_SPREAD_MS));
+        if (e && e->asked) {
+            wait_for(q, s->syncs, 0);
+            asks = true;
+        } else {
+            asks |= doubt(s, &ask.refs[i],
+                          sync_spread(s, now, SYNC_GAP_SPREAD_MS), q);
         }
     }
     if (ask.n || (s->call.active && (s->call.fresh || s->call.digest))) {
         kept_add(&s->kept, update);
     }
-    asks = ask.n > 0;
     sg_ref_list_clear(&ask);
     return asks;
 }

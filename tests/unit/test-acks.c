@@ -13,6 +13,8 @@
 #include "tests/lib/test.h"
 #include "util.h"
 
+static const struct acks_question FIRST = { .number = 1, .begun = 1000 };
+
 /* Takes what is ready, as "a b". */
 static void
 check_taken(struct acks *acks, uint64_t applied, long long int now,
@@ -55,7 +57,7 @@ TEST(by_time)
     struct acks acks = { .n = 0 };
 
     acks_add(&acks, "a", 7, 1000);
-    acks_add(&acks, "b", ACKS_UNANSWERED, 2000);
+    acks_add_unanswered(&acks, "b", &FIRST, 2000);
     check_taken(&acks, 6, 5999, "");
     check_taken(&acks, 6, 6000, "a");
     check_taken(&acks, 6, 7000, "b");
@@ -65,12 +67,46 @@ TEST(after_an_answer)
 {
     struct acks acks = { .n = 0 };
 
-    acks_add(&acks, "a", ACKS_UNANSWERED, 1000);
+    acks_add_unanswered(&acks, "a", &FIRST, 1000);
     acks_add(&acks, "b", 5, 1000);
     check_taken(&acks, 8, 1001, "b");
-    acks_answered(&acks, 9);
+    acks_answered(&acks, &FIRST, 9);
     check_taken(&acks, 8, 1002, "");
     check_taken(&acks, 9, 1003, "a");
+}
+
+/* Not by the answer to an older question, nor to one that was begun before the
+ * object was due. */
+TEST(after_the_right_answer)
+{
+    const struct acks_question due = { .number = 3, .begun = 1500 };
+    struct acks acks = { .n = 0 };
+
+    acks_add_unanswered(&acks, "a", &due, 1000);
+    acks_answered(&acks, &(struct acks_question) { 2, 1600 }, 9);
+    acks_answered(&acks, &(struct acks_question) { 3, 1499 }, 9);
+    check_taken(&acks, 9, 1600, "");
+    acks_answered(&acks, &(struct acks_question) { 3, 1500 }, 10);
+    acks_answered(&acks, &(struct acks_question) { 4, 1600 }, 11);
+    check_taken(&acks, 9, 1601, "");
+    check_taken(&acks, 10, 1602, "a");
+}
+
+/* The same again, on something that is to be asked for: for the later one. */
+TEST(again_unanswered)
+{
+    struct acks acks = { .n = 0 };
+
+    acks_add(&acks, "a", 7, 1000);
+    acks_add_unanswered(&acks, "a", &(struct acks_question) { 3, 1500 }, 1100);
+    acks_add_unanswered(&acks, "a", &(struct acks_question) { 2, 1700 }, 1200);
+    acks_add(&acks, "a", 8, 1300);
+    CHECK_EQ(acks_next(&acks), 1000 + ACKS_MAX_MS);
+    acks_answered(&acks, &(struct acks_question) { 3, 1600 }, 9);
+    acks_answered(&acks, &(struct acks_question) { 2, 1700 }, 9);
+    check_taken(&acks, 9, 1900, "");
+    acks_answered(&acks, &(struct acks_question) { 3, 1700 }, 9);
+    check_taken(&acks, 9, 1901, "a");
 }
 
 /* Twice the same is one, for the later of both. */
