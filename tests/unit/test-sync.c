@@ -272,6 +272,44 @@ TEST(kept_updates_are_whole)
     kept_uninit(&kept);
 }
 
+/* Also what is said of something that was left out takes room. */
+TEST(kept_texts_count)
+{
+    char reason[] = "0123456789abcdef";
+    struct sg_update update;
+    struct kept kept;
+    size_t bytes, n = 0;
+
+    sg_update_init(&update, SG_METHOD_SYNC);
+    bytes = kept_update_bytes(&update);
+    sg_refusal_add(&update.problems, &update.n_problems, "what", reason);
+    CHECK(kept_update_bytes(&update) >= bytes + sizeof reason);
+    sg_update_uninit(&update);
+
+    update_text_parse(&update, SG_METHOD_SYNC,
+                      "port p1 rev=1; rules g1 rev=1 n=1");
+    bytes = kept_update_bytes(&update);
+    sg_refusal_add(&update.ports[0].refused, &update.ports[0].n_refused,
+                   "what", reason);
+    sg_refusal_add(&update.rules[0].refused, &update.rules[0].n_refused,
+                   "what", reason);
+    CHECK(kept_update_bytes(&update) >= bytes + 2 * sizeof reason);
+    sg_update_uninit(&update);
+
+    /* Many small messages with nothing but that. */
+    kept_init(&kept);
+    sg_update_init(&update, SG_METHOD_SYNC);
+    for (int i = 0; i < 20000; i++) {
+        sg_refusal_add(&update.problems, &update.n_problems, "what", reason);
+    }
+    while (!kept.overflow) {
+        REQUIRE(++n <= KEPT_MAX_BYTES / (20000 * sizeof reason) + 1);
+        kept_add(&kept, &update);
+    }
+    sg_update_uninit(&update);
+    kept_uninit(&kept);
+}
+
 static uint64_t
 unneeded_after(struct fixture *f, enum sg_method method, const char *text)
 {
