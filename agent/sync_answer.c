@@ -128,7 +128,11 @@ take_verdict(struct sync *s, const struct sg_update *update,
         s->digests_differ++;
         sync_call_ask_have(s);
         return true;
-    } else if (!c->fresh && update->same && !has_objects(update)) {
+    } else if (update->same && (has_objects(update) || update->next)) {
+        sync_call_fail(s, "the answer says that nothing differs, and more",
+                       now);
+        return true;
+    } else if (!c->fresh && update->same) {
         s->digests_same++;
         sync_objects_same(&s->objects, s->store, now);
         finish(s, now);
