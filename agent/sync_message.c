@@ -198,6 +198,8 @@ receive_beacon(struct sync *s, const struct sg_update *update,
 
             if (e && !e->asked) {
                 sync_renewal_suspect(s, e);
+            }
+            if (e) {
                 sync_objects_doubt(&s->objects, e, b->revision,
                                    sync_spread(s, now, SYNC_GAP_SPREAD_MS));
             }

@@ -299,6 +299,7 @@ sync_objects_same(struct sync_objects *so, const struct policy_store *store,
     HMAP_FOR_EACH (e, node, &so->entries) {
         if (e->asked && !e->covered) {
             e->asked = false;
+            e->want = 0;
             e->ask_at = MIN(e->ask_at, e->was_due);
             if (!e->unknown && !is_absent(e, store)) {
                 /* Something of it may have been missed. */
@@ -340,6 +341,7 @@ sync_objects_uncovered(struct sync_objects *so,
             && object.revision && !object.problem
             && (object.state == SG_KNOWN || object.state == SG_DELETED)) {
             /* Something of it may have been missed, for all that was said. */
+            e->want = 0;
             e->ask_at = MIN(e->ask_at, now);
         }
     }
@@ -479,6 +481,11 @@ settle(struct sync_entry *e, const struct policy_store *store,
     }
     e->unknown_ms = 0;
     e->answered = true;
+    if (e->want && object.revision >= e->want) {
+        /* The answer has what a beacon announced meanwhile. */
+        e->want = 0;
+        e->ask_at = LLONG_MAX;
+    }
     if (e->asked && e->bound) {
         /* Unless something was missed, or the binding came, while the
          * question was under way: then it is due again. */
