@@ -75,6 +75,7 @@ CORE_SRCS += agent/sync_answer.c
 CORE_SRCS += agent/sync_call.c
 CORE_SRCS += agent/sync_message.c
 CORE_SRCS += agent/sync_objects.c
+CORE_SRCS += agent/sync_regress.c
 CORE_SRCS += agent/sync_removal.c
 CORE_SRCS += agent/sync_renewal.c
 CORE_SRCS += agent/sync_status.c

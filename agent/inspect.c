@@ -516,6 +516,9 @@ collect_sync(struct metrics *m, const struct sync_status *s)
     set_gauge(m, "sg_conflicting_epochs",
               "1 while a replaced controller goes on.",
               s->conflicting_epochs);
+    set_gauge(m, "sg_revision_regressed",
+              "1 while a controller answers with older revisions.",
+              s->revision_regressed);
     set_gauge(m, "sg_duplicate_host", "1 while two agents have our name.",
               s->duplicate_host);
     set_total(m, "sg_acks_dropped", "Acknowledgements there was no room for.",

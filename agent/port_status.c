@@ -542,6 +542,11 @@ judge_controllers(struct update *u, const struct sync_status *sync)
                 sg_epoch_format(&sync->other_epoch, epoch),
                 sync->conflicting_epochs
                 ? (u->now - sync->other_heard) / 1000 : 0);
+    set_problem(u, HOST_REASON_REVISION_REGRESSED, sync->revision_regressed,
+                "an answer was older than what had been heard in its epoch, "
+                "%lld s ago: %"PRIu64" objects so far, which stay as they "
+                "are", sync->revision_regressed
+                ? (u->now - sync->regressed_at) / 1000 : 0, sync->regressed);
     set_problem(u, HOST_REASON_DUPLICATE_HOST, sync->duplicate_host, "%s",
                 "another agent has the name of this host");
     set_problem(u, HOST_REASON_MASS_REMOVAL, sync->spared.n > 0,

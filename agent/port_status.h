@@ -104,6 +104,7 @@ struct port_info {
     HOST_REASON(NOT_IN_SYNC, "not_in_sync")                                  \
     HOST_REASON(STALE, "stale")                                              \
     HOST_REASON(CONFLICTING_EPOCHS, "conflicting_epochs")                    \
+    HOST_REASON(REVISION_REGRESSED, "revision_regressed")                    \
     HOST_REASON(DUPLICATE_HOST, "duplicate_host")                            \
     HOST_REASON(MASS_REMOVAL, "mass_removal")   /* Of ports, held. */        \
     HOST_REASON(KERNEL, "kernel")           /* The caller's sentence. */     \

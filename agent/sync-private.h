@@ -2,13 +2,14 @@
 #ifndef AGENT_SYNC_PRIVATE_H
 #define AGENT_SYNC_PRIVATE_H 1
 
-/* The inside of sync, for its seven files:
+/* The inside of sync, for its eight files:
  *
  *   sync.c             events, and when to ask
  *   sync_message.c     what comes unasked
  *   sync_call.c        one question
  *   sync_answer.c      its answer
  *   sync_removal.c     what that takes away
+ *   sync_regress.c     controllers that go back in time
  *   sync_renewal.c     bindings that the broker may have lost
  *   sync_status.c      what it says of itself
  *
@@ -108,6 +109,9 @@ struct sync {
                                          * epoch. */
     long long int other_heard;  /* When; LLONG_MIN: never. */
     long long int duplicate_at; /* Last time it was said; LLONG_MIN: never. */
+    uint64_t regressed;         /* Objects in answers that were older than
+                                 * what was held. */
+    long long int regressed_at; /* Last one of this epoch; LLONG_MIN: none. */
     char last_error[160];
 };
 
@@ -149,6 +153,11 @@ void sync_call_end(struct sync *);
 /* A page of the answer.  Takes no ownership. */
 void sync_call_answer(struct sync *, const struct sg_update *,
                       long long int now);
+
+/* sync_regress.c */
+void sync_regress_look(struct sync *, const struct sg_update *page,
+                       long long int now);
+void sync_regress_over(struct sync *);
 
 /* sync_renewal.c */
 /* A message about 'e' was lost, or perhaps one about any object. */

@@ -36,7 +36,7 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->due = LLONG_MAX;
     sg_update_init(&s->call.removals, SG_METHOD_SYNC);
     s->connected_at = s->last_beacon = LLONG_MIN;
-    s->other_heard = s->duplicate_at = LLONG_MIN;
+    s->other_heard = s->duplicate_at = s->regressed_at = LLONG_MIN;
     s->beacon_seq = -1;
     kept_init(&s->call.pages);
     parts_init(&s->call.parts);

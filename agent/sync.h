@@ -136,6 +136,10 @@ struct sync_status {
     long long int other_heard;  /* When, last; LLONG_MIN: never. */
     bool duplicate_host;        /* A controller said lately that another agent
                                  * has our name. */
+    bool revision_regressed;    /* An answer of the epoch in force was lately
+                                 * older than what had been heard in it. */
+    uint64_t regressed;         /* Such objects, so far. */
+    long long int regressed_at; /* The last one; LLONG_MIN: none. */
     uint64_t acks_dropped;      /* There was no room for them. */
     struct store_spared spared; /* mass_removal: what it would take. */
     uint64_t removals_held, removals_made;      /* Objects, so far. */

@@ -185,6 +185,7 @@ take_page(struct sync *s, const struct sg_update *update, long long int now)
     struct call *c = &s->call;
     bool fits, ok;
 
+    sync_regress_look(s, update, now);
     mark_unknown(s, update->unknown, update->n_unknown);
     mark_unknown(s, update->bad, update->n_bad);
     c->n_bad += update->n_bad;
@@ -433,6 +434,7 @@ apply_pages(struct sync *s, long long int now)
         c->anew = true;
         s->epoch = c->epoch;
         s->beacon_seq = -1;
+        sync_regress_over(s);
     }
     if (sync_has_newer(s)
         && rpc_order_epoch(&s->epoch, &s->newer) != RPC_EPOCH_NEW) {

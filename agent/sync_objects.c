@@ -280,9 +280,10 @@ sync_objects_ask(struct sync_objects *so, const struct policy_store *store,
                           && !object.problem
                           && (object.state == SG_KNOWN
                               || object.state == SG_DELETED)));
+        e->asked_revision = (object.state == SG_ORPHANED ? 0
+                             : object.revision);
         sg_ref_list_add(list, &(struct sg_ref) {
-            .kind = e->kind, .id = e->id,
-            .revision = object.state == SG_ORPHANED ? 0 : object.revision,
+            .kind = e->kind, .id = e->id, .revision = e->asked_revision,
         });
     }
     so->dirty = true;

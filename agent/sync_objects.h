@@ -55,6 +55,7 @@ struct sync_entry {
 
     /* Of the outstanding question. */
     bool asked;
+    int64_t asked_revision;     /* Held when it was asked; 0: nothing. */
     bool covered;               /* By the last digest when it was asked, or
                                  * by the answer. */
     long long int was_due;      /* 'ask_at' before it. */

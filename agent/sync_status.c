@@ -17,6 +17,10 @@
  * heard of. */
 #define SYNC_CONFLICT_MS 30000
 
+/* How long a controller is said to have gone back after an answer that shows
+ * it. */
+#define SYNC_REGRESS_MS 30000
+
 const char *
 sync_state_name(enum sync_state state)
 {
@@ -70,6 +74,10 @@ sync_get_status(const struct sync *s, long long int now,
         .other_epoch = s->other_epoch,
         .other_heard = s->other_heard,
         .duplicate_host = sync_has_namesake(s, now),
+        .revision_regressed = (s->regressed_at != LLONG_MIN
+                               && now - s->regressed_at < SYNC_REGRESS_MS),
+        .regressed = s->regressed,
+        .regressed_at = s->regressed_at,
         .acks_dropped = s->acks.n_dropped,
         .removals_held = s->removals_held,
         .removals_made = s->removals_made,

@@ -324,6 +324,9 @@ print_status(void)
     if (s.conflicting_epochs) {
         printf("  conflicting_epochs: %d\n", (int) s.other_epoch.ms);
     }
+    if (s.revision_regressed) {
+        printf("  revision_regressed: %d\n", (int) s.regressed);
+    }
     if (s.duplicate_host) {
         printf("  duplicate_host\n");
     }

@@ -214,6 +214,10 @@ take_answer(struct sim_agent *a, const char *msg_id,
     sync_answer(a->sync, msg_id, update, error, now);
     sync_get_status(a->sync, now, &is);
     a->strayed = is.old_epoch != was.old_epoch;
+    if (is.regressed != was.regressed) {
+        FAIL("%s: an answer is older than what was held when it was asked "
+             "for", a->host);
+    }
     after = sim_oracle_ports(a->store);
     emptied = sim_ports_emptied(&before, &after) & ~a->cast;
     if (!a->accepts && __builtin_popcount(emptied) > SYNC_REMOVAL_PORTS) {
