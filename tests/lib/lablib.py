@@ -550,12 +550,14 @@ def running(name=None, **options):
     lab = Lab(name or "t%d" % os.getpid())
     before = own_network()
 
+    def on_signals(action):
+        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signo, action)
+
     def interrupted(signo, frame):
-        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(s, signal.SIG_IGN)
+        on_signals(signal.SIG_IGN)
         raise LabError("interrupted by %s" % signal.Signals(signo).name)
-    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signo, interrupted)
+    on_signals(interrupted)
     try:
         lab.up(**options)
         yield lab
@@ -564,6 +566,7 @@ def running(name=None, **options):
         print_logs(lab)
         raise
     finally:
+        on_signals(signal.SIG_IGN)      # Nothing ends this half-way.
         lab.down()
     left = left_behind(lab.id) + sorted(own_network() ^ before)
     if left:
