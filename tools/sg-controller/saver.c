@@ -3,6 +3,7 @@
 #include <config.h>
 #include "tools/sg-controller/saver.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "ovs-thread.h"
+#include "timeval.h"
 #include "tools/sg-controller/files.h"
 #include "util.h"
 
@@ -18,6 +20,8 @@ struct job {
     char *name;
     char *text;                 /* NULL: remove the file. */
     size_t len;
+    long long int due;          /* Not before; LLONG_MIN: at once. */
+    long long int wait;         /* Since it failed; 0: it has not. */
 };
 
 struct saver {
@@ -27,21 +31,30 @@ struct saver {
     pthread_cond_t cond;        /* There is a job, or it ends. */
     struct ovs_list jobs;
     bool ends;
-    char *error;
+    char *error;                /* Of the last job that failed; NULL if none
+                                 * has to be done again. */
 };
 
 static void *saver_main(void *);
+static struct job *take_job(struct saver *);
+static void finish_job(struct saver *, struct job *, char *error);
+static struct job *add_job(struct saver *, const char *name);
 static struct job *find_job(struct saver *, const char *name);
+static bool any_failed(const struct saver *);
 static void free_job(struct job *);
 
 struct saver *
 saver_create(const char *dir)
 {
     struct saver *saver = xzalloc(sizeof *saver);
+    pthread_condattr_t attr;
 
     saver->dir = xstrdup(dir);
     ovs_mutex_init(&saver->mutex);
-    xpthread_cond_init(&saver->cond, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    xpthread_cond_init(&saver->cond, &attr);
+    pthread_condattr_destroy(&attr);
     ovs_list_init(&saver->jobs);
     saver->thread = ovs_thread_create("saver", saver_main, saver);
     return saver;
@@ -74,9 +87,7 @@ saver_put(struct saver *saver, const char *name, char *text, size_t len)
     if (job) {
         free(job->text);
     } else {
-        job = xzalloc(sizeof *job);
-        job->name = xstrdup(name);
-        ovs_list_push_back(&saver->jobs, &job->node);
+        job = add_job(saver, name);
     }
     job->text = text;
     job->len = len;
@@ -99,29 +110,102 @@ static void *
 saver_main(void *saver_)
 {
     struct saver *saver = saver_;
+    struct job *job;
+    char *error;
 
     ovs_mutex_lock(&saver->mutex);
-    for (;;) {
-        while (ovs_list_is_empty(&saver->jobs) && !saver->ends) {
-            ovs_mutex_cond_wait(&saver->cond, &saver->mutex);
-        }
-        if (ovs_list_is_empty(&saver->jobs)) {
-            break;
-        }
-
-        struct job *job = CONTAINER_OF(ovs_list_pop_front(&saver->jobs),
-                                       struct job, node);
+    while ((job = take_job(saver))) {
         ovs_mutex_unlock(&saver->mutex);
-        char *error = file_save(saver->dir, job->name, job->text, job->len);
-        free_job(job);
+        error = file_save(saver->dir, job->name, job->text, job->len);
         ovs_mutex_lock(&saver->mutex);
-        if (error) {
-            free(saver->error);
-            saver->error = error;
-        }
+        finish_job(saver, job, error);
     }
     ovs_mutex_unlock(&saver->mutex);
     return NULL;
+}
+
+/* The next job that is due, taken out; NULL when all ends and nothing is
+ * left. */
+static struct job *
+take_job(struct saver *saver)
+{
+    for (;;) {
+        long long int wake = LLONG_MAX;
+        struct job *job;
+
+        LIST_FOR_EACH (job, node, &saver->jobs) {
+            if (saver->ends || job->due <= time_msec()) {
+                ovs_list_remove(&job->node);
+                return job;
+            }
+            wake = MIN(wake, job->due);
+        }
+        if (saver->ends) {
+            return NULL;
+        }
+        if (wake == LLONG_MAX) {
+            ovs_mutex_cond_wait(&saver->cond, &saver->mutex);
+        } else {
+            struct timespec until = {
+                wake / 1000, wake % 1000 * 1000 * 1000
+            };
+
+            pthread_cond_timedwait(&saver->cond, &saver->mutex.lock, &until);
+        }
+    }
+}
+
+/* Takes over 'job' and 'error'.  A job that failed waits behind the others; if
+ * there is a newer text of its name, that one waits. */
+static void
+finish_job(struct saver *saver, struct job *job, char *error)
+{
+    if (error) {
+        free(saver->error);
+        saver->error = error;
+        if (!saver->ends) {
+            struct job *again = find_job(saver, job->name);
+
+            if (!again) {
+                again = add_job(saver, job->name);
+                again->text = job->text;
+                again->len = job->len;
+                job->text = NULL;
+            }
+            again->wait = (job->wait
+                           ? MIN(2 * job->wait, SAVER_RETRY_MAX_MS)
+                           : SAVER_RETRY_MS);
+            again->due = time_msec() + again->wait;
+        }
+    } else if (!any_failed(saver)) {
+        free(saver->error);
+        saver->error = NULL;
+    }
+    free_job(job);
+}
+
+static struct job *
+add_job(struct saver *saver, const char *name)
+{
+    struct job *job = xzalloc(sizeof *job);
+
+    job->name = xstrdup(name);
+    job->due = LLONG_MIN;
+    ovs_list_push_back(&saver->jobs, &job->node);
+    return job;
+}
+
+static bool
+any_failed(const struct saver *saver)
+{
+    const struct job *job;
+
+    LIST_FOR_EACH (job, node, &saver->jobs) {
+        if (job->wait) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct job *

@@ -45,8 +45,7 @@ bool source_changed(struct source *);
 char *source_load_ids(const struct source *, struct sg_ref **refs, size_t *n)
     SG_MUST_USE;
 void source_save_ids(struct source *, const struct sg_ref *, size_t n);
-/* Why the last file that could not be written was not, or NULL; the caller
- * frees it. */
+/* See saver_error(). */
 char *source_save_error(const struct source *);
 
 #endif /* tools/sg-controller/source.h */
