@@ -485,9 +485,17 @@ plug(struct cloud *c, int i)
 
 /* ## Looking ## */
 
+/* Two agents of one name.  The controller knows what the one that asked last
+ * needs, and takes the other for its predecessor until that one's next report
+ * (30 s, or later if it is lost), when it tells both that there are two. */
+static bool
+is_namesake(const struct cloud *c, int i)
+{
+    return c->namesakes && (!i || i == c->n_agents - 1);
+}
+
 /* Whoever says when all must have been heard of that all is well, is right:
- * also if messages got lost, for then he knows that they did.  Of a namesake's
- * ports the controller may not know; it tells both that there are two. */
+ * also if messages got lost, for then he knows that they did. */
 static void
 check_honest(struct cloud *c)
 {
@@ -502,7 +510,7 @@ check_honest(struct cloud *c)
         struct sync_status status;
 
         sync_get_status(c->agents[i].sync, c->now, &status);
-        if (status.in_sync && !status.stale && !status.duplicate_host) {
+        if (status.in_sync && !status.stale && !is_namesake(c, i)) {
             c->counts[CLOUD_HONEST]++;
             if (!sim_agent_equals(&c->agents[i], sim_controller_state(k),
                                   c->now, true)) {
