@@ -112,6 +112,7 @@ sim_agent_connect(struct sim_agent *a, long long int now)
     bus_bind(a->bus, a->queue, RPC_BEACON_EXCHANGE);
     a->cast = 0;
     sync_connected(a->sync, now);
+    a->connected = now;
     a->next_report = now + (long long int) (test_random(&a->random)
                                             % REPORT_MS);
     a->bind_at = now;

@@ -29,6 +29,7 @@ struct sim_agent {
     unsigned int local;         /* Bit per port. */
 
     char queue[48];             /* "": not connected. */
+    long long int connected;    /* Since. */
     long long int reconnect;    /* When it is not. */
     char call[33];
     char **wished;

@@ -18,8 +18,10 @@
  * agent may wait is for a question that fails (10 s) after many others have:
  * it asks again 60 s later; nearly all are right within 40 s. */
 #define SETTLE_MS 90000
-/* What an agent waits in addition until it knows that a namesake is gone. */
-#define NAMESAKE_MS 100000
+/* What an agent waits in addition until it knows that a namesake is gone: its
+ * next report (30 s) comes between others' for the last time, 90 s later the
+ * controller tells it so no more, 90 s later it asks. */
+#define NAMESAKE_MS 220000
 /* Steps of a schedule, many times what the longest takes. */
 #define MAX_STEPS 300000
 /* After a change, and as long again as a message may take, who has not heard
@@ -494,6 +496,15 @@ is_namesake(const struct cloud *c, int i)
     return c->namesakes && (!i || i == c->n_agents - 1);
 }
 
+/* As long as two controllers share the questions, one that connects may hear
+ * from the earlier one first, and of the later one with its next beacon. */
+static bool
+may_be_misled(const struct cloud *c, int i)
+{
+    return (c->controllers[1 - c->current].core
+            && c->now - c->agents[i].connected < NOTICE_MS + c->delay_ms);
+}
+
 /* Whoever says when all must have been heard of that all is well, is right:
  * also if messages got lost, for then he knows that they did. */
 static void
@@ -510,7 +521,8 @@ check_honest(struct cloud *c)
         struct sync_status status;
 
         sync_get_status(c->agents[i].sync, c->now, &status);
-        if (status.in_sync && !status.stale && !is_namesake(c, i)) {
+        if (status.in_sync && !status.stale && !is_namesake(c, i)
+            && !may_be_misled(c, i)) {
             c->counts[CLOUD_HONEST]++;
             if (!sim_agent_equals(&c->agents[i], sim_controller_state(k),
                                   c->now, true)) {
