@@ -551,16 +551,23 @@ TEST(a_change_on_its_way_makes_no_digest_wrong)
     teardown(&f);
 }
 
+/* Two agents of one host name have asked, one after the other. */
+static void
+setup_namesakes(struct fixture *f)
+{
+    setup(f);
+    set_addresses(f, "10.0.0.1");
+    core_up(f->core, &f->at);
+    sync_boot(f, "a");
+    sync_boot(f, "b");
+}
+
 /* The other one was heard nearly too long ago to count. */
 TEST(a_duplicate_always_has_two_boots)
 {
     struct fixture f;
 
-    setup(&f);
-    set_addresses(&f, "10.0.0.1");
-    core_up(f.core, &f.at);
-    sync_boot(&f, "a");
-    sync_boot(&f, "b");
+    setup_namesakes(&f);
     f.at.now += HOST_BOOT_MS;
     report_digest(&f, "a", NULL);
     CHECK_OUTPUT(&f, "reply, reply, duplicate_host a b");
@@ -578,11 +585,7 @@ TEST(two_agents_with_one_name_are_told)
 {
     struct fixture f;
 
-    setup(&f);
-    set_addresses(&f, "10.0.0.1");
-    core_up(f.core, &f.at);
-    sync_boot(&f, "a");
-    sync_boot(&f, "b");
+    setup_namesakes(&f);
     report_digest(&f, "b", NULL);
     CHECK_OUTPUT(&f, "reply, reply");
     report_digest(&f, "a", NULL);
