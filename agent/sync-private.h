@@ -120,6 +120,9 @@ struct sync {
 #define SYNC_GAP_SPREAD_MS 1000
 #define SYNC_LOST_SPREAD_MS 5000
 
+/* Each change stands in three beacons: one lost beacon hides nothing. */
+#define SYNC_LOST_BEACONS 2
+
 /* How long another agent of the name is said to be there after it was heard
  * of. */
 #define SYNC_DUPLICATE_MS 90000
@@ -153,6 +156,11 @@ void sync_call_end(struct sync *);
 /* A page of the answer.  Takes no ownership. */
 void sync_call_answer(struct sync *, const struct sg_update *,
                       long long int now);
+
+/* sync_message.c */
+/* How many beacons there was time for since the last full question, if there
+ * was none yet of this epoch and session, which has one to compare with. */
+int64_t sync_beacons_missing(const struct sync *, long long int now);
 
 /* sync_regress.c */
 void sync_regress_look(struct sync *, const struct sg_update *page,

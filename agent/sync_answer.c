@@ -378,6 +378,18 @@ list_bodies(const struct call *c, struct sg_ref_list *list)
     list->n = n;
 }
 
+/* A change that came behind the first page is named by some beacons only.
+ * All of them may have come before the last page, when nothing of their epoch
+ * was in force: as if they had been lost. */
+static void
+look_back(struct sync *s, long long int now)
+{
+    if (s->call.n_pages > 1
+        && sync_beacons_missing(s, now) >= SYNC_LOST_BEACONS) {
+        sync_lost(s, now);
+    }
+}
+
 /* The last page has come. */
 static void
 finish(struct sync *s, long long int now)
@@ -407,6 +419,7 @@ finish(struct sync *s, long long int now)
         s->full_answers++;
         s->doubt_over = c->doubt;
         s->covered_at = c->asked_at;
+        look_back(s, now);
     }
     if (overflow) {
         /* What had no room may have been newer than the answer. */

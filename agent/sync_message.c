@@ -15,9 +15,6 @@
 /* Spreads the questions of the hosts of a cloud. */
 #define SYNC_MORE_SPREAD_MS 30000
 
-/* Each change stands in three beacons: one lost beacon hides nothing. */
-#define SYNC_LOST_BEACONS 2
-
 static void receive_beacon(struct sync *, const struct sg_update *,
                            long long int now);
 static bool receive_resync(struct sync *, const struct sg_update *,
@@ -158,9 +155,14 @@ receive_duplicate_host(struct sync *s, const struct sg_update *update,
     }
 }
 
-/* How many beacons are missing before 'seq'.  The first one of an epoch or
- * session has none to compare with: then as many as there was time for since
- * the last full question. */
+int64_t
+sync_beacons_missing(const struct sync *s, long long int now)
+{
+    return (s->session_complete && s->beacon_seq < 0
+            ? (now - s->covered_at) / s->config.beacon_ms - 1 : 0);
+}
+
+/* How many beacons are missing before 'seq'. */
 static int64_t
 beacons_missing(struct sync *s, int64_t seq, long long int now)
 {
@@ -170,8 +172,7 @@ beacons_missing(struct sync *s, int64_t seq, long long int now)
         s->beacons_lost += (uint64_t) lost;
         return lost;
     }
-    return (s->session_complete
-            ? (now - s->covered_at) / s->config.beacon_ms - 1 : 0);
+    return sync_beacons_missing(s, now);
 }
 
 static void
