@@ -352,13 +352,16 @@ static void
 renew_bindings(struct broker *b)
 {
     char **exchanges;
+    bool suspected;
     size_t n;
 
-    if (!sync_take_renewals(b->sync, &exchanges, &n)) {
+    if (!sync_take_renewals(b->sync, &exchanges, &n, &suspected)) {
         return;
     }
-    VLOG_INFO_RL(&renew_rl, "%"PRIuSIZE" bindings may be lost at the broker, "
-                 "%s is one: binding again", n, exchanges[0]);
+    if (suspected) {
+        VLOG_INFO_RL(&renew_rl, "%"PRIuSIZE" bindings may be lost at the "
+                     "broker, %s is one: binding again", n, exchanges[0]);
+    }
     for (size_t i = 0; i < n; i++) {
         amqp_client_renew(b->client, exchanges[i]);
     }

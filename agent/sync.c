@@ -31,7 +31,8 @@ sync_create(const struct sync_config *config, struct policy_store *store)
     s->config = *config;
     s->store = store;
     s->random = config->seed;
-    s->full_at = s->removal_at = s->silence_at = LLONG_MAX;
+    s->full_at = s->removal_at = LLONG_MAX;
+    s->silence_at = s->casts_at = LLONG_MAX;
     s->hold_until = LLONG_MIN;
     s->due = LLONG_MAX;
     sg_update_init(&s->call.removals, SG_METHOD_SYNC);
@@ -67,6 +68,7 @@ sync_connected(struct sync *s, long long int now)
     s->connected = true;
     s->connected_at = now;
     s->beacon_seq = -1;
+    s->casts_at = now + SYNC_CASTS_MS;
     sync_objects_refresh(&s->objects, s->store, now);
     sync_want_full(s, s->was_connected
               ? sync_spread(s, now, SYNC_RECONNECT_SPREAD_MS) : now);
@@ -85,7 +87,8 @@ sync_disconnected(struct sync *s, long long int now)
     }
     s->connected = s->session_complete = false;
     s->renew_casts = s->renew_beacons = s->renew_groups = false;
-    s->silence_at = LLONG_MAX;
+    s->casts_due = false;
+    s->silence_at = s->casts_at = LLONG_MAX;
     if (s->accept) {
         s->accept = false;
         sync_removal_schedule(s);

@@ -105,10 +105,13 @@ bool sync_take_bindings(struct sync *, long long int now, char ***exchanges,
  * them, as an array of malloc'd names: to be bound again, and sync_bound() to
  * be called for those of groups.  That is harmless if they stand.  Without a
  * beacon for SYNC_SILENCE_MS, once in that time what beacons and casts come by
- * is among them: whoever hears nothing cannot be told.  False if there are
- * none. */
+ * is among them: whoever hears nothing cannot be told.  Nor can who hears no
+ * casts, so what those come by is among them every SYNC_CASTS_MS though
+ * nothing is 'suspected'.  False if there are none. */
 #define SYNC_SILENCE_MS 30000
-bool sync_take_renewals(struct sync *, char ***exchanges, size_t *n);
+#define SYNC_CASTS_MS 120000
+bool sync_take_renewals(struct sync *, char ***exchanges, size_t *n,
+                        bool *suspected);
 /* When sync_run() wants to be called next (ms, LLONG_MAX: no need).  A call
  * that comes 10 s too late is taken for a stall of the loop. */
 long long int sync_next(const struct sync *);
@@ -143,7 +146,8 @@ struct sync_status {
     uint64_t acks_dropped;      /* There was no room for them. */
     struct store_spared spared; /* mass_removal: what it would take. */
     uint64_t removals_held, removals_made;      /* Objects, so far. */
-    uint64_t renewed;           /* Bindings made again, so far. */
+    uint64_t renewed;           /* Bindings that were suspected and made
+                                 * again, so far. */
     char last_error[160];
 };
 void sync_get_status(const struct sync *, long long int now,

@@ -6,7 +6,10 @@
  * The beacon and the digest tell that something was missed, and the question
  * behind them brings it; but the next change would be missed as well, and
  * without the beacon's own binding nothing would tell.  To bind again costs
- * two small methods and does no harm, so whatever is suspected is. */
+ * two small methods and does no harm, so whatever is suspected is.
+ *
+ * What casts come by is bound again now and then without any suspicion: the
+ * word that a digest is wrong is a cast itself. */
 
 #include <config.h>
 #include "agent/sync-private.h"
@@ -19,6 +22,7 @@
 
 /* All hosts of a controller that has died hear nothing. */
 #define SYNC_SILENCE_SPREAD_MS 3000
+#define SYNC_CASTS_SPREAD_MS 10000
 
 void
 sync_renewal_suspect(struct sync *s, struct sync_entry *e)
@@ -52,6 +56,11 @@ last_heard(const struct sync *s)
 void
 sync_renewal_run(struct sync *s, long long int now)
 {
+    if (now >= s->casts_at) {
+        s->casts_at = sync_spread(s, now + SYNC_CASTS_MS,
+                                  SYNC_CASTS_SPREAD_MS);
+        s->casts_due = true;
+    }
     if (!s->connected || now < last_heard(s) + SYNC_SILENCE_MS) {
         s->silence_at = LLONG_MAX;
     } else if (s->silence_at == LLONG_MAX) {
@@ -66,17 +75,20 @@ sync_renewal_run(struct sync *s, long long int now)
 long long int
 sync_renewal_next(const struct sync *s)
 {
-    return (s->silence_at != LLONG_MAX ? s->silence_at
-            : last_heard(s) + SYNC_SILENCE_MS);
+    return MIN(s->casts_at,
+               (s->silence_at != LLONG_MAX ? s->silence_at
+                : last_heard(s) + SYNC_SILENCE_MS));
 }
 
 bool
-sync_take_renewals(struct sync *s, char ***exchanges, size_t *n)
+sync_take_renewals(struct sync *s, char ***exchanges, size_t *n,
+                   bool *suspected)
 {
     struct sync_entry *e;
     char **names;
 
-    if (!s->renew_beacons && !s->renew_casts && !s->renew_groups) {
+    if (!s->renew_beacons && !s->renew_casts && !s->renew_groups
+        && !s->casts_due) {
         return false;
     }
     *n = 0;
@@ -84,7 +96,7 @@ sync_take_renewals(struct sync *s, char ***exchanges, size_t *n)
     if (s->renew_beacons) {
         names[(*n)++] = xstrdup(RPC_BEACON_EXCHANGE);
     }
-    if (s->renew_casts) {
+    if (s->renew_casts || s->casts_due) {
         names[(*n)++] = xstrdup(RPC_CONTROL_EXCHANGE);
     }
     HMAP_FOR_EACH (e, node, &s->objects.entries) {
@@ -94,8 +106,10 @@ sync_take_renewals(struct sync *s, char ***exchanges, size_t *n)
             names[(*n)++] = rpc_group_exchange(e->kind, &e->id);
         }
     }
+    *suspected = s->renew_beacons || s->renew_casts || s->renew_groups;
     s->renew_beacons = s->renew_casts = s->renew_groups = false;
-    s->renewed += *n;
+    s->casts_due = false;
+    s->renewed += *suspected ? *n : 0;
     *exchanges = names;
     if (!*n) {
         free(names);            /* What was suspected is gone. */

@@ -143,9 +143,10 @@ static void
 print_renewals(void)
 {
     char **names;
+    bool suspected;
     size_t n;
 
-    if (!sync_take_renewals(sync_, &names, &n)) {
+    if (!sync_take_renewals(sync_, &names, &n, &suspected)) {
         return;
     }
     if (now != command_at) {

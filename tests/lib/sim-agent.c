@@ -367,9 +367,10 @@ static void
 renew_bindings(struct sim_agent *a, long long int now)
 {
     char **exchanges;
+    bool suspected;
     size_t n;
 
-    if (!sync_take_renewals(a->sync, &exchanges, &n)) {
+    if (!sync_take_renewals(a->sync, &exchanges, &n, &suspected)) {
         return;
     }
     for (size_t i = 0; i < n; i++) {
