@@ -74,10 +74,15 @@ say_progress(const struct share *shares, long int n, uint64_t all)
     fprintf(stderr, "# %"PRIu64" of %"PRIu64" schedules\n", done, all);
 }
 
-/* Once each. */
+/* Once each, unless it is a fault on purpose that is played. */
 static void
 keep_seed(uint64_t seed)
 {
+    const char *keep = getenv("PROTOCOL_SIM_KEEP");
+
+    if (keep && !strcmp(keep, "no")) {
+        return;
+    }
     char *text = test_read_file(SEEDS, NULL);
     char line[32];
 
