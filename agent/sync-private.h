@@ -93,9 +93,9 @@ struct sync {
     long long int last_beacon;  /* LLONG_MIN: never. */
     long long int silence_at;   /* When to renew what beacons and casts come
                                  * by; LLONG_MAX: they are heard. */
-    long long int casts_at;     /* When to renew what casts come by, though
-                                 * nothing is suspected; LLONG_MAX: not
-                                 * connected. */
+    long long int casts_bound;  /* When what casts come by was bound last,
+                                 * suspicions aside. */
+    long long int casts_at;     /* When to renew it; LLONG_MAX: not yet. */
     bool casts_due;             /* Now, for that. */
     bool renew_casts;           /* Now, what casts come by. */
     bool renew_beacons;         /* And what beacons come by. */

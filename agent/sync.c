@@ -68,7 +68,7 @@ sync_connected(struct sync *s, long long int now)
     s->connected = true;
     s->connected_at = now;
     s->beacon_seq = -1;
-    s->casts_at = now + SYNC_CASTS_MS;
+    s->casts_bound = now;
     sync_objects_refresh(&s->objects, s->store, now);
     sync_want_full(s, s->was_connected
               ? sync_spread(s, now, SYNC_RECONNECT_SPREAD_MS) : now);

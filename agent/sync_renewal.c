@@ -56,9 +56,13 @@ last_heard(const struct sync *s)
 void
 sync_renewal_run(struct sync *s, long long int now)
 {
-    if (now >= s->casts_at) {
-        s->casts_at = sync_spread(s, now + SYNC_CASTS_MS,
-                                  SYNC_CASTS_SPREAD_MS);
+    if (!s->connected || now < s->casts_bound + SYNC_CASTS_MS) {
+        s->casts_at = LLONG_MAX;
+    } else if (s->casts_at == LLONG_MAX) {
+        s->casts_at = sync_spread(s, now, SYNC_CASTS_SPREAD_MS);
+    } else if (now >= s->casts_at) {
+        s->casts_at = LLONG_MAX;
+        s->casts_bound = now;
         s->casts_due = true;
     }
     if (!s->connected || now < last_heard(s) + SYNC_SILENCE_MS) {
@@ -75,15 +79,19 @@ sync_renewal_run(struct sync *s, long long int now)
 long long int
 sync_renewal_next(const struct sync *s)
 {
-    return MIN(s->casts_at,
-               (s->silence_at != LLONG_MAX ? s->silence_at
-                : last_heard(s) + SYNC_SILENCE_MS));
+    long long int casts = (s->casts_at != LLONG_MAX ? s->casts_at
+                           : s->casts_bound + SYNC_CASTS_MS);
+    long long int silence = (s->silence_at != LLONG_MAX ? s->silence_at
+                             : last_heard(s) + SYNC_SILENCE_MS);
+
+    return MIN(casts, silence);
 }
 
 bool
 sync_take_renewals(struct sync *s, char ***exchanges, size_t *n,
                    bool *suspected)
 {
+    bool unsuspected = s->casts_due && !s->renew_casts;
     struct sync_entry *e;
     char **names;
 
@@ -106,10 +114,10 @@ sync_take_renewals(struct sync *s, char ***exchanges, size_t *n,
             names[(*n)++] = rpc_group_exchange(e->kind, &e->id);
         }
     }
-    *suspected = s->renew_beacons || s->renew_casts || s->renew_groups;
     s->renew_beacons = s->renew_casts = s->renew_groups = false;
     s->casts_due = false;
-    s->renewed += *suspected ? *n : 0;
+    *suspected = *n > unsuspected;
+    s->renewed += *n - unsuspected;
     *exchanges = names;
     if (!*n) {
         free(names);            /* What was suspected is gone. */
