@@ -91,7 +91,7 @@ bool
 sync_take_renewals(struct sync *s, char ***exchanges, size_t *n,
                    bool *suspected)
 {
-    bool unsuspected = s->casts_due && !s->renew_casts;
+    size_t unsuspected = s->casts_due && !s->renew_casts ? 1 : 0;
     struct sync_entry *e;
     char **names;
 
