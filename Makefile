@@ -106,6 +106,7 @@ CORE_SRCS += firewall/set_table.c
 CORE_SRCS += firewall/set_users.c
 CORE_SRCS += firewall/set_writer.c
 CORE_SRCS += firewall/slots.c
+CORE_SRCS += firewall/sources.c
 CORE_SRCS += firewall/table_diff.c
 CORE_SRCS += include/sg/latency.c
 CORE_SRCS += include/sg/members.c

@@ -50,6 +50,7 @@
 
 #include "firewall/dispatch.h"
 #include "firewall/plan.h"
+#include "firewall/sources.h"
 #include "hash.h"
 #include "openvswitch/shash.h"
 #include "util.h"
@@ -287,88 +288,6 @@ render_open_port(struct renderer *r, const struct sg_binding *b)
     }
 }
 
-static int
-compare_pairs(const void *a_, const void *b_)
-{
-    const struct sg_pair *a = a_;
-    const struct sg_pair *b = b_;
-    int cmp = memcmp(&a->mac, &b->mac, sizeof a->mac);
-
-    return cmp ? cmp : sg_prefix_compare(&a->prefix, &b->prefix);
-}
-
-static bool
-pairs_equal(const struct sg_pair *a, const struct sg_pair *b)
-{
-    return !compare_pairs(a, b);
-}
-
-/* (5) All that the port may send from in 'family', sorted, each once.  Caller
- * frees. */
-static struct sg_pair *
-port_sources(const struct sg_port_spec *spec, enum sg_family family,
-             size_t *np)
-{
-    size_t max = spec->n_fixed_ips + 2 * spec->n_pairs + 1;
-    struct sg_pair *pairs = xcalloc(max, sizeof *pairs);
-    size_t n = 0;
-
-    for (size_t i = 0; i < spec->n_fixed_ips; i++) {
-        if (spec->fixed_ips[i].family == family) {
-            pairs[n].prefix = spec->fixed_ips[i];
-            pairs[n++].mac = spec->mac;
-        }
-    }
-    for (size_t i = 0; i < spec->n_pairs; i++) {
-        if (spec->pairs[i].prefix.family == family) {
-            pairs[n++] = spec->pairs[i];
-        }
-    }
-    if (family == SG_IPV6) {
-        sg_mac_link_local(&spec->mac, &pairs[n].prefix);
-        pairs[n++].mac = spec->mac;
-        for (size_t i = 0; i < spec->n_pairs; i++) {
-            sg_mac_link_local(&spec->pairs[i].mac, &pairs[n].prefix);
-            pairs[n++].mac = spec->pairs[i].mac;
-        }
-    }
-
-    qsort(pairs, n, sizeof *pairs, compare_pairs);
-    *np = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!i || !pairs_equal(&pairs[i], &pairs[*np - 1])) {
-            pairs[(*np)++] = pairs[i];
-        }
-    }
-    return pairs;
-}
-
-static int
-compare_macs(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct sg_mac));
-}
-
-/* (6) The MAC addresses the port may send from, sorted, each once. */
-static struct sg_mac *
-port_macs(const struct sg_port_spec *spec, size_t *np)
-{
-    struct sg_mac *macs = xmalloc((spec->n_pairs + 1) * sizeof *macs);
-
-    macs[0] = spec->mac;
-    for (size_t i = 0; i < spec->n_pairs; i++) {
-        macs[i + 1] = spec->pairs[i].mac;
-    }
-    qsort(macs, spec->n_pairs + 1, sizeof *macs, compare_macs);
-    *np = 0;
-    for (size_t i = 0; i < spec->n_pairs + 1; i++) {
-        if (!i || compare_macs(&macs[i], &macs[*np - 1])) {
-            macs[(*np)++] = macs[i];
-        }
-    }
-    return macs;
-}
-
 /* (5), (6) The rules that let frames of the device into 'egress'.  Device and
  * MAC stand in each rule: the kernel's physdev match cannot be trusted alone
  * (see fw_ruleset_check()). */
@@ -391,7 +310,7 @@ append_sources(struct fw_chain *chain, const struct sg_port *port,
     }
 
     /* After the pairs, one of which may be the whole family. */
-    struct sg_mac *macs = port_macs(&port->spec, &n);
+    struct sg_mac *macs = fw_port_macs(&port->spec, &n);
     for (size_t i = 0; i < n; i++) {
         rule = from_device(&port->binding, go(FW_GOTO, FW_CHAIN_UNSPEC));
         rule.match |= FW_M_MAC | FW_M_SRC;
@@ -426,7 +345,7 @@ render_bridge_chain(struct renderer *r, const struct sg_port *port,
 
     fw_name_bridge_chain(name, b->device);
     struct fw_chain *chain = security_chain(r, family, name);
-    struct sg_pair *pairs = port_sources(&port->spec, family, &n);
+    struct sg_pair *pairs = fw_port_sources(&port->spec, family, &n);
     if (n <= MAX_INLINE_PAIRS) {
         append_sources(chain, port, family, egress, pairs, n);
     } else {
