@@ -90,6 +90,10 @@ CORE_SRCS += firewall/iptables/ipt_blob.c
 CORE_SRCS += firewall/iptables/ipt_codec.c
 CORE_SRCS += firewall/iptables/ipt_rule.c
 CORE_SRCS += firewall/iptables/ipt_zone.c
+CORE_SRCS += firewall/l2_elements.c
+CORE_SRCS += firewall/l2_guard_memory.c
+CORE_SRCS += firewall/l2_keeper.c
+CORE_SRCS += firewall/l2guard/l2_key.c
 CORE_SRCS += firewall/live_set.c
 CORE_SRCS += firewall/member_delta.c
 CORE_SRCS += firewall/names.c
@@ -151,6 +155,9 @@ IO_SRCS += firewall/iptables/backend_iptables.c
 IO_SRCS += firewall/iptables/ipt_table.c
 IO_SRCS += firewall/iptables/kset.c
 IO_SRCS += firewall/iptables/xtables_lock.c
+IO_SRCS += firewall/l2guard/nft_guard.c
+IO_SRCS += firewall/l2guard/nft_rules.c
+IO_SRCS += firewall/l2guard/nft_talk.c
 IO_SRCS += rpc/amqp_client.c
 IO_SRCS += rpc/amqp_conn.c
 IO_SRCS += rpc/amqp_consumer.c
@@ -276,6 +283,8 @@ UNIT_TESTS += tests/unit/test-digest.c
 UNIT_TESTS += tests/unit/test-dispatch.c
 UNIT_TESTS += tests/unit/test-growth.c
 UNIT_TESTS += tests/unit/test-harness.c
+UNIT_TESTS += tests/unit/test-l2-elements.c
+UNIT_TESTS += tests/unit/test-l2-keeper.c
 UNIT_TESTS += tests/unit/test-last-good.c
 UNIT_TESTS += tests/unit/test-log-budget.c
 UNIT_TESTS += tests/unit/test-hostile.c
@@ -357,6 +366,7 @@ CONFORMANCE_TESTS += tests/conformance/test-amqp-faults.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-handover.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
+CONFORMANCE_TESTS += tests/conformance/test-l2-guard.c
 CONFORMANCE_TESTS += tests/conformance/test-refusal-kernel.c
 CONFORMANCE_TESTS += tests/conformance/test-state-file.c
 
@@ -420,7 +430,7 @@ OVS_JSON_FLAGS := -Djson_array=ovs_json_array -Djson_equal=ovs_json_equal \
 	-Djson_real=ovs_json_real -Djson_string=ovs_json_string
 
 PURE_PKGS := jansson yaml-0.1
-IO_PKGS := librabbitmq libipset libip4tc libip6tc libmnl
+IO_PKGS := librabbitmq libipset libip4tc libip6tc libmnl libnftnl
 
 # gcc's: clang's sees through CONST_CAST() of libopenvswitch, which says that
 # it is meant.

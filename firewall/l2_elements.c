@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/l2_elements.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firewall/names.h"
+#include "firewall/sources.h"
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+#include "uuid.h"
+
+BUILD_ASSERT_DECL(sizeof(struct l2_element)
+                  == 1 + SG_DEVICE_LEN + sizeof(struct sg_mac)
+                     + sizeof(struct sg_prefix));
+
+static void append(struct l2_elements *, const struct l2_element *);
+static void render_port(const struct sg_port *, struct l2_elements *);
+static int compare_ports(const void *, const void *);
+
+const char *
+l2_kind_name(enum l2_kind kind)
+{
+    switch (kind) {
+#define L2_KIND(ENUM, NAME) case L2_##ENUM: return NAME;
+    L2_KINDS
+#undef L2_KIND
+    }
+    OVS_NOT_REACHED();
+}
+
+void
+l2_elements_uninit(struct l2_elements *list)
+{
+    free(list->p);
+    *list = (struct l2_elements) L2_ELEMENTS_INIT;
+}
+
+void
+l2_elements_clear(struct l2_elements *list)
+{
+    list->n = 0;
+}
+
+void
+l2_elements_append(struct l2_elements *dst, const struct l2_elements *src)
+{
+    for (size_t i = 0; i < src->n; i++) {
+        append(dst, &src->p[i]);
+    }
+}
+
+void
+l2_elements_copy(struct l2_elements *dst, const struct l2_elements *src)
+{
+    l2_elements_clear(dst);
+    l2_elements_append(dst, src);
+}
+
+/* 'mac' and 'prefix' are NULL for the kinds that have none. */
+void
+l2_elements_add(struct l2_elements *list, enum l2_kind kind,
+                const char *device, const struct sg_mac *mac,
+                const struct sg_prefix *prefix)
+{
+    struct l2_element *e;
+
+    if (list->n >= list->allocated) {
+        list->p = x2nrealloc(list->p, &list->allocated, sizeof *list->p);
+    }
+    e = &list->p[list->n++];
+    memset(e, 0, sizeof *e);
+    e->kind = kind;
+    ovs_strzcpy(e->device, device, sizeof e->device);
+    if (mac) {
+        e->mac = *mac;
+    }
+    if (prefix) {
+        e->prefix = *prefix;
+    }
+}
+
+int
+l2_element_compare(const struct l2_element *a, const struct l2_element *b)
+{
+    int cmp = memcmp(a, b, offsetof(struct l2_element, prefix));
+
+    return cmp ? cmp : sg_prefix_compare(&a->prefix, &b->prefix);
+}
+
+static int
+compare_elements(const void *a, const void *b)
+{
+    return l2_element_compare(a, b);
+}
+
+/* Is every frame that 'e' permits permitted by 'before' as well, which stands
+ * somewhere before it?  Two single addresses, or one and a prefix, do not
+ * disturb each other: they are in different sets. */
+static bool
+is_contained(const struct l2_element *before, const struct l2_element *e)
+{
+    return (e->kind == L2_PAIR
+            && !memcmp(before, e, offsetof(struct l2_element, prefix))
+            && !sg_prefix_is_host(&e->prefix)
+            && sg_prefix_contains(&before->prefix, &e->prefix));
+}
+
+void
+l2_elements_order(struct l2_elements *list)
+{
+    const struct l2_element *prefix = NULL;
+    size_t n = 0;
+
+    if (list->n) {
+        qsort(list->p, list->n, sizeof *list->p, compare_elements);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const struct l2_element *e = &list->p[i];
+
+        /* A prefix sorts right before all that it contains. */
+        if ((n && !l2_element_compare(e, &list->p[n - 1]))
+            || (prefix && is_contained(prefix, e))) {
+            continue;
+        }
+        list->p[n] = *e;
+        if (e->kind == L2_PAIR && !sg_prefix_is_host(&e->prefix)) {
+            prefix = &list->p[n];
+        }
+        n++;
+    }
+    list->n = n;
+}
+
+bool
+l2_elements_equal(const struct l2_elements *a, const struct l2_elements *b)
+{
+    return (a->n == b->n
+            && (!a->n || !memcmp(a->p, b->p, a->n * sizeof *a->p)));
+}
+
+static void
+append(struct l2_elements *list, const struct l2_element *e)
+{
+    l2_elements_add(list, e->kind, e->device, &e->mac, &e->prefix);
+}
+
+void
+l2_elements_diff(const struct l2_elements *actual,
+                 const struct l2_elements *wanted,
+                 struct l2_elements *add, struct l2_elements *del)
+{
+    size_t i = 0, j = 0;
+
+    while (i < actual->n || j < wanted->n) {
+        int cmp = (i >= actual->n ? 1
+                   : j >= wanted->n ? -1
+                   : l2_element_compare(&actual->p[i], &wanted->p[j]));
+
+        if (cmp < 0) {
+            append(del, &actual->p[i]);
+        } else if (cmp > 0) {
+            append(add, &wanted->p[j]);
+        }
+        i += cmp <= 0;
+        j += cmp >= 0;
+    }
+}
+
+void
+l2_elements_format(const struct l2_elements *list, struct ds *s)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct l2_element *e = &list->p[i];
+        char mac[SG_MAC_STRLEN], prefix[SG_PREFIX_STRLEN];
+
+        ds_put_format(s, "%s %.*s", l2_kind_name(e->kind), SG_DEVICE_LEN,
+                      e->device);
+        if (e->kind == L2_MAC || e->kind == L2_PAIR) {
+            ds_put_format(s, " %s", sg_mac_format(&e->mac, mac));
+        }
+        if (e->kind == L2_PAIR) {
+            ds_put_format(s, " %s", sg_prefix_format(&e->prefix, prefix));
+        }
+        ds_put_char(s, '\n');
+    }
+}
+
+void
+l2_elements_render(const struct sg_policy *policy,
+                   const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                   struct l2_elements *list)
+{
+    size_t n_ports = hmap_count(&policy->ports), n = 0;
+    const struct sg_port **ports = xmalloc(MAX(n_ports, 1) * sizeof *ports);
+    const struct sg_port *port;
+
+    for (size_t i = 0; i < n_others; i++) {
+        l2_elements_add(list, L2_OTHER, others[i], NULL, NULL);
+    }
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        if (port->binding.plug == SG_PLUG_HYBRID
+            && fw_device_name_ok(port->binding.device)
+            && (port->state == SG_KNOWN || port->state == SG_ORPHANED)) {
+            ports[n++] = port;
+        }
+    }
+
+    /* Two ports on one device: the tables take the one with the lower id. */
+    qsort(ports, n, sizeof *ports, compare_ports);
+    for (size_t i = 0; i < n; i++) {
+        if (!i || strcmp(ports[i]->binding.device,
+                         ports[i - 1]->binding.device)) {
+            render_port(ports[i], list);
+        }
+    }
+    free(ports);
+    l2_elements_order(list);
+}
+
+static int
+compare_ports(const void *a_, const void *b_)
+{
+    const struct sg_port *const *a = a_;
+    const struct sg_port *const *b = b_;
+    int cmp = strcmp((*a)->binding.device, (*b)->binding.device);
+
+    return cmp ? cmp : uuid_compare_3way(&(*a)->id, &(*b)->id);
+}
+
+static void
+render_port(const struct sg_port *port, struct l2_elements *list)
+{
+    const struct sg_port_spec *spec = &port->spec;
+    const char *device = port->binding.device;
+    struct sg_mac *macs;
+    size_t n;
+
+    if (!sg_port_filters(spec)) {
+        l2_elements_add(list, L2_FREE, device, NULL, NULL);
+        return;
+    }
+    macs = fw_port_macs(spec, &n);
+    for (size_t i = 0; i < n; i++) {
+        l2_elements_add(list, L2_MAC, device, &macs[i], NULL);
+    }
+    free(macs);
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        struct sg_pair *pairs = fw_port_sources(spec, f, &n);
+
+        for (size_t i = 0; i < n; i++) {
+            l2_elements_add(list, L2_PAIR, device, &pairs[i].mac,
+                            &pairs[i].prefix);
+        }
+        free(pairs);
+    }
+}

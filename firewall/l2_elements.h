@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_L2_ELEMENTS_H
+#define FIREWALL_L2_ELEMENTS_H 1
+
+/* What the layer-2 guard is to know of the ports of this host.  Pure.
+ *
+ * The rules of the guard are constant; all that depends on the policy are
+ * elements of its sets.  An element permits, and a tap without any is closed,
+ * so a list of them can be compared, added and taken away one by one.
+ *
+ * A list is sorted and has each element once.  A prefix that another one of
+ * the same device and MAC contains is not in it: the kernel's sets of ranges
+ * take no overlaps. */
+
+#include "sg/policy.h"
+
+#define L2_KINDS                                                            \
+    L2_KIND(OTHER, "other")     /* A device whose name begins like that of  \
+                                 * a tap, on a bridge that is not ours: not \
+                                 * looked at. */                            \
+    L2_KIND(FREE, "free")       /* The tap of a trusted port, or of one     \
+                                 * without port security: may send all. */  \
+    L2_KIND(MAC, "mac")         /* A tap and a MAC address it may use. */   \
+    L2_KIND(PAIR, "pair")       /* And an address, or a prefix, that it     \
+                                 * may use with it. */
+enum l2_kind {
+#define L2_KIND(ENUM, NAME) L2_##ENUM,
+    L2_KINDS
+#undef L2_KIND
+};
+const char *l2_kind_name(enum l2_kind);
+
+/* Made of bytes alone, without padding; what a kind does not have is zero. */
+struct l2_element {
+    uint8_t kind;               /* enum l2_kind. */
+    char device[SG_DEVICE_LEN]; /* Zeros to its end. */
+    struct sg_mac mac;
+    struct sg_prefix prefix;
+};
+
+struct l2_elements {
+    struct l2_element *p;
+    size_t n, allocated;
+};
+#define L2_ELEMENTS_INIT { NULL, 0, 0 }
+void l2_elements_uninit(struct l2_elements *);
+void l2_elements_clear(struct l2_elements *);
+void l2_elements_copy(struct l2_elements *dst, const struct l2_elements *src);
+void l2_elements_append(struct l2_elements *dst,
+                        const struct l2_elements *src);
+/* Appends; before the list is used it must be put in order. */
+void l2_elements_add(struct l2_elements *, enum l2_kind, const char *device,
+                     const struct sg_mac *, const struct sg_prefix *);
+void l2_elements_order(struct l2_elements *);
+bool l2_elements_equal(const struct l2_elements *,
+                       const struct l2_elements *);
+/* What must be added to and removed from 'actual' to make it 'wanted'; both
+ * are in order, and so are the results, which must be empty. */
+void l2_elements_diff(const struct l2_elements *actual,
+                      const struct l2_elements *wanted,
+                      struct l2_elements *add, struct l2_elements *del);
+int l2_element_compare(const struct l2_element *, const struct l2_element *);
+
+/* One a line: "pair tap1 52:54:00:00:00:01 10.0.0.1". */
+struct ds;
+void l2_elements_format(const struct l2_elements *, struct ds *);
+
+/* The elements for this policy and these devices of others, in order; '*list'
+ * is empty before. */
+void l2_elements_render(const struct sg_policy *,
+                        const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                        struct l2_elements *list);
+
+#endif /* firewall/l2_elements.h */

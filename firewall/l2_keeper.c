@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/l2_keeper.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+/* How often a step that somebody disturbs is begun anew before it waits. */
+#define MAX_TRIES 3
+
+enum intent {
+    INTENT_NONE,                /* Not told yet: only look. */
+    INTENT_PRESENT,
+    INTENT_ABSENT,
+};
+
+struct l2_keeper {
+    struct l2_guard *guard;     /* NULL: there is none. */
+    enum intent intent;
+    struct l2_elements wanted;  /* If it is to be present. */
+
+    bool known;                 /* The next two are what the kernel has, as
+                                 * far as nobody has changed it since. */
+    enum l2_found found;
+    struct l2_elements installed;
+    enum l2_found found_before; /* At the end of the last look. */
+    bool tampered;              /* Somebody changed what was in place, and
+                                 * that is not undone yet. */
+    bool mismatch;              /* What was written is not what is read. */
+
+    char *problem;
+    long long int next_look;    /* For unannounced changes. */
+    long long int next_try;     /* After a failure; LLONG_MIN: at once. */
+    long long int retry_ms;
+    uint64_t n_reads, n_writes, n_failures, n_restored;
+};
+
+static void look(struct l2_keeper *, long long int now);
+static int look_once(struct l2_keeper *);
+static int write_difference(struct l2_keeper *);
+static int write_anew(struct l2_keeper *);
+static int edit(struct l2_keeper *);
+static int read_back(struct l2_keeper *);
+static bool is_done(const struct l2_keeper *);
+
+struct l2_keeper *
+l2_keeper_create(struct l2_guard *guard, const char *problem)
+{
+    struct l2_keeper *k = xzalloc(sizeof *k);
+
+    k->guard = guard;
+    k->problem = nullable_xstrdup(problem);
+    k->next_look = k->next_try = LLONG_MIN;
+    k->retry_ms = L2_KEEPER_RETRY_MIN_MS;
+    return k;
+}
+
+void
+l2_keeper_destroy(struct l2_keeper *k)
+{
+    if (k) {
+        if (k->guard) {
+            k->guard->class->destroy(k->guard);
+        }
+        l2_elements_uninit(&k->wanted);
+        l2_elements_uninit(&k->installed);
+        free(k->problem);
+        free(k);
+    }
+}
+
+void
+l2_keeper_apply(struct l2_keeper *k, const struct sg_policy *policy,
+                const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                long long int now)
+{
+    l2_elements_clear(&k->wanted);
+    l2_elements_render(policy, others, n_others, &k->wanted);
+    k->intent = INTENT_PRESENT;
+    look(k, now);
+}
+
+void
+l2_keeper_dismiss(struct l2_keeper *k, long long int now)
+{
+    l2_elements_clear(&k->wanted);
+    k->intent = INTENT_ABSENT;
+    look(k, now);
+}
+
+void
+l2_keeper_run(struct l2_keeper *k, long long int now)
+{
+    if (k->guard && (k->guard->class->hint(k->guard)
+                     || now >= l2_keeper_next(k))) {
+        look(k, now);
+    }
+}
+
+void
+l2_keeper_wait(struct l2_keeper *k)
+{
+    if (k->guard) {
+        k->guard->class->wait(k->guard);
+    }
+}
+
+long long int
+l2_keeper_next(const struct l2_keeper *k)
+{
+    return (!k->guard ? LLONG_MAX
+            : k->next_try != LLONG_MIN ? MIN(k->next_look, k->next_try)
+            : k->next_look);
+}
+
+void
+l2_keeper_get_status(const struct l2_keeper *k,
+                     struct l2_keeper_status *status)
+{
+    *status = (struct l2_keeper_status) {
+        .in_place = k->intent == INTENT_PRESENT && is_done(k) && !k->problem,
+        .problem = k->problem,
+        .n_elements = k->wanted.n,
+        .n_reads = k->n_reads,
+        .n_writes = k->n_writes,
+        .n_failures = k->n_failures,
+        .n_restored = k->n_restored,
+    };
+}
+
+/* Makes the kernel what it is to be, or says why not. */
+static void
+look(struct l2_keeper *k, long long int now)
+{
+    int error = EAGAIN;
+
+    if (!k->guard) {
+        return;
+    }
+    for (int i = 0; i < MAX_TRIES && error == EAGAIN; i++) {
+        error = look_once(k);
+        if (error) {
+            k->known = false;
+        }
+    }
+    k->found_before = k->known ? k->found : L2_NOTHING;
+    free(k->problem);
+    k->problem = NULL;
+    k->next_look = now + L2_KEEPER_LOOK_MS;
+    if (error) {
+        k->problem = xstrdup(k->mismatch ? "what was written reads back as "
+                             "something else"
+                             : k->guard->class->error(k->guard));
+        k->n_failures++;
+        k->next_try = now + k->retry_ms;
+        k->retry_ms = MIN(k->retry_ms * 2, L2_KEEPER_RETRY_MAX_MS);
+    } else {
+        k->next_try = LLONG_MIN;
+        k->retry_ms = L2_KEEPER_RETRY_MIN_MS;
+        if (k->intent != INTENT_ABSENT && k->found != L2_INTACT) {
+            k->problem = xstrdup(k->found == L2_DAMAGED
+                                 ? "its table has been changed"
+                                 : "there is no table of it");
+        }
+    }
+}
+
+static int
+look_once(struct l2_keeper *k)
+{
+    bool was_done = k->known && k->intent != INTENT_NONE, changed = false;
+    struct l2_elements before;
+    int error;
+
+    if (k->known) {
+        error = k->guard->class->changed(k->guard, &changed);
+        if (error || !changed) {
+            return error ? error : write_difference(k);
+        }
+    }
+    before = k->installed;
+    k->installed = (struct l2_elements) L2_ELEMENTS_INIT;
+    error = read_back(k);
+    if (!error && was_done && k->found_before == L2_INTACT
+        && (k->found != L2_INTACT
+            || !l2_elements_equal(&before, &k->installed))) {
+        k->tampered = true;
+    }
+    l2_elements_uninit(&before);
+    return error ? error : write_difference(k);
+}
+
+static int
+read_back(struct l2_keeper *k)
+{
+    int error;
+
+    l2_elements_clear(&k->installed);
+    error = k->guard->class->read(k->guard, &k->found, &k->installed);
+    k->known = !error;
+    k->n_reads++;
+    return error;
+}
+
+static bool
+is_done(const struct l2_keeper *k)
+{
+    switch (k->intent) {
+    case INTENT_NONE:
+        return true;
+    case INTENT_ABSENT:
+        return k->known && k->found == L2_NOTHING;
+    case INTENT_PRESENT:
+        return (k->known && k->found == L2_INTACT
+                && l2_elements_equal(&k->installed, &k->wanted));
+    }
+    OVS_NOT_REACHED();
+}
+
+static int
+write_difference(struct l2_keeper *k)
+{
+    int error;
+
+    if (!is_done(k)) {
+        error = (k->intent == INTENT_PRESENT && k->found == L2_INTACT
+                 ? edit(k) : write_anew(k));
+        if (error) {
+            return error;
+        }
+        k->n_writes++;
+        k->n_restored += k->tampered;
+    }
+    k->tampered = false;
+    return 0;
+}
+
+/* One transaction: the tables are what they were, or what is wanted. */
+static int
+edit(struct l2_keeper *k)
+{
+    struct l2_elements add = L2_ELEMENTS_INIT, del = L2_ELEMENTS_INIT;
+    int error;
+
+    l2_elements_diff(&k->installed, &k->wanted, &add, &del);
+    error = k->guard->class->edit(k->guard, &add, &del);
+    l2_elements_uninit(&add);
+    l2_elements_uninit(&del);
+    if (!error) {
+        l2_elements_copy(&k->installed, &k->wanted);
+    }
+    return error;
+}
+
+/* A table that was made is read once: if the kernel took something for what it
+ * is not, that would be found, and made again, each time. */
+static int
+write_anew(struct l2_keeper *k)
+{
+    int error = (k->intent == INTENT_PRESENT
+                 ? k->guard->class->replace(k->guard, &k->wanted)
+                 : k->guard->class->remove(k->guard));
+
+    if (!error) {
+        error = read_back(k);
+    }
+    if (!error) {
+        k->mismatch = !is_done(k);
+    }
+    return error ? error : k->mismatch ? EPROTO : 0;
+}

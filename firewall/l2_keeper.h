@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_L2_KEEPER_H
+#define FIREWALL_L2_KEEPER_H 1
+
+/* Keeps the layer-2 guard as the policy wants it.  Pure but for the guard that
+ * it is given, and the clock is handed in.
+ *
+ * Nothing is written before l2_keeper_apply() or l2_keeper_dismiss() was
+ * called for the first time.  What is found then is taken over: the difference
+ * is written, if there is one, element by element.
+ *
+ * An element permits, and the tables above have a source check of their own,
+ * so no order is needed between the two: whatever comes first, what passes
+ * both is allowed by the newest policy.  Additions and deletions of one policy
+ * are one transaction, so a packet that both policies allow is never lost.
+ *
+ * Somebody else's change (a flushed ruleset, a deleted rule) is found by the
+ * generation that the kernel counts: at once after a notification, and once a
+ * second without one; then everything is read, and put back. */
+
+#include "firewall/l2_guard.h"
+
+/* How long an unannounced change may stay unseen. */
+#define L2_KEEPER_LOOK_MS 1000
+/* After a failure: from here on, doubled. */
+#define L2_KEEPER_RETRY_MIN_MS 50
+#define L2_KEEPER_RETRY_MAX_MS 5000
+
+struct l2_keeper_status {
+    bool in_place;              /* The kernel has what was wanted last. */
+    const char *problem;        /* Why not; NULL if it is, or is not to be. */
+    size_t n_elements;          /* Wanted. */
+    uint64_t n_reads, n_writes, n_failures;
+    uint64_t n_restored;        /* Somebody else's changes undone. */
+};
+
+struct l2_keeper;
+
+/* Takes ownership of the guard; without one (NULL) 'problem' says why it
+ * could not be made, and stays the status. */
+struct l2_keeper *l2_keeper_create(struct l2_guard *, const char *problem);
+void l2_keeper_destroy(struct l2_keeper *);     /* Leaves the kernel alone. */
+
+/* This is the policy from now on. */
+void l2_keeper_apply(struct l2_keeper *, const struct sg_policy *,
+                     const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                     long long int now);
+/* There is to be no guard: what an earlier run left is removed. */
+void l2_keeper_dismiss(struct l2_keeper *, long long int now);
+
+/* To be called in each turn; cheap if nothing has happened. */
+void l2_keeper_run(struct l2_keeper *, long long int now);
+void l2_keeper_wait(struct l2_keeper *);
+/* When to call l2_keeper_run() if nothing happens. */
+long long int l2_keeper_next(const struct l2_keeper *);
+
+void l2_keeper_get_status(const struct l2_keeper *, struct l2_keeper_status *);
+
+#endif /* firewall/l2_keeper.h */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "firewall/l2guard/l2_key.h"
+
+#include <string.h>
+
+#include "util.h"
+
+/* Where the fields of a key begin. */
+#define DEVICE_AT 0
+#define SOURCE_AT SG_DEVICE_LEN
+#define CLAIM_AT (SOURCE_AT + 8)
+#define ADDRESS_AT (CLAIM_AT + 8)
+#define MAC_LEN sizeof(struct sg_mac)
+
+BUILD_ASSERT_DECL(ADDRESS_AT + 16 == L2_MAX_KEY);
+
+#define DEVICE_FIELDS 1, { SG_DEVICE_LEN }, SOURCE_AT
+#define MAC_FIELDS 3, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN }, ADDRESS_AT
+#define PAIR_FIELDS(LEN) \
+    4, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN, LEN }, ADDRESS_AT + LEN
+
+static const struct l2_set_form forms[] = {
+#define L2_SET(ENUM, NAME, RANGES, FIELDS) { NAME, RANGES, FIELDS },
+    L2_SETS
+#undef L2_SET
+};
+
+const struct l2_set_form *
+l2_set_form(enum l2_set set)
+{
+    return &forms[set];
+}
+
+bool
+l2_set_from_name(const char *name, enum l2_set *set)
+{
+    for (size_t i = 0; i < L2_N_SETS; i++) {
+        if (!strcmp(forms[i].name, name)) {
+            *set = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum l2_set
+l2_element_set(const struct l2_element *e)
+{
+    bool host = sg_prefix_is_host(&e->prefix);
+
+    switch ((enum l2_kind) e->kind) {
+    case L2_OTHER:
+        return L2_SET_OTHER;
+    case L2_FREE:
+        return L2_SET_FREE;
+    case L2_MAC:
+        return L2_SET_MACS;
+    case L2_PAIR:
+        return (e->prefix.family == SG_IPV4
+                ? (host ? L2_SET_PAIR4 : L2_SET_NET4)
+                : (host ? L2_SET_PAIR6 : L2_SET_NET6));
+    }
+    OVS_NOT_REACHED();
+}
+
+/* The last address of a prefix. */
+static void
+last_address(const struct sg_prefix *prefix, uint8_t *address)
+{
+    size_t bits = sg_family_bits(prefix->family);
+
+    memcpy(address, prefix->addr, bits / 8);
+    for (size_t bit = prefix->plen; bit < bits; bit++) {
+        address[bit / 8] |= 0x80 >> bit % 8;
+    }
+}
+
+void
+l2_key_encode(const struct l2_element *e, struct l2_key *key)
+{
+    size_t bits = sg_family_bits(e->prefix.family);
+
+    memset(key, 0, sizeof *key);
+    memcpy(key->first + DEVICE_AT, e->device, SG_DEVICE_LEN);
+    memcpy(key->first + SOURCE_AT, &e->mac, MAC_LEN);
+    memcpy(key->first + CLAIM_AT, &e->mac, MAC_LEN);
+    memcpy(key->first + ADDRESS_AT, e->prefix.addr, bits / 8);
+    memcpy(key->last, key->first, sizeof key->last);
+    if (e->kind == L2_PAIR) {
+        last_address(&e->prefix, key->last + ADDRESS_AT);
+    }
+}
+
+bool
+l2_key_decode(enum l2_set set, const struct l2_key *key,
+              struct l2_element *e)
+{
+    const struct l2_set_form *form = &forms[set];
+    const uint8_t *first = key->first, *last = key->last;
+    struct l2_key again;
+    uint8_t bits;
+
+    memset(e, 0, sizeof *e);
+    memcpy(e->device, first + DEVICE_AT, SG_DEVICE_LEN - 1);
+    e->kind = (set == L2_SET_OTHER ? L2_OTHER
+               : set == L2_SET_FREE ? L2_FREE
+               : set == L2_SET_MACS ? L2_MAC : L2_PAIR);
+    if (form->n_fields > 1) {
+        memcpy(&e->mac, first + SOURCE_AT, MAC_LEN);
+    }
+    if (e->kind == L2_PAIR) {
+        e->prefix.family = (set == L2_SET_PAIR4 || set == L2_SET_NET4
+                            ? SG_IPV4 : SG_IPV6);
+        bits = sg_family_bits(e->prefix.family);
+        memcpy(e->prefix.addr, first + ADDRESS_AT, bits / 8);
+        /* As long as the two ends agree. */
+        while (e->prefix.plen < bits
+               && !((first[ADDRESS_AT + e->prefix.plen / 8]
+                     ^ last[ADDRESS_AT + e->prefix.plen / 8])
+                    & (0x80 >> e->prefix.plen % 8))) {
+            e->prefix.plen++;
+        }
+    }
+
+    /* Whatever is not exactly what we would write. */
+    l2_key_encode(e, &again);
+    return (e->device[0] && l2_element_set(e) == set
+            && !memcmp(again.first, first, form->key_len)
+            && !memcmp(again.last, last, form->key_len));
+}

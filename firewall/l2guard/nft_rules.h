@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef FIREWALL_L2GUARD_NFT_RULES_H
+#define FIREWALL_L2GUARD_NFT_RULES_H 1
+
+/* The constant rules of the guard, as objects of libnftnl.
+ *
+ * They are the same on every host but for what the names of taps begin with,
+ * so a table that is found can be told from one that is as it is to be by
+ * their text alone.  docs/rules.md argues each. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "firewall/names.h"
+
+#define NFT_GUARD_TABLE FW_PREFIX "guard"
+/* The chain that has the hook. */
+#define NFT_GUARD_HOOK_CHAIN "prerouting"
+/* Before br_netfilter, which is at 0 (NF_BR_PRI_BRNF). */
+#define NFT_GUARD_PRIORITY (-300)
+
+struct ds;
+struct nftnl_chain;
+struct nftnl_rule;
+
+/* The rules know the chain they belong to. */
+struct nft_rules {
+    struct nftnl_rule **p;      /* Those of one chain in their order. */
+    size_t n, allocated;
+};
+
+void nft_rules_init(struct nft_rules *, const char *tap_prefix);
+void nft_rules_uninit(struct nft_rules *);
+
+/* The chains of the table. */
+size_t nft_n_chains(void);
+/* nft_n_chains() if it is none of ours. */
+size_t nft_chain_index(const char *name);
+/* Caller frees. */
+struct nftnl_chain *nft_chain_create(size_t i);
+
+/* Appends a line: what a rule does, in libnftnl's words.  Two rules with the
+ * same text are the same. */
+void nft_rule_text(struct nftnl_rule *, struct ds *);
+
+#endif /* firewall/l2guard/nft_rules.h */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* The keeper of the layer-2 guard, on the model of one. */
+
+#include <config.h>
+#include "firewall/l2_keeper.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "tests/lib/policy-text.h"
+#include "tests/lib/test.h"
+#include "util.h"
+
+#define M1 "52:54:00:00:00:01"
+#define PORT "port p1 device=tap1 bridge=qbr1 uplink=qvb1 zone=1 mac=" M1 " "
+
+struct keeper_fixture {
+    struct l2_guard *guard;     /* A reference of our own. */
+    struct l2_keeper *k;
+    long long int now;
+};
+
+static void
+setup(struct keeper_fixture *f)
+{
+    f->guard = l2_guard_memory_create();
+    f->k = l2_keeper_create(l2_guard_memory_ref(f->guard), NULL);
+    f->now = 1000;
+}
+
+static void
+teardown(struct keeper_fixture *f)
+{
+    l2_keeper_destroy(f->k);
+    f->guard->class->destroy(f->guard);
+}
+
+static void
+apply(struct keeper_fixture *f, const char *policy)
+{
+    struct policy_text pt;
+
+    policy_text_init(&pt, policy);
+    l2_keeper_apply(f->k, &pt.policy, NULL, 0, f->now);
+    policy_text_uninit(&pt);
+}
+
+static struct l2_keeper_status
+status(const struct keeper_fixture *f)
+{
+    struct l2_keeper_status s;
+
+    l2_keeper_get_status(f->k, &s);
+    return s;
+}
+
+static void
+run(struct keeper_fixture *f, long long int after)
+{
+    f->now += after;
+    l2_keeper_run(f->k, f->now);
+}
+
+/* Nothing is written before the policy is known. */
+TEST(first_policy)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    for (int i = 0; i < 5; i++) {
+        run(&f, 1000);
+        CHECK(!status(&f).in_place);
+        CHECK_CONTAINS(status(&f).problem, "no table");
+    }
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 0);
+
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(status(&f).in_place);
+    CHECK(!status(&f).problem);
+    CHECK_UEQ(status(&f).n_elements, 3);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 1);
+    CHECK_UEQ(status(&f).n_restored, 0);
+    teardown(&f);
+}
+
+/* What an earlier run left is taken over without a write. */
+TEST(taken_over)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    l2_keeper_destroy(f.k);
+    f.k = l2_keeper_create(l2_guard_memory_ref(f.guard), NULL);
+    run(&f, 0);
+    CHECK(!status(&f).problem);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 1);
+
+    apply(&f, PORT"ip=10.0.0.1 ip=10.0.0.2\n");
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 4);
+    CHECK_UEQ(status(&f).n_restored, 0);
+    teardown(&f);
+}
+
+/* Unannounced within a second, announced at once. */
+TEST(put_back)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    l2_guard_memory_spoil(f.guard, L2_NOTHING);
+    run(&f, 0);
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    CHECK_UEQ(status(&f).n_restored, 1);
+
+    l2_guard_memory_spoil(f.guard, L2_DAMAGED);
+    f.guard->class->hint(f.guard);      /* Somebody else took the hint. */
+    run(&f, L2_KEEPER_LOOK_MS - 1);
+    CHECK_UEQ(status(&f).n_restored, 1);
+    CHECK(l2_keeper_next(f.k) <= f.now + 1);
+    run(&f, 1);
+    CHECK_UEQ(status(&f).n_restored, 2);
+    CHECK(status(&f).in_place);
+
+    /* A change that is none of ours is looked at, and that is all. */
+    uint64_t n_writes = l2_guard_memory_writes(f.guard);
+    l2_guard_memory_spoil(f.guard, L2_INTACT);
+    run(&f, 0);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), n_writes);
+    CHECK_UEQ(status(&f).n_restored, 2);
+    uint64_t n_reads = status(&f).n_reads;
+    for (int i = 0; i < 10; i++) {
+        run(&f, L2_KEEPER_LOOK_MS);
+    }
+    CHECK_UEQ(status(&f).n_reads, n_reads);
+    teardown(&f);
+}
+
+/* While it cannot be written, it says so, and tries again more and more
+ * seldom. */
+TEST(failure)
+{
+    struct keeper_fixture f;
+    int n = 0;
+
+    setup(&f);
+    run(&f, 0);
+    l2_guard_memory_fail(f.guard, INT_MAX, EPERM);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(!status(&f).in_place);
+    CHECK_CONTAINS(status(&f).problem, "told to fail");
+    for (long long int end = f.now + 60000; f.now < end; n++) {
+        long long int next = l2_keeper_next(f.k);
+
+        REQUIRE(next > f.now);
+        run(&f, next - f.now);
+    }
+    CHECK(n >= 60 && n < 75);
+    CHECK(!status(&f).in_place);
+
+    l2_guard_memory_fail(f.guard, 0, 0);
+    run(&f, l2_keeper_next(f.k) - f.now);
+    CHECK(status(&f).in_place);
+    CHECK(!status(&f).problem);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    teardown(&f);
+}
+
+/* Somebody writes between our look and our write, again and again. */
+TEST(disturbed)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    run(&f, 0);
+    l2_guard_memory_fail(f.guard, 2, EAGAIN);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(status(&f).n_failures, 0);
+    teardown(&f);
+}
+
+TEST(dismissed)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    l2_keeper_dismiss(f.k, f.now);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 0);
+    CHECK(!status(&f).in_place);
+    CHECK(!status(&f).problem);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    l2_keeper_dismiss(f.k, f.now);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    teardown(&f);
+}
+
+TEST(none)
+{
+    struct l2_keeper *k = l2_keeper_create(NULL, "the kernel has none");
+    struct l2_keeper_status s;
+    struct policy_text pt;
+
+    policy_text_init(&pt, PORT"ip=10.0.0.1\n");
+    l2_keeper_run(k, 0);
+    l2_keeper_apply(k, &pt.policy, NULL, 0, 0);
+    l2_keeper_get_status(k, &s);
+    CHECK(!s.in_place);
+    CHECK_STR(s.problem, "the kernel has none");
+    CHECK_EQ(l2_keeper_next(k), LLONG_MAX);
+    policy_text_uninit(&pt);
+    l2_keeper_destroy(k);
+}
