@@ -65,7 +65,7 @@ enum rpc_message_type {
 #define RPC_MAX_ACK 64          /* Bytes of an `ack`. */
 #define RPC_MAX_ACKED 64        /* Of those in one report. */
 #define RPC_MAX_REASON 64       /* Bytes of a reason in a report. */
-#define RPC_MAX_REASONS 16
+#define RPC_MAX_REASONS 32
 #define RPC_MAX_STATE 32        /* Bytes of `state` in a report. */
 #define RPC_MAX_BOOT 64         /* Bytes of a boot in `duplicate_host`. */
 #define RPC_MAX_BOOTS 8
