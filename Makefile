@@ -139,6 +139,7 @@ CORE_SRCS += rpc/topology.c
 # io files: thin, they touch the world.  libsgio.a.
 IO_SRCS += agent/adopt.c
 IO_SRCS += agent/agent.c
+IO_SRCS += agent/bridge_watch.c
 IO_SRCS += agent/broker.c
 IO_SRCS += agent/config_file.c
 IO_SRCS += agent/control.c

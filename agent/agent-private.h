@@ -6,6 +6,7 @@
  * inspect.c and self_report.c, which show it.  Nobody else includes this. */
 
 #include "agent/agent.h"
+#include "agent/bridge_watch.h"
 #include "agent/broker.h"
 #include "agent/config.h"
 #include "agent/latency.h"
@@ -54,6 +55,7 @@ struct agent {
 
     struct plugs *plugs;
     bool simulated;             /* The kernel is a model: agent_world. */
+    struct bridge_watch *bridges;
     struct zone_alloc *zones;
     struct start *start;
     bool recovered;             /* The kernel was read. */
@@ -63,6 +65,7 @@ struct agent {
     bool found_ports;           /* An earlier run left protected ports. */
     bool zones_applied;         /* An apply in scope ZONES succeeded since
                                  * 'start' asks for one. */
+    bool guarded;               /* The layer-2 guard knows a policy. */
     bool plugs_known;           /* The list of local ports is complete. */
 
     struct policy_store *store;
@@ -84,7 +87,7 @@ struct agent {
     struct latency *latency;
     struct loop_watch loop;
     int thread_fd;              /* Of timing_open_thread(); -1: none. */
-    char *kernel_problem;       /* bridge-nf-call-* off, links unreadable. */
+    char *kernel_problem;       /* Links unreadable. */
     long long int next_look;    /* At other descriptors than the broker's. */
     long long int next_second;  /* Slow checks. */
     long long int next_report;

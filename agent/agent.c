@@ -33,11 +33,6 @@ VLOG_DEFINE_THIS_MODULE(agent);
 /* What an operator's resync may take before it is given up. */
 #define RESYNC_TIMEOUT_MS 60000
 
-static const char *const bridge_nf_knobs[] = {
-    "/proc/sys/net/bridge/bridge-nf-call-iptables",
-    "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
-};
-
 static long long int
 next_refresh(const struct agent *a, long long int now)
 {
@@ -109,6 +104,7 @@ create(const struct config *config, const struct agent_world *world,
                 ? plugs_create_fixed(world->ports, world->n_ports, a->zones)
                 : plugs_create(config, a->zones));
     a->simulated = world->backend != NULL;
+    a->bridges = bridge_watch_create(config, a->simulated);
     a->keeper = a->simulated ? NULL : policy_keeper_create(config, a->store);
     agent_metrics_init(a);
 
@@ -144,6 +140,7 @@ agent_destroy(struct agent *a)
     }
     broker_destroy(a->broker);
     plugs_destroy(a->plugs);
+    bridge_watch_destroy(a->bridges);
     zone_alloc_destroy(a->zones);
     start_destroy(a->start);
     port_status_destroy(a->status);
@@ -161,6 +158,19 @@ agent_destroy(struct agent *a)
     free(a->resync.error);
     free(a->kernel_problem);
     free(a);
+}
+
+/* The layer-2 guard.  It needs no order with the tables, see
+ * firewall/l2_keeper.h. */
+static void
+apply_guard(struct agent *a, long long int now)
+{
+    size_t n;
+    const char (*others)[SG_DEVICE_LEN] = plugs_other_taps(a->plugs, &n);
+
+    bridge_watch_apply(a->bridges, policy_store_policy(a->store), others, n,
+                       now);
+    a->guarded = true;
 }
 
 /* 3. Plugs. */
@@ -183,6 +193,9 @@ watch_plugs(struct agent *a, long long int now)
             sync_needs_changed(a->sync, now);
         }
         a->plugs_known = true;
+        if (a->guarded) {
+            apply_guard(a, now);
+        }
     }
 }
 
@@ -342,6 +355,9 @@ apply_structure(struct agent *a, long long int now)
         a->next_refresh = next_refresh(a, now);
     }
     before = thread_cpu_us();
+    if (!zones_only) {
+        apply_guard(a, now);
+    }
     error = firewall_apply(a->firewall, policy_store_policy(a->store));
     metric_observe(a->metrics.apply_cpu, (thread_cpu_us() - before) / 1e6);
     result = firewall_result(a->firewall);
@@ -471,19 +487,6 @@ check_kernel(struct agent *a)
         a->kernel_problem = xasprintf("cannot list links: %s",
                                       ovs_strerror(plugs.link_error));
     }
-    for (size_t i = 0; i < ARRAY_SIZE(bridge_nf_knobs); i++) {
-        FILE *stream = fopen(bridge_nf_knobs[i], "re");
-        int value = stream ? getc(stream) : EOF;
-
-        if (stream) {
-            fclose(stream);
-        }
-        if (value != '1' && !a->kernel_problem) {
-            a->kernel_problem = xasprintf(
-                "%s is not 1: bridged packets do not pass the tables",
-                bridge_nf_knobs[i]);
-        }
-    }
 }
 
 static void
@@ -558,6 +561,7 @@ agent_run(struct agent *a)
     step(a, LOOP_MESSAGES);
     if (look) {
         watch_plugs(a, now);
+        bridge_watch_run(a->bridges, now);
         a->next_look = now + AGENT_LOOK_MS;
         step(a, LOOP_PLUGS);
     }
@@ -589,6 +593,7 @@ static void
 wait_for_work(struct agent *a)
 {
     plugs_wait(a->plugs);
+    bridge_watch_wait(a->bridges);
     broker_wait(a->broker, a->plugs_known);
     if (!a->recovered) {
         poll_timer_wait(RECOVER_RETRY_MS);

@@ -68,6 +68,8 @@ struct config {
     char *bridge_prefix, *tap_prefix, *uplink_prefix;
     int64_t zone_min, zone_max;
     bool host_input, host_output;       /* True: open. */
+    char *l2_guard;             /* "required", "off". */
+    char *bridge_nf;            /* "repair", "watch". */
     char *xtables_lock;
     struct config_limits limits;
     int64_t gather_ms, backoff_max_ms, refresh_s;

@@ -18,6 +18,8 @@
 #define SOCKET_MAX 107
 #define PATH_MAX_BYTES 1024
 
+static const char *const bridge_nf_words[] = { "repair", "watch", NULL };
+static const char *const l2_guard_words[] = { "required", "off", NULL };
 static const char *const exchange_words[] = { "oslo", NULL };
 static const char *const level_words[] = {
     "off", "emer", "err", "warn", "info", "dbg", NULL
@@ -48,6 +50,13 @@ const struct config_key config_keys[] = {
         "Whether instances may reach this host over their bridges."),
     KEY("host_output", OPEN, host_output, 0, 0, "closed", NULL,
         "Whether this host may reach instances over their bridges."),
+    KEY("l2_guard", WORD, l2_guard, 0, 0, "required", l2_guard_words,
+        "The guard on the taps, below the tables: it filters what they never "
+        "see, such as ARP, tagged frames and single fragments.  off: there is "
+        "none, and ports count as protected without it."),
+    KEY("bridge_nf", WORD, bridge_nf, 0, 0, "repair", bridge_nf_words,
+        "What to do if net.bridge.bridge-nf-call-iptables or -ip6tables is "
+        "not 1.  repair: set it; watch: only say so."),
     KEY("exchanges", WORD, exchanges, 0, 0, "oslo", exchange_words,
         "Who declares exchanges.  oslo: controller and agents, with the "
         "flags of oslo.messaging.  (hardened, where agents only bind, is not "

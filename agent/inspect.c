@@ -28,6 +28,7 @@ struct inputs {
     struct report_broker report_broker;
     struct report_saved saved;
     struct fw_stats fw;
+    struct bridge_watch_status bridges;
     const char *unknown[PLUGS_MAX_UNKNOWN_DEVICES];
 };
 
@@ -87,6 +88,7 @@ gather(struct agent *a, struct inputs *i)
     memset(i, 0, sizeof *i);
     gather_broker(a, i);
     plugs_get_status(a->plugs, &plugs);
+    bridge_watch_get_status(a->bridges, &i->bridges);
     firewall_get_stats(a->firewall, &i->fw);
     gather_saved(a, &i->saved);
     i->in = (struct report_input) {
@@ -107,6 +109,7 @@ gather(struct agent *a, struct inputs *i)
         .start = start_state_name(start_state(a->start)),
         .last_apply = a->last_apply,
         .lag_ms = a->lag_ms,
+        .l2_guard = i->bridges.guard,
         .unknown_devices = i->unknown,
         .n_unknown_devices = plugs.n_unknown_listed,
         .unknown_devices_total = plugs.n_unknown_devices,
@@ -125,8 +128,10 @@ agent_update_status(struct agent *a, long long int now)
     struct broker_status broker;
     struct port_status_input in;
     struct plugs_status plugs;
+    struct bridge_watch_status bridges;
     struct report_saved saved;
 
+    bridge_watch_get_status(a->bridges, &bridges);
     broker_get_status(a->broker, &broker);
     plugs_get_status(a->plugs, &plugs);
     gather_saved(a, &saved);
@@ -142,7 +147,9 @@ agent_update_status(struct agent *a, long long int now)
         .n_refused_rows = plugs.n_refused_rows,
         .n_duplicate_rows = plugs.n_duplicate_rows,
         .broker_problem = broker_problem(&broker.amqp),
-        .kernel_problem = a->kernel_problem,
+        .kernel_problem = (a->kernel_problem ? a->kernel_problem
+                           : bridges.knob_problem),
+        .guard_problem = a->guarded ? bridges.guard_problem : NULL,
         .from_file = saved.in_force,
         .from_file_age_ms = saved.age_ms,
     };
@@ -451,6 +458,25 @@ set_gauge(struct metrics *m, const char *name, const char *help, double value)
 }
 
 static void
+collect_bridges(struct metrics *m, const struct bridge_watch_status *s)
+{
+    set_gauge(m, "sg_l2_guard_in_place", "1 while the guard on the taps is "
+              "as the policy wants it.", s->l2.in_place);
+    set_gauge(m, "sg_l2_guard_elements", "Elements it is to have.",
+              s->l2.n_elements);
+    set_total(m, "sg_l2_guard_writes", "Transactions that changed it.",
+              s->l2.n_writes);
+    set_total(m, "sg_l2_guard_failures", "Those that failed.",
+              s->l2.n_failures);
+    set_total(m, "sg_l2_guard_restored", "Times another program's change of "
+              "it was undone.", s->l2.n_restored);
+    set_gauge(m, "sg_bridge_nf_ok", "1 while bridged packets pass the tables "
+              "(bridge-nf-call-iptables, -ip6tables).", !s->knob_problem);
+    set_total(m, "sg_bridge_nf_repaired", "Times one of these was set.",
+              s->n_knobs_repaired);
+}
+
+static void
 collect_firewall(struct metrics *m, const struct fw_stats *fw)
 {
     set_total(m, "sg_applies", "Structure applies.", fw->applies);
@@ -608,6 +634,7 @@ agent_metrics_document(struct agent *a)
     collect_sync(m, &sync);
     collect_broker(m, &i.broker);
     collect_firewall(m, &i.fw);
+    collect_bridges(m, &i.bridges);
     collect_latency(m, latency_status(a->latency));
     return report_metrics(m);
 }

@@ -241,3 +241,24 @@ plug_unknown_devices(const struct plug_table *t,
     }
     return n;
 }
+
+char (*
+plug_other_taps(const struct plug_table *t, const struct plug_names *names,
+                size_t *np))[SG_DEVICE_LEN]
+{
+    char (*taps)[SG_DEVICE_LEN] = xmalloc(MAX(t->n, 1) * sizeof *taps);
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        const struct plug_link *l = &t->nodes[i].link;
+        const struct plug_link *bridge;
+
+        bridge = l->master ? link_by_index(t, l->master) : NULL;
+        if (bridge && has_prefix(l->name, names->tap_prefix)
+            && !has_prefix(bridge->name, names->bridge_prefix)) {
+            ovs_strzcpy(taps[n++], l->name, SG_DEVICE_LEN);
+        }
+    }
+    *np = n;
+    return taps;
+}

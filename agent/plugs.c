@@ -30,6 +30,8 @@ struct plugs {
     size_t n_duplicate_rows;
     char unknown_devices[PLUGS_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
     size_t n_unknown_devices;   /* All of them. */
+    char (*other_taps)[SG_DEVICE_LEN];
+    size_t n_other_taps;
     char *zone_problems[PLUGS_MAX_ZONE_PROBLEMS];
     size_t n_zone_problems;     /* All of them. */
 };
@@ -79,6 +81,7 @@ plugs_destroy(struct plugs *p)
         port_watch_destroy(p->port_watch);
         zone_claims_destroy(p->claims);
         forget_zone_problems(p);
+        free(p->other_taps);
         free(p->local);
         free(p);
     }
@@ -238,6 +241,9 @@ plugs_resolve(struct plugs *p)
 
         resolve_local(p, &names);
         list_unknown_devices(p, &names);
+        free(p->other_taps);
+        p->other_taps = plug_other_taps(link_watch_table(p->link_watch),
+                                        &names, &p->n_other_taps);
     }
     give_zones(p);
 }
@@ -247,6 +253,13 @@ plugs_ports(const struct plugs *p, size_t *n)
 {
     *n = p->n_local;
     return p->local;
+}
+
+const char (*
+plugs_other_taps(const struct plugs *p, size_t *n))[SG_DEVICE_LEN]
+{
+    *n = p->n_other_taps;
+    return p->other_taps;
 }
 
 void

@@ -340,6 +340,9 @@ judge_known(struct update *u, const struct sg_port *port,
     if (u->in->kernel_problem) {
         worse(v, PORT_REASON_KERNEL, "%s", "");
     }
+    if (u->in->guard_problem) {
+        worse(v, PORT_REASON_L2_GUARD, "%s", "");
+    }
     judge_policy(u, port, v);
     if (u->in->from_file) {
         worse(v, PORT_REASON_FROM_FILE, "%s", "");
@@ -602,6 +605,8 @@ judge_host(struct update *u)
     judge_controllers(u, &sync);
     set_problem(u, HOST_REASON_KERNEL, in->kernel_problem != NULL, "%s",
                 in->kernel_problem ? in->kernel_problem : "");
+    set_problem(u, HOST_REASON_L2_GUARD, in->guard_problem != NULL, "%s",
+                in->guard_problem ? in->guard_problem : "");
     set_problem(u, HOST_REASON_APPLY_FAILED,
                 in->result && in->result->error,
                 "generation %"PRIu64": %s",
@@ -618,6 +623,7 @@ judge_host(struct update *u)
     host->enforcing = !(p[HOST_REASON_STARTING].active
                         || p[HOST_REASON_ROWS].active
                         || p[HOST_REASON_KERNEL].active
+                        || p[HOST_REASON_L2_GUARD].active
                         || p[HOST_REASON_APPLY_FAILED].active
                         || p[HOST_REASON_NOT_APPLIED].active
                         || p[HOST_REASON_UNENFORCEABLE].active

@@ -52,6 +52,8 @@ const char *port_state_name(enum port_state);
                 "the last apply failed; last good stays")                    \
     PORT_REASON(NOT_APPLIED, "not_applied", "not in the kernel yet")         \
     PORT_REASON(KERNEL, "kernel", "its packets do not pass the tables")      \
+    PORT_REASON(L2_GUARD, "l2_guard",                                        \
+                "the guard on the taps is not in place")                     \
     PORT_REASON(NOT_RENDERED, "not_rendered",                                \
                 "something of it is left out")                               \
     PORT_REASON(HELD, "held",                                                \
@@ -108,6 +110,7 @@ struct port_info {
     HOST_REASON(DUPLICATE_HOST, "duplicate_host")                            \
     HOST_REASON(MASS_REMOVAL, "mass_removal")   /* Of ports, held. */        \
     HOST_REASON(KERNEL, "kernel")           /* The caller's sentence. */     \
+    HOST_REASON(L2_GUARD, "l2_guard")       /* Likewise. */                  \
     HOST_REASON(APPLY_FAILED, "apply_failed")                                \
     HOST_REASON(NOT_APPLIED, "not_applied") /* Longer than allowed. */       \
     HOST_REASON(UNENFORCEABLE, "unenforceable")                              \
@@ -141,6 +144,8 @@ struct port_status_input {
     size_t n_duplicate_rows;            /* A port that is there twice. */
     const char *broker_problem;         /* NULL: session is up. */
     const char *kernel_problem;         /* NULL: none (links, bridge-nf). */
+    const char *guard_problem;          /* NULL: the layer-2 guard is in place,
+                                         * or is not to be. */
     bool from_file;                     /* No controller has answered: the
                                          * policy is one that was saved. */
     int64_t from_file_age_ms;

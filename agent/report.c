@@ -15,10 +15,6 @@
 #include "util.h"
 #include "uuid.h"
 
-/* The layer-2 guard below iptables does not exist yet: said wherever it would
- * matter, without an effect on 'reasons'. */
-#define L2_GUARD "not built"
-
 static json_t *host_reasons(const struct report_input *);
 static json_t *host_warnings(const struct report_input *);
 static json_t *sync_json(const struct report_input *,
@@ -58,7 +54,7 @@ report_status(const struct report_input *in)
     json_object_set_new(j, "in_sync", json_boolean(host->in_sync));
     json_object_set_new(j, "reasons", host_reasons(in));
     json_object_set_new(j, "warnings", host_warnings(in));
-    json_object_set_new(j, "l2_guard", report_string(L2_GUARD));
+    json_object_set_new(j, "l2_guard", report_string(in->l2_guard));
     json_object_set_new(j, "generation", report_count(policy->generation));
     json_object_set_new(j, "applied", report_count(in->applied));
     json_object_set_new(j, "epoch", sync.epoch.ms
@@ -302,7 +298,10 @@ host_warnings(const struct report_input *in)
 {
     json_t *array = json_array();
 
-    add_warning(array, "l2_guard", "%s", L2_GUARD);
+    if (!strcmp(in->l2_guard, "off")) {
+        add_warning(array, "l2_guard", "off: what bridges do not pass up to "
+                    "the tables is not filtered");
+    }
     /* Problems of no port and no group: names of ours that others use. */
     for (size_t i = 0; in->result && i < in->result->problems.n; i++) {
         const struct fw_problem *p = &in->result->problems.p[i];
@@ -530,7 +529,7 @@ port_json(const struct report_input *in, const struct sg_port *port)
         json_object_set_new(j, "excepted", json_boolean(info->excepted));
         json_object_set_new(j, "counts", json_boolean(info->counts));
     }
-    json_object_set_new(j, "l2_guard", report_string(L2_GUARD));
+    json_object_set_new(j, "l2_guard", report_string(in->l2_guard));
 
     policy_store_object(in->store, SG_KIND_PORT, &port->id, &object);
     json_object_set_new(j, "knowledge",

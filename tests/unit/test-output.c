@@ -41,7 +41,7 @@ check_show_at(const char *file, int line, enum output_kind kind,
     "{\"host\": \"h1\", \"version\": \"1\", \"state\": \"enforcing\"," \
     " \"enforcing\": "ENFORCING", \"in_sync\": "IN_SYNC"," \
     " \"reasons\": ["REASONS"], \"warnings\": [{\"code\": \"l2_guard\"," \
-    " \"text\": \"not built\"}], \"l2_guard\": \"not built\"," \
+    " \"text\": \"no guard\"}], \"l2_guard\": \"off\"," \
     " \"generation\": 7, \"applied\": 6, \"epoch\": \"1-00000001\"," \
     " \"beacon_age_ms\": 1234, \"lag_ms\": null, \"uptime_ms\": 5," \
     " \"broker\": {\"stage\": \"up\", \"broker\": \"b:1\"," \
@@ -59,19 +59,19 @@ check_show_at(const char *file, int line, enum output_kind kind,
     "controller    epoch 1-00000001, beacon 1.2 s ago\n" \
     "broker        b:1 up\n" \
     "last apply    2 min ago, no lock\n" \
-    "l2 guard      not built\n"
+    "l2 guard      off\n"
 
 TEST(status)
 {
     CHECK_SHOW(STATUS, NULL, STATUS("true", "true", ""), true,
                STATUS_TEXT("yes", "yes")
-               "warnings      l2_guard: not built\n");
+               "warnings      l2_guard: no guard\n");
     CHECK_SHOW(STATUS, NULL, STATUS("false", "true", ""), false,
                STATUS_TEXT("no", "yes")
-               "warnings      l2_guard: not built\n");
+               "warnings      l2_guard: no guard\n");
     CHECK_SHOW(STATUS, NULL, STATUS("true", "false", ""), false,
                STATUS_TEXT("yes", "no")
-               "warnings      l2_guard: not built\n");
+               "warnings      l2_guard: no guard\n");
     /* Anything that counts against the host fails the command. */
     CHECK_SHOW(STATUS, NULL,
                STATUS("true", "true",
@@ -81,7 +81,7 @@ TEST(status)
                STATUS_TEXT("yes", "yes")
                "reasons       stale: no beacon (2 h ago)\n"
                "              ports: tap1\n"
-               "warnings      l2_guard: not built\n");
+               "warnings      l2_guard: no guard\n");
 }
 
 TEST(status_shows_what_the_broker_brought_in_vain)

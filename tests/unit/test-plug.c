@@ -2,6 +2,7 @@
 #include <config.h>
 #include "agent/plug.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/test.h"
@@ -157,5 +158,25 @@ TEST(unknown_devices)
     CHECK(!strcmp(out[0], "qvb2") || !strcmp(out[1], "qvb2"));
     CHECK(!strcmp(out[0], "tap2") || !strcmp(out[1], "tap2"));
     CHECK_EQ(plug_unknown_devices(t, &names, NULL, 0, out, 1), 4);
+    plug_table_destroy(t);
+}
+
+TEST(taps_of_others)
+{
+    static const struct plug_link more[] = {
+        { 12, 0, 0, "qbr1" }, { 13, 12, 0, "tap1" },
+        { 30, 0, 0, "tap3" },           /* On no bridge. */
+        { 31, 99, 0, "tap4" },          /* On one that nobody knows. */
+        { 40, 0, 0, "virbr0" }, { 41, 40, 0, "vnet1" },
+        { 42, 40, 0, "tapother" },
+    };
+    struct plug_table *t = plug_table_create(more, ARRAY_SIZE(more));
+    char (*taps)[SG_DEVICE_LEN];
+    size_t n;
+
+    taps = plug_other_taps(t, &names, &n);
+    CHECK_UEQ(n, 1);
+    CHECK_STR(taps[0], "tapother");
+    free(taps);
     plug_table_destroy(t);
 }

@@ -515,6 +515,25 @@ TEST(a_policy_from_a_file)
     uninit(&f);
 }
 
+/* Below the tables anything may pass. */
+TEST(without_the_layer_2_guard)
+{
+    struct fixture f;
+
+    init_protected(&f);
+    f.now = 2000;
+    f.in.guard_problem = "there is no table of it";
+    check_host(&f, "not ok in_sync\n"
+               "l2_guard since 2000: there is no table of it\n"
+               "ports since 2000: 1 of 1 ports not as their policy says: "
+               "tap-p1 (l2_guard)");
+    check_port(&f, "p1", "degraded l2_guard since 2000 gen 2 counts");
+    f.in.guard_problem = NULL;
+    f.now = 3000;
+    check_host(&f, "ok enforcing in_sync");
+    uninit(&f);
+}
+
 /* Nothing is taken away, and everybody can see that something should be. */
 TEST(a_mass_removal)
 {

@@ -81,6 +81,7 @@ init(struct fixture *f, const char *text)
         .store = f->store, .sync = f->sync, .ports = f->ps,
         .broker = &f->broker, .fw = &f->fw, .started = 1000,
         .saved = &f->saved,
+        .l2_guard = "in place",
         .last_apply = LLONG_MIN, .lag_ms = -1, .start = "asking",
     };
     memset(&local, 0, sizeof local);
@@ -174,9 +175,9 @@ TEST(disputed_zones_are_warnings)
     f.in.zone_problems_total = 9;
     update_status(&f, NULL);
     j = load(report_status(&f.in));
-    PATH(j, "warnings.1", "{\"code\":\"zones\",\"text\":\"bridge a\"}");
-    PATH(j, "warnings.2", "{\"code\":\"zones\",\"text\":\"bridge b\"}");
-    PATH(j, "warnings.3", "{\"code\":\"zones\",\"text\":\"7 more bridges "
+    PATH(j, "warnings.0", "{\"code\":\"zones\",\"text\":\"bridge a\"}");
+    PATH(j, "warnings.1", "{\"code\":\"zones\",\"text\":\"bridge b\"}");
+    PATH(j, "warnings.2", "{\"code\":\"zones\",\"text\":\"7 more bridges "
          "have disputed zones\"}");
     json_decref(j);
     uninit(&f);
@@ -203,8 +204,8 @@ TEST(status_at_the_start)
     PATH(j, "lag_ms", "null");
     PATH(j, "last_apply", "null");
     PATH(j, "uptime_ms", "4000");
-    PATH(j, "warnings", "[{\"code\":\"l2_guard\",\"text\":\"not built\"}]");
-    PATH(j, "l2_guard", "\"not built\"");
+    PATH(j, "warnings", "[]");
+    PATH(j, "l2_guard", "\"in place\"");
     json_decref(j);
     uninit(&f);
 }
@@ -247,6 +248,22 @@ TEST(status_when_all_is_well)
     uninit(&f);
 }
 
+TEST(status_without_a_guard)
+{
+    struct fixture f;
+    json_t *j;
+
+    init(&f, ANSWER);
+    update_status(&f, NULL);
+    f.in.l2_guard = "off";
+    j = load(report_status(&f.in));
+    PATH(j, "l2_guard", "\"off\"");
+    PATH(j, "warnings.0.code", "\"l2_guard\"");
+    PATH(j, "warnings.1", "-");
+    json_decref(j);
+    uninit(&f);
+}
+
 TEST(status_of_a_saved_policy)
 {
     struct fixture f;
@@ -258,7 +275,7 @@ TEST(status_of_a_saved_policy)
     j = load(report_status(&f.in));
     PATH(j, "saved_policy", "{\"in_force\":false,\"age_ms\":null,"
          "\"saved_ms\":1000,\"ignored\":null,\"error\":null}");
-    PATH(j, "warnings.1", "-");
+    PATH(j, "warnings.0", "-");
     json_decref(j);
 
     f.saved = (struct report_saved) {
@@ -269,9 +286,9 @@ TEST(status_of_a_saved_policy)
     PATH(j, "saved_policy", "{\"in_force\":true,\"age_ms\":77,"
          "\"saved_ms\":null,\"ignored\":\"damaged\","
          "\"error\":\"no space\"}");
-    PATH(j, "warnings.1", "{\"code\":\"saved_policy_ignored\",\"text\":"
+    PATH(j, "warnings.0", "{\"code\":\"saved_policy_ignored\",\"text\":"
          "\"the saved policy of an earlier run is not used: damaged\"}");
-    PATH(j, "warnings.2", "{\"code\":\"saved_policy_failed\",\"text\":"
+    PATH(j, "warnings.1", "{\"code\":\"saved_policy_failed\",\"text\":"
          "\"the policy cannot be saved for a reboot: no space\"}");
     json_decref(j);
     uninit(&f);
@@ -307,9 +324,9 @@ TEST(status_with_warnings_and_reasons)
     PATH(j, "reasons.1.code", "\"apply_failed\"");
     PATH(j, "reasons.2.code", "\"ports\"");
     PATH(j, "reasons.3", "-");
-    PATH(j, "warnings.1.text", "\"3 devices on our bridges belong to no port "
+    PATH(j, "warnings.0.text", "\"3 devices on our bridges belong to no port "
          "and are closed: tap-x, tap-y ...\"");
-    PATH(j, "warnings.2.code", "\"broker_blocked\"");
+    PATH(j, "warnings.1.code", "\"broker_blocked\"");
     PATH(j, "broker.blocked_ms", "4200");
     PATH(j, "broker.refusals", "{\"NOT_FOUND\":3,\"OTHER\":1}");
     PATH(j, "last_apply.error", "\"commit: \\\"no\\\"\"");
@@ -320,8 +337,8 @@ TEST(status_with_warnings_and_reasons)
     /* What belongs to no port and no group is a warning. */
     memset(&problem.port, 0, sizeof problem.port);
     j = load(report_status(&f.in));
-    PATH(j, "warnings.1.code", "\"kernel_objects\"");
-    PATH(j, "warnings.1.text", "\"cannot\"");
+    PATH(j, "warnings.0.code", "\"kernel_objects\"");
+    PATH(j, "warnings.0.text", "\"cannot\"");
     json_decref(j);
     uninit(&f);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_BRIDGE_WATCH_H
+#define AGENT_BRIDGE_WATCH_H 1
+
+/* What must be so that frames on bridges are filtered at all: br_netfilter
+ * passes them up to the tables (net.bridge.bridge-nf-call-*), and the
+ * layer-2 guard stands on the taps.  While one of the two is not so, no port
+ * is protected.
+ *
+ * Both are looked at once a second, the guard as soon as the kernel announces
+ * a change, and put back; a knob only if `bridge_nf: repair` says so and it
+ * may be written. */
+
+#include "firewall/l2_keeper.h"
+
+/* How often the knobs are read. */
+#define BRIDGE_WATCH_MS 1000
+
+struct config;
+struct bridge_watch;
+
+/* 'config' is borrowed.  A simulated host has a model guard and no knobs. */
+struct bridge_watch *bridge_watch_create(const struct config *,
+                                         bool simulated);
+void bridge_watch_destroy(struct bridge_watch *);
+
+/* This is to be in force from now on; 'others' as in
+ * l2_elements_render().  Before the first call nothing is written. */
+void bridge_watch_apply(struct bridge_watch *, const struct sg_policy *,
+                        const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                        long long int now);
+
+void bridge_watch_run(struct bridge_watch *, long long int now);
+void bridge_watch_wait(struct bridge_watch *);
+
+struct bridge_watch_status {
+    const char *knob_problem;   /* A sentence, or NULL. */
+    const char *guard;          /* "in place", "missing", "off". */
+    const char *guard_problem;  /* Why it is not in place though it should, or
+                                 * NULL. */
+    uint64_t n_knobs_repaired;
+    struct l2_keeper_status l2;
+};
+/* Borrowed until the next call of anything here. */
+void bridge_watch_get_status(const struct bridge_watch *,
+                             struct bridge_watch_status *);
+
+#endif /* agent/bridge_watch.h */
