@@ -561,7 +561,9 @@ agent_run(struct agent *a)
     step(a, LOOP_MESSAGES);
     if (look) {
         watch_plugs(a, now);
-        bridge_watch_run(a->bridges, now);
+        if (bridge_watch_run(a->bridges, now) && a->guarded) {
+            apply_guard(a, now);
+        }
         a->next_look = now + AGENT_LOOK_MS;
         step(a, LOOP_PLUGS);
     }

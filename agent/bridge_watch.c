@@ -27,6 +27,7 @@ struct bridge_watch {
     bool was_in_place;
 
     char *knob_problem;
+    bool shut;                  /* As the guard was told. */
     long long int next_knobs;
     uint64_t n_knobs_repaired;
 };
@@ -89,8 +90,16 @@ bridge_watch_apply(struct bridge_watch *w, const struct sg_policy *policy,
                    const char (*others)[SG_DEVICE_LEN], size_t n_others,
                    long long int now)
 {
+    const struct l2_input in = {
+        .policy = policy,
+        .others = others,
+        .n_others = n_others,
+        .shut = w->knob_problem != NULL,
+    };
+
+    w->shut = in.shut;
     if (w->want_guard) {
-        l2_keeper_apply(w->keeper, policy, others, n_others, now);
+        l2_keeper_apply(w->keeper, &in, now);
     } else {
         l2_keeper_dismiss(w->keeper, now);
     }
@@ -178,7 +187,7 @@ look_at_knobs(struct bridge_watch *w)
     w->knob_problem = problem;
 }
 
-void
+bool
 bridge_watch_run(struct bridge_watch *w, long long int now)
 {
     if (!w->simulated && now >= w->next_knobs) {
@@ -187,6 +196,7 @@ bridge_watch_run(struct bridge_watch *w, long long int now)
     }
     l2_keeper_run(w->keeper, now);
     log_guard(w);
+    return w->shut != (w->knob_problem != NULL);
 }
 
 void

@@ -56,7 +56,8 @@ const struct config_key config_keys[] = {
         "none, and ports count as protected without it."),
     KEY("bridge_nf", WORD, bridge_nf, 0, 0, "repair", bridge_nf_words,
         "What to do if net.bridge.bridge-nf-call-iptables or -ip6tables is "
-        "not 1.  repair: set it; watch: only say so."),
+        "not 1.  repair: set it; watch: only say so.  Ports are closed by the "
+        "guard until it is 1."),
     KEY("exchanges", WORD, exchanges, 0, 0, "oslo", exchange_words,
         "Who declares exchanges.  oslo: controller and agents, with the "
         "flags of oslo.messaging.  (hardened, where agents only bind, is not "

@@ -17,6 +17,7 @@ BUILD_ASSERT_DECL(sizeof(struct l2_element)
                      + sizeof(struct sg_prefix));
 
 static void append(struct l2_elements *, const struct l2_element *);
+static void shut_port(const struct sg_port *, struct l2_elements *);
 static void render_port(const struct sg_port *, struct l2_elements *);
 static int compare_ports(const void *, const void *);
 
@@ -189,18 +190,19 @@ l2_elements_format(const struct l2_elements *list, struct ds *s)
 }
 
 void
-l2_elements_render(const struct sg_policy *policy,
-                   const char (*others)[SG_DEVICE_LEN], size_t n_others,
-                   struct l2_elements *list)
+l2_elements_render(const struct l2_input *in, struct l2_elements *list)
 {
-    size_t n_ports = hmap_count(&policy->ports), n = 0;
+    size_t n_ports = hmap_count(&in->policy->ports), n = 0;
     const struct sg_port **ports = xmalloc(MAX(n_ports, 1) * sizeof *ports);
     const struct sg_port *port;
 
-    for (size_t i = 0; i < n_others; i++) {
-        l2_elements_add(list, L2_OTHER, others[i], NULL, NULL);
+    for (size_t i = 0; i < in->n_others; i++) {
+        l2_elements_add(list, L2_OTHER, in->others[i], NULL, NULL);
     }
-    HMAP_FOR_EACH (port, node, &policy->ports) {
+    HMAP_FOR_EACH (port, node, &in->policy->ports) {
+        if (in->shut) {
+            shut_port(port, list);
+        }
         if (port->binding.plug == SG_PLUG_HYBRID
             && fw_device_name_ok(port->binding.device)
             && (port->state == SG_KNOWN || port->state == SG_ORPHANED)) {
@@ -218,6 +220,20 @@ l2_elements_render(const struct sg_policy *policy,
     }
     free(ports);
     l2_elements_order(list);
+}
+
+/* Without a policy a port is to be closed all the more. */
+static void
+shut_port(const struct sg_port *port, struct l2_elements *list)
+{
+    const struct sg_binding *b = &port->binding;
+    bool known = port->state == SG_KNOWN || port->state == SG_ORPHANED;
+
+    if ((b->plug == SG_PLUG_HYBRID || b->plug == SG_PLUG_SHARED_BRIDGE)
+        && !(known && !sg_port_filters(&port->spec))) {
+        l2_elements_add(list, L2_SHUT, b->device, NULL, NULL);
+        l2_elements_add(list, L2_SHUT, b->uplink, NULL, NULL);
+    }
 }
 
 static int

@@ -5,8 +5,9 @@
 /* What the layer-2 guard is to know of the ports of this host.  Pure.
  *
  * The rules of the guard are constant; all that depends on the policy are
- * elements of its sets.  An element permits, and a tap without any is closed,
- * so a list of them can be compared, added and taken away one by one.
+ * elements of its sets.  An element permits (but for SHUT), and a tap without
+ * any is closed, so a list of them can be compared, added and taken away one
+ * by one.
  *
  * A list is sorted and has each element once.  A prefix that another one of
  * the same device and MAC contains is not in it: the kernel's sets of ranges
@@ -18,6 +19,8 @@
     L2_KIND(OTHER, "other")     /* A device whose name begins like that of  \
                                  * a tap, on a bridge that is not ours: not \
                                  * looked at. */                            \
+    L2_KIND(SHUT, "shut")       /* A tap, or the uplink of its bridge:      \
+                                 * nothing from it passes. */               \
     L2_KIND(FREE, "free")       /* The tap of a trusted port, or of one     \
                                  * without port security: may send all. */  \
     L2_KIND(MAC, "mac")         /* A tap and a MAC address it may use. */   \
@@ -65,10 +68,14 @@ int l2_element_compare(const struct l2_element *, const struct l2_element *);
 struct ds;
 void l2_elements_format(const struct l2_elements *, struct ds *);
 
-/* The elements for this policy and these devices of others, in order; '*list'
- * is empty before. */
-void l2_elements_render(const struct sg_policy *,
-                        const char (*others)[SG_DEVICE_LEN], size_t n_others,
-                        struct l2_elements *list);
+struct l2_input {
+    const struct sg_policy *policy;
+    const char (*others)[SG_DEVICE_LEN];        /* For OTHER. */
+    size_t n_others;
+    bool shut;                  /* Nothing else filters: close every port that
+                                 * is to be filtered, in both directions. */
+};
+/* The elements for this, in order; '*list' is empty before. */
+void l2_elements_render(const struct l2_input *, struct l2_elements *list);
 
 #endif /* firewall/l2_elements.h */

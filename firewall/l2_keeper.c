@@ -75,12 +75,11 @@ l2_keeper_destroy(struct l2_keeper *k)
 }
 
 void
-l2_keeper_apply(struct l2_keeper *k, const struct sg_policy *policy,
-                const char (*others)[SG_DEVICE_LEN], size_t n_others,
+l2_keeper_apply(struct l2_keeper *k, const struct l2_input *in,
                 long long int now)
 {
     l2_elements_clear(&k->wanted);
-    l2_elements_render(policy, others, n_others, &k->wanted);
+    l2_elements_render(in, &k->wanted);
     k->intent = INTENT_PRESENT;
     look(k, now);
 }

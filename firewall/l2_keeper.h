@@ -42,8 +42,7 @@ struct l2_keeper *l2_keeper_create(struct l2_guard *, const char *problem);
 void l2_keeper_destroy(struct l2_keeper *);     /* Leaves the kernel alone. */
 
 /* This is the policy from now on. */
-void l2_keeper_apply(struct l2_keeper *, const struct sg_policy *,
-                     const char (*others)[SG_DEVICE_LEN], size_t n_others,
+void l2_keeper_apply(struct l2_keeper *, const struct l2_input *,
                      long long int now);
 /* There is to be no guard: what an earlier run left is removed. */
 void l2_keeper_dismiss(struct l2_keeper *, long long int now);

@@ -16,13 +16,15 @@
 
 BUILD_ASSERT_DECL(ADDRESS_AT + 16 == L2_MAX_KEY);
 
-#define DEVICE_FIELDS 1, { SG_DEVICE_LEN }, SOURCE_AT
-#define MAC_FIELDS 3, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN }, ADDRESS_AT
-#define PAIR_FIELDS(LEN) \
-    4, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN, LEN }, ADDRESS_AT + LEN
+#define FIELDS_DEVICE 1, { SG_DEVICE_LEN }, SOURCE_AT
+#define FIELDS_MACS 3, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN }, ADDRESS_AT
+#define FIELDS_ADDRESS4 \
+    4, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN, 4 }, ADDRESS_AT + 4
+#define FIELDS_ADDRESS6 \
+    4, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN, 16 }, ADDRESS_AT + 16
 
 static const struct l2_set_form forms[] = {
-#define L2_SET(ENUM, NAME, RANGES, FIELDS) { NAME, RANGES, FIELDS },
+#define L2_SET(ENUM, NAME, RANGES, FIELDS) { NAME, RANGES, FIELDS_##FIELDS },
     L2_SETS
 #undef L2_SET
 };
@@ -53,6 +55,8 @@ l2_element_set(const struct l2_element *e)
     switch ((enum l2_kind) e->kind) {
     case L2_OTHER:
         return L2_SET_OTHER;
+    case L2_SHUT:
+        return L2_SET_SHUT;
     case L2_FREE:
         return L2_SET_FREE;
     case L2_MAC:
@@ -105,6 +109,7 @@ l2_key_decode(enum l2_set set, const struct l2_key *key,
     memset(e, 0, sizeof *e);
     memcpy(e->device, first + DEVICE_AT, SG_DEVICE_LEN - 1);
     e->kind = (set == L2_SET_OTHER ? L2_OTHER
+               : set == L2_SET_SHUT ? L2_SHUT
                : set == L2_SET_FREE ? L2_FREE
                : set == L2_SET_MACS ? L2_MAC : L2_PAIR);
     if (form->n_fields > 1) {

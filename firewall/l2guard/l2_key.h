@@ -11,15 +11,17 @@
 
 #include "firewall/l2_elements.h"
 
-/* The sets: name, whether their elements are ranges, fields of their keys. */
+/* The sets: name, whether their elements are ranges, and which fields their
+ * keys have. */
 #define L2_SETS                                     \
-    L2_SET(OTHER, "other", false, DEVICE_FIELDS)    \
-    L2_SET(FREE, "free", false, DEVICE_FIELDS)      \
-    L2_SET(MACS, "macs", false, MAC_FIELDS)         \
-    L2_SET(PAIR4, "pair4", false, PAIR_FIELDS(4))   \
-    L2_SET(PAIR6, "pair6", false, PAIR_FIELDS(16))  \
-    L2_SET(NET4, "net4", true, PAIR_FIELDS(4))      \
-    L2_SET(NET6, "net6", true, PAIR_FIELDS(16))
+    L2_SET(OTHER, "other", false, DEVICE)           \
+    L2_SET(SHUT, "shut", false, DEVICE)             \
+    L2_SET(FREE, "free", false, DEVICE)             \
+    L2_SET(MACS, "macs", false, MACS)               \
+    L2_SET(PAIR4, "pair4", false, ADDRESS4)         \
+    L2_SET(PAIR6, "pair6", false, ADDRESS6)         \
+    L2_SET(NET4, "net4", true, ADDRESS4)            \
+    L2_SET(NET6, "net6", true, ADDRESS6)
 enum l2_set {
 #define L2_SET(ENUM, NAME, RANGES, FIELDS) L2_SET_##ENUM,
     L2_SETS

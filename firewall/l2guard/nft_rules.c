@@ -316,6 +316,10 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
     };
     struct nftnl_rule *rule;
 
+    rule = begin(rules, C_HOOK);
+    load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
+    look_up(rule, L2_SET_SHUT, 0);
+    verdict(rule, NF_DROP, NULL);
     rule = begin_hook(rules, tap_prefix);
     verdict(rule, (uint32_t) NFT_JUMP, chain_names[C_FROM]);
     rule = begin_hook(rules, tap_prefix);

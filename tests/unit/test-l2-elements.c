@@ -35,7 +35,7 @@ render(const char *policy, struct l2_elements *list)
     struct policy_text pt;
 
     policy_text_init(&pt, policy);
-    l2_elements_render(&pt.policy, NULL, 0, list);
+    l2_elements_render(&(struct l2_input) { .policy = &pt.policy }, list);
     policy_text_uninit(&pt);
 }
 
@@ -141,8 +141,41 @@ TEST(devices_of_others)
     struct policy_text pt;
 
     policy_text_init(&pt, "port p1 "PLACE" trusted\n");
-    l2_elements_render(&pt.policy, others, ARRAY_SIZE(others), &list);
+    l2_elements_render(&(struct l2_input) {
+        .policy = &pt.policy,
+        .others = others,
+        .n_others = ARRAY_SIZE(others),
+    }, &list);
     check_text(&list, "other tapa\nother tapx\nfree tap1\n");
+    l2_elements_uninit(&list);
+    policy_text_uninit(&pt);
+}
+
+/* While nothing else filters, a port is closed in both directions, unless it
+ * is not to be filtered. */
+TEST(shut)
+{
+    struct l2_elements list = L2_ELEMENTS_INIT;
+    struct policy_text pt;
+
+    policy_text_init(&pt, "port p1 "PLACE" ip=10.0.0.1\n"
+                     "port p2 absent device=tap2 bridge=qbr2 uplink=qvb2 "
+                     "mac="M2"\n"
+                     "port p3 device=tap3 bridge=qbr3 uplink=qvb3 mac="M2
+                     " trusted\n"
+                     "port p4 shared_bridge device=tap4 bridge=qbr4 "
+                     "uplink=qvb4 mac="M2"\n"
+                     "port p5 no_device device=tap5 bridge=qbr5 uplink=qvb5 "
+                     "mac="M2"\n");
+    l2_elements_render(&(struct l2_input) {
+        .policy = &pt.policy,
+        .shut = true,
+    }, &list);
+    check_text(&list, "shut qvb1\nshut qvb2\nshut qvb4\n"
+               "shut tap1\nshut tap2\nshut tap4\n"
+               "free tap3\n"
+               "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
+               "pair tap1 "M1" "LL1"\n");
     l2_elements_uninit(&list);
     policy_text_uninit(&pt);
 }
@@ -189,8 +222,13 @@ TEST(keys)
                      " pair=2001:db8:8000::/33@"M1" pair=::/0@"M2"\n"
                      "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 "
                      "mac="M2" trusted\n");
-    l2_elements_render(&pt.policy, others, ARRAY_SIZE(others), &list);
-    CHECK_UEQ(list.n, 12);
+    l2_elements_render(&(struct l2_input) {
+        .policy = &pt.policy,
+        .others = others,
+        .n_others = ARRAY_SIZE(others),
+        .shut = true,
+    }, &list);
+    CHECK_UEQ(list.n, 14);
     for (size_t i = 0; i < list.n; i++) {
         enum l2_set set = l2_element_set(&list.p[i]), found;
         const struct l2_set_form *form = l2_set_form(set);

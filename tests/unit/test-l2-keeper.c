@@ -42,7 +42,8 @@ apply(struct keeper_fixture *f, const char *policy)
     struct policy_text pt;
 
     policy_text_init(&pt, policy);
-    l2_keeper_apply(f->k, &pt.policy, NULL, 0, f->now);
+    l2_keeper_apply(f->k, &(struct l2_input) { .policy = &pt.policy },
+                    f->now);
     policy_text_uninit(&pt);
 }
 
@@ -211,7 +212,7 @@ TEST(none)
 
     policy_text_init(&pt, PORT"ip=10.0.0.1\n");
     l2_keeper_run(k, 0);
-    l2_keeper_apply(k, &pt.policy, NULL, 0, 0);
+    l2_keeper_apply(k, &(struct l2_input) { .policy = &pt.policy }, 0);
     l2_keeper_get_status(k, &s);
     CHECK(!s.in_place);
     CHECK_STR(s.problem, "the kernel has none");
