@@ -34,7 +34,8 @@ struct l2_keeper {
     bool mismatch;              /* What was written is not what is read. */
 
     char *problem;
-    long long int next_look;    /* For unannounced changes. */
+    long long int last_look;
+    long long int next_look;    /* For unannounced changes, or a hint. */
     long long int next_try;     /* After a failure; LLONG_MIN: at once. */
     long long int retry_ms;
     uint64_t n_reads, n_writes, n_failures, n_restored;
@@ -95,8 +96,13 @@ l2_keeper_dismiss(struct l2_keeper *k, long long int now)
 void
 l2_keeper_run(struct l2_keeper *k, long long int now)
 {
-    if (k->guard && (k->guard->class->hint(k->guard)
-                     || now >= l2_keeper_next(k))) {
+    if (!k->guard) {
+        return;
+    }
+    if (k->guard->class->hint(k->guard)) {
+        k->next_look = MIN(k->next_look, k->last_look + L2_KEEPER_PAUSE_MS);
+    }
+    if (now >= l2_keeper_next(k)) {
         look(k, now);
     }
 }
@@ -150,6 +156,7 @@ look(struct l2_keeper *k, long long int now)
     k->found_before = k->known ? k->found : L2_NOTHING;
     free(k->problem);
     k->problem = NULL;
+    k->last_look = now;
     k->next_look = now + L2_KEEPER_LOOK_MS;
     if (error) {
         k->problem = xstrdup(k->mismatch ? "what was written reads back as "

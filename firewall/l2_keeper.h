@@ -15,13 +15,16 @@
  * are one transaction, so a packet that both policies allow is never lost.
  *
  * Somebody else's change (a flushed ruleset, a deleted rule) is found by the
- * generation that the kernel counts: at once after a notification, and once a
- * second without one; then everything is read, and put back. */
+ * generation that the kernel counts: after a notification, and once a second
+ * without one; then everything is read, and put back. */
 
 #include "firewall/l2_guard.h"
 
 /* How long an unannounced change may stay unseen. */
 #define L2_KEEPER_LOOK_MS 1000
+/* How soon after a look a notification leads to the next one: somebody who
+ * changes tables of his own without end must not keep us reading. */
+#define L2_KEEPER_PAUSE_MS 100
 /* After a failure: from here on, doubled. */
 #define L2_KEEPER_RETRY_MIN_MS 50
 #define L2_KEEPER_RETRY_MAX_MS 5000

@@ -108,7 +108,7 @@ TEST(taken_over)
     teardown(&f);
 }
 
-/* Unannounced within a second, announced at once. */
+/* Unannounced within a second, announced sooner. */
 TEST(put_back)
 {
     struct keeper_fixture f;
@@ -116,7 +116,7 @@ TEST(put_back)
     setup(&f);
     apply(&f, PORT"ip=10.0.0.1\n");
     l2_guard_memory_spoil(f.guard, L2_NOTHING);
-    run(&f, 0);
+    run(&f, L2_KEEPER_PAUSE_MS);
     CHECK(status(&f).in_place);
     CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
     CHECK_UEQ(status(&f).n_restored, 1);
@@ -133,7 +133,7 @@ TEST(put_back)
     /* A change that is none of ours is looked at, and that is all. */
     uint64_t n_writes = l2_guard_memory_writes(f.guard);
     l2_guard_memory_spoil(f.guard, L2_INTACT);
-    run(&f, 0);
+    run(&f, L2_KEEPER_PAUSE_MS);
     CHECK_UEQ(l2_guard_memory_writes(f.guard), n_writes);
     CHECK_UEQ(status(&f).n_restored, 2);
     uint64_t n_reads = status(&f).n_reads;
@@ -141,6 +141,22 @@ TEST(put_back)
         run(&f, L2_KEEPER_LOOK_MS);
     }
     CHECK_UEQ(status(&f).n_reads, n_reads);
+    teardown(&f);
+}
+
+/* Somebody who never stops costs ten looks a second. */
+TEST(busy_neighbour)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    uint64_t n_reads = status(&f).n_reads;
+    for (int i = 0; i < 1000; i++) {
+        l2_guard_memory_spoil(f.guard, L2_INTACT);
+        run(&f, 1);
+    }
+    CHECK_UEQ(status(&f).n_reads - n_reads, 1000 / L2_KEEPER_PAUSE_MS);
     teardown(&f);
 }
 
