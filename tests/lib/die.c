@@ -3,7 +3,8 @@
 /* A sudden death, preloaded into sg-agent.
  *
  * DIE_AT says behind which write into the kernel, counted from 1: a table
- * replaced, or a netlink message that changes a set.  The process is killed
+ * replaced, a netlink message that changes a set, or a transaction of
+ * nf_tables.  The process is killed
  * in no way that it could notice.  Afterwards the file that DIE_FILE names is
  * there. */
 
@@ -44,10 +45,13 @@ count(void)
 }
 
 static bool
-changes_a_set(const void *data, size_t size)
+is_write(const void *data, size_t size)
 {
     const struct nlmsghdr *nlh = data;
 
+    if (size >= sizeof *nlh && nlh->nlmsg_type == NFNL_MSG_BATCH_BEGIN) {
+        return true;
+    }
     if (size < sizeof *nlh
         || nlh->nlmsg_type >> 8 != NFNL_SUBSYS_IPSET) {
         return false;
@@ -73,7 +77,7 @@ sendto(int fd, const void *data, size_t size, int flags,
 {
     sendto_func *next = (sendto_func *) dlsym(RTLD_NEXT, "sendto");
     bool counts = (to && to->sa_family == AF_NETLINK
-                   && changes_a_set(data, size));
+                   && is_write(data, size));
     ssize_t retval = next(fd, data, size, flags, to, to_len);
 
     if (counts) {

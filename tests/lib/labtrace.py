@@ -6,6 +6,7 @@ calls hand over, byte by byte, and not what the program says of itself:
 
   tables   setsockopt() that replaces a table or adds to its counters
   sets     netlink messages to ipset, by command
+  guard    netlink messages to nf_tables, by command
   others   any netlink message that is not known to only read
 
 A child process, which would escape this account, is one of the events."""
@@ -29,6 +30,9 @@ SYSCALLS = ("socket,setsockopt,sendto,sendmsg,sendmmsg,write,writev,pwrite64,"
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
 NFNL_SUBSYS_IPSET = 6
+NFNL_SUBSYS_NFTABLES = 10
+# Begin and end of a transaction; what is in it counts.
+NFNL_BATCH = (0x10, 0x11)
 
 # The commands of ipset (linux/netfilter/ipset/ip_set.h).
 IPSET = {1: "PROTOCOL", 2: "CREATE", 3: "DESTROY", 4: "FLUSH", 5: "RENAME",
@@ -36,6 +40,9 @@ IPSET = {1: "PROTOCOL", 2: "CREATE", 3: "DESTROY", 4: "FLUSH", 5: "RENAME",
          12: "HEADER", 13: "TYPE", 14: "GET_BYNAME", 15: "GET_BYINDEX"}
 IPSET_READS = {"PROTOCOL", "LIST", "SAVE", "TEST", "HEADER", "TYPE",
                "GET_BYNAME", "GET_BYINDEX"}
+
+# Those of nf_tables (linux/netfilter/nf_tables.h), three for each object.
+NFT_OBJECTS = ("TABLE", "CHAIN", "RULE", "SET", "SETELEM", "GEN")
 
 # setsockopt() of both families of tables (linux/netfilter/x_tables.h).
 TABLES = {64: "replace", 65: "counters"}
@@ -150,6 +157,15 @@ def _message(protocol, kind, body):
         if command in IPSET_READS:
             return None
         return "set", command, set_request(body[4:])
+    if protocol == NETLINK_NETFILTER and kind in NFNL_BATCH:
+        return None
+    if protocol == NETLINK_NETFILTER and kind >> 8 == NFNL_SUBSYS_NFTABLES:
+        what, command = divmod(kind & 255, 3)
+        if what < len(NFT_OBJECTS):
+            # NFT_MSG_NEWGEN, which is no request, and GETGEN.
+            if command == 1 or NFT_OBJECTS[what] == "GEN":
+                return None
+            return "guard", ("NEW", "GET", "DEL")[command], NFT_OBJECTS[what]
     return "netlink", "protocol %s" % protocol, "type %#x" % kind
 
 
