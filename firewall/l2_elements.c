@@ -10,16 +10,15 @@
 #include "firewall/sources.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
-#include "uuid.h"
 
 BUILD_ASSERT_DECL(sizeof(struct l2_element)
                   == 1 + SG_DEVICE_LEN + sizeof(struct sg_mac)
                      + sizeof(struct sg_prefix));
 
 static void append(struct l2_elements *, const struct l2_element *);
+static bool is_known(const struct sg_port *);
 static void shut_port(const struct sg_port *, struct l2_elements *);
 static void render_port(const struct sg_port *, struct l2_elements *);
-static int compare_ports(const void *, const void *);
 
 const char *
 l2_kind_name(enum l2_kind kind)
@@ -192,34 +191,35 @@ l2_elements_format(const struct l2_elements *list, struct ds *s)
 void
 l2_elements_render(const struct l2_input *in, struct l2_elements *list)
 {
-    size_t n_ports = hmap_count(&in->policy->ports), n = 0;
-    const struct sg_port **ports = xmalloc(MAX(n_ports, 1) * sizeof *ports);
-    const struct sg_port *port;
+    const struct sg_port **ports, *last = NULL;
+    size_t n;
 
     for (size_t i = 0; i < in->n_others; i++) {
         l2_elements_add(list, L2_OTHER, in->others[i], NULL, NULL);
     }
-    HMAP_FOR_EACH (port, node, &in->policy->ports) {
+    ports = fw_sorted_ports(in->policy, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct sg_port *port = ports[i];
+
         if (in->shut) {
             shut_port(port, list);
         }
-        if (port->binding.plug == SG_PLUG_HYBRID
+        if (port->binding.plug == SG_PLUG_HYBRID && is_known(port)
             && fw_device_name_ok(port->binding.device)
-            && (port->state == SG_KNOWN || port->state == SG_ORPHANED)) {
-            ports[n++] = port;
-        }
-    }
-
-    /* Two ports on one device: the tables take the one with the lower id. */
-    qsort(ports, n, sizeof *ports, compare_ports);
-    for (size_t i = 0; i < n; i++) {
-        if (!i || strcmp(ports[i]->binding.device,
-                         ports[i - 1]->binding.device)) {
-            render_port(ports[i], list);
+            && !(last && !strcmp(last->binding.device,
+                                 port->binding.device))) {
+            render_port(port, list);
+            last = port;
         }
     }
     free(ports);
     l2_elements_order(list);
+}
+
+static bool
+is_known(const struct sg_port *port)
+{
+    return port->state == SG_KNOWN || port->state == SG_ORPHANED;
 }
 
 /* Without a policy a port is to be closed all the more. */
@@ -227,23 +227,12 @@ static void
 shut_port(const struct sg_port *port, struct l2_elements *list)
 {
     const struct sg_binding *b = &port->binding;
-    bool known = port->state == SG_KNOWN || port->state == SG_ORPHANED;
 
     if ((b->plug == SG_PLUG_HYBRID || b->plug == SG_PLUG_SHARED_BRIDGE)
-        && !(known && !sg_port_filters(&port->spec))) {
+        && !(is_known(port) && !sg_port_filters(&port->spec))) {
         l2_elements_add(list, L2_SHUT, b->device, NULL, NULL);
         l2_elements_add(list, L2_SHUT, b->uplink, NULL, NULL);
     }
-}
-
-static int
-compare_ports(const void *a_, const void *b_)
-{
-    const struct sg_port *const *a = a_;
-    const struct sg_port *const *b = b_;
-    int cmp = strcmp((*a)->binding.device, (*b)->binding.device);
-
-    return cmp ? cmp : uuid_compare_3way(&(*a)->id, &(*b)->id);
 }
 
 static void

@@ -92,7 +92,6 @@ static struct fw_set remote_set(const struct renderer *,
 static bool has_nets(const struct renderer *, const struct fw_set *);
 static void need_set(struct renderer *, const struct fw_set *);
 static bool claim(struct renderer *, const char *name, const struct uuid *);
-static const struct sg_port **sort_ports(const struct sg_policy *, size_t *);
 static int compare_uuids(const void *, const void *);
 
 struct fw_ruleset *
@@ -114,7 +113,7 @@ fw_render(const struct sg_policy *policy, const struct fw_layout *layout,
     fw_dispatch_init(&r.bridges);
     fw_render_fixed(r.rs, layout);
 
-    ports = sort_ports(policy, &n_ports);
+    ports = fw_sorted_ports(policy, &n_ports);
     for (size_t i = 0; i < n_ports; i++) {
         render_port(&r, ports[i]);
     }
@@ -592,31 +591,6 @@ claim(struct renderer *r, const char *name, const struct uuid *id)
         return true;
     }
     return uuid_equals(owner, id);
-}
-
-static int
-compare_ports(const void *a_, const void *b_)
-{
-    const struct sg_port *const *a = a_;
-    const struct sg_port *const *b = b_;
-    int cmp = strcmp((*a)->binding.device, (*b)->binding.device);
-
-    return cmp ? cmp : uuid_compare_3way(&(*a)->id, &(*b)->id);
-}
-
-static const struct sg_port **
-sort_ports(const struct sg_policy *policy, size_t *np)
-{
-    size_t n = hmap_count(&policy->ports);
-    const struct sg_port **ports = xmalloc(MAX(n, 1) * sizeof *ports);
-    const struct sg_port *port;
-
-    *np = 0;
-    HMAP_FOR_EACH (port, node, &policy->ports) {
-        ports[(*np)++] = port;
-    }
-    qsort(ports, n, sizeof *ports, compare_ports);
-    return ports;
 }
 
 static int

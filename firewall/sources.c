@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util.h"
+#include "uuid.h"
 
 static int
 compare_pairs(const void *a_, const void *b_)
@@ -88,4 +89,30 @@ fw_port_macs(const struct sg_port_spec *spec, size_t *np)
         }
     }
     return macs;
+}
+
+static int
+compare_ports(const void *a_, const void *b_)
+{
+    const struct sg_port *const *a = a_;
+    const struct sg_port *const *b = b_;
+    int cmp = strcmp((*a)->binding.device, (*b)->binding.device);
+
+    return cmp ? cmp : uuid_compare_3way(&(*a)->id, &(*b)->id);
+}
+
+/* Caller frees the array. */
+const struct sg_port **
+fw_sorted_ports(const struct sg_policy *policy, size_t *np)
+{
+    size_t n = hmap_count(&policy->ports);
+    const struct sg_port **ports = xmalloc(MAX(n, 1) * sizeof *ports);
+    const struct sg_port *port;
+
+    *np = 0;
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        ports[(*np)++] = port;
+    }
+    qsort(ports, n, sizeof *ports, compare_ports);
+    return ports;
 }

@@ -12,5 +12,8 @@
 struct sg_pair *fw_port_sources(const struct sg_port_spec *, enum sg_family,
                                 size_t *n);
 struct sg_mac *fw_port_macs(const struct sg_port_spec *, size_t *n);
+/* All ports by device, then by id: of two on one device the first one has
+ * it. */
+const struct sg_port **fw_sorted_ports(const struct sg_policy *, size_t *n);
 
 #endif /* firewall/sources.h */
