@@ -229,6 +229,7 @@ config_get_layout(const struct config *config, struct fw_layout *layout)
                 sizeof layout->uplink_prefix);
     layout->host_input = config->host_input;
     layout->host_output = config->host_output;
+    layout->revoked = UINT32_C(1) << config->connmark_bit;
 }
 
 static void

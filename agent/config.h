@@ -71,6 +71,8 @@ struct config {
     char *l2_guard;             /* "required", "off". */
     char *bridge_nf;            /* "repair", "watch". */
     char *xtables_lock;
+    char *established_on_revoke;        /* "cut", "keep". */
+    int64_t connmark_bit;
     struct config_limits limits;
     int64_t gather_ms, backoff_max_ms, refresh_s;
     int64_t linger_s;

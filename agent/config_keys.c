@@ -21,6 +21,7 @@
 static const char *const bridge_nf_words[] = { "repair", "watch", NULL };
 static const char *const l2_guard_words[] = { "required", "off", NULL };
 static const char *const exchange_words[] = { "oslo", NULL };
+static const char *const revoke_words[] = { "cut", "keep", NULL };
 static const char *const level_words[] = {
     "off", "emer", "err", "warn", "info", "dbg", NULL
 };
@@ -77,6 +78,15 @@ const struct config_key config_keys[] = {
     KEY("xtables_lock", PATH, xtables_lock, 1, PATH_MAX_BYTES,
         "/run/xtables.lock", NULL,
         "The lock that all writers of iptables tables share."),
+    KEY("established_on_revoke", WORD, established_on_revoke, 0, 0, "cut",
+        revoke_words,
+        "What becomes of a tracked flow that the policy does not allow any "
+        "more.  cut: it is marked, and dropped until the policy allows it "
+        "again.  keep: it goes on until it ends."),
+    KEY("connmark_bit", INTEGER, connmark_bit, 0, 31, "31", NULL,
+        "The bit of a flow's connection mark that says it is cut; 0 is the "
+        "lowest.  No other program of this host may use it for flows of "
+        "managed bridges."),
     KEY("linger_s", INTEGER, linger_s, 0, 3600, "60", NULL,
         "Seconds that a group is kept after its last use."),
     KEY("report_interval_s", INTEGER, report_interval_s, 0, 3600, "30", NULL,

@@ -10,12 +10,15 @@
 #include "firewall/ruleset.h"
 
 /* How this host is plugged. */
+#define FW_REVOKED_BIT 31       /* By default. */
 struct fw_layout {
     char bridge_prefix[SG_DEVICE_LEN];  /* "qbr" */
     char tap_prefix[SG_DEVICE_LEN];     /* "tap" */
     char uplink_prefix[SG_DEVICE_LEN];  /* "qvb" */
     bool host_input;            /* Do not close INPUT from a bridge. */
     bool host_output;           /* Do not close OUTPUT to a bridge. */
+    uint32_t revoked;           /* The bit of a flow's mark that says that it
+                                 * lost its permission. */
 };
 void fw_layout_default(struct fw_layout *);
 /* Can these prefixes stand in a rule?  NULL or a malloc'd sentence. */

@@ -32,6 +32,8 @@ static void put_icmp6(struct fw_table *, const char *chain,
                       const uint8_t *types, size_t n, struct fw_rule verdict);
 static void shared_out(struct fw_table *, const struct fw_layout *);
 static void shared_unspec(struct fw_table *, enum sg_family);
+static void put_revoked(struct fw_table *, const char *chain,
+                        const struct fw_layout *);
 static void shared_pre_out(struct fw_table *, enum sg_family);
 static void shared_pre_in(struct fw_table *, enum sg_family);
 
@@ -55,7 +57,9 @@ fw_render_fixed(struct fw_ruleset *rs, const struct fw_layout *layout)
 
         shared_out(security, layout);
         shared_unspec(security, f);
+        put_revoked(security, FW_CHAIN_PRE_OUT, layout);
         shared_pre_out(security, f);
+        put_revoked(security, FW_CHAIN_PRE_IN, layout);
         shared_pre_in(security, f);
     }
 }
@@ -177,6 +181,19 @@ shared_unspec(struct fw_table *table, enum sg_family family)
                   GO(FW_GOTO, FW_CHAIN_OUT));
     }
     put(table, FW_CHAIN_UNSPEC, VERDICT(FW_DROP));
+}
+
+/* (9).  First of all, so that nothing else that a flow looks like lets it
+ * pass; what relates to it has its mark. */
+static void
+put_revoked(struct fw_table *table, const char *chain,
+            const struct fw_layout *layout)
+{
+    struct fw_rule rule = VERDICT(FW_DROP);
+
+    rule.match = FW_M_CONNMARK;
+    rule.connmark = layout->revoked;
+    put(table, chain, rule);
 }
 
 /* (7), (9).  The drops come before ESTABLISHED: an instance that plays router

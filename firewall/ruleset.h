@@ -62,9 +62,10 @@ enum fw_match {
     FW_M_ICMP_TYPE   = 1 << 13, /* 'icmp_type' */
     FW_M_ICMP_CODE   = 1 << 14, /* 'icmp_code', with FW_M_ICMP_TYPE only. */
     FW_M_COMMENT     = 1 << 15, /* FW_HOOK_COMMENT */
+    FW_M_CONNMARK    = 1 << 16, /* The flow's mark has the bit 'connmark'. */
     /* A rule we did not make and do not understand: it has no other field
      * and is equal to nothing, itself included.  Only in actual rulesets. */
-    FW_M_FOREIGN     = 1 << 16,
+    FW_M_FOREIGN     = 1 << 17,
 };
 
 struct fw_rule {
@@ -72,6 +73,7 @@ struct fw_rule {
     uint8_t verdict;            /* enum fw_verdict. */
     uint8_t proto;
     uint16_t zone;              /* FW_ZONE. */
+    uint32_t connmark;          /* One bit. */
     uint16_t sport_min, sport_max, dport_min, dport_max;
     uint8_t icmp_type, icmp_code;
     struct sg_mac mac;

@@ -143,6 +143,10 @@ check_matches(const struct context *ctx, const struct fw_rule *rule)
             && !text_ok(rule->physdev_out, sizeof rule->physdev_out))) {
         return "bad device name";
     }
+    if (m & FW_M_CONNMARK
+        && (!rule->connmark || rule->connmark & (rule->connmark - 1))) {
+        return "not one bit of a flow's mark";
+    }
     /* To the kernel, protocol 0 is every protocol. */
     if (m & FW_M_PROTO && !rule->proto) {
         return "protocol 0";

@@ -7,6 +7,7 @@
 #include "firewall/ruleset.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,10 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
     }
     if (m & FW_M_ESTABLISHED) {
         ds_put_cstr(ds, " -m conntrack --ctstate RELATED,ESTABLISHED");
+    }
+    if (m & FW_M_CONNMARK) {
+        ds_put_format(ds, " -m connmark --mark 0x%"PRIx32"/0x%"PRIx32,
+                      rule->connmark, rule->connmark);
     }
     if (m & FW_M_MAC) {
         put_mac(ds, &rule->mac);

@@ -198,6 +198,7 @@ fw_layout_default(struct fw_layout *layout)
         .bridge_prefix = "qbr",
         .tap_prefix = "tap",
         .uplink_prefix = "qvb",
+        .revoked = UINT32_C(1) << FW_REVOKED_BIT,
     };
 }
 
@@ -209,7 +210,14 @@ fw_layout_check(const struct fw_layout *layout)
     if (!error) {
         error = check_prefix("tap", layout->tap_prefix);
     }
-    return error ? error : check_prefix("uplink", layout->uplink_prefix);
+    if (!error) {
+        error = check_prefix("uplink", layout->uplink_prefix);
+    }
+    if (!error && (!layout->revoked
+                   || layout->revoked & (layout->revoked - 1))) {
+        error = xstrdup("the mark of revoked flows is not one bit");
+    }
+    return error;
 }
 
 void

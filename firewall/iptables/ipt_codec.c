@@ -12,6 +12,7 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/netfilter/xt_comment.h>
+#include <linux/netfilter/xt_connmark.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter/xt_mac.h>
@@ -90,6 +91,7 @@ BUILD_ASSERT_DECL(offsetof(struct ipt_icmp, code)
 BUILD_ASSERT_DECL(IPT_ENTRY_MAX >= sizeof(struct ip6t_entry)
                   + MATCH_SIZE(xt_physdev_info)
                   + MATCH_SIZE(xt_conntrack_mtinfo3)
+                  + MATCH_SIZE(xt_connmark_mtinfo1)
                   + MATCH_SIZE(xt_mac_info)
                   + MATCH_SIZE(xt_set_info_match_v4)
                   + 2 * MATCH_SIZE(xt_multiport_v1)
@@ -204,6 +206,15 @@ put_established(struct ipt_entry_buf *buf)
     info->match_flags = XT_CONNTRACK_STATE;
     info->state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED)
                        | XT_CONNTRACK_STATE_BIT(IP_CT_RELATED);
+}
+
+static void
+put_connmark(struct ipt_entry_buf *buf, const struct fw_rule *r)
+{
+    struct xt_connmark_mtinfo1 *info
+        = put_match(buf, "connmark", 1, sizeof *info);
+
+    info->mark = info->mask = r->connmark;
 }
 
 static void
@@ -355,6 +366,9 @@ build(const struct layout *l, const struct fw_rule *r, uint16_t set_index,
     }
     if (r->match & FW_M_ESTABLISHED) {
         put_established(buf);
+    }
+    if (r->match & FW_M_CONNMARK) {
+        put_connmark(buf, r);
     }
     if (r->match & FW_M_MAC) {
         put_mac(buf, r);
@@ -603,6 +617,11 @@ get_match(const struct ipt_codec *codec, const struct xt_entry_match *m,
         return get_physdev(data, r);
     } else if (IS("conntrack", 3, xt_conntrack_mtinfo3)) {
         r->match |= FW_M_ESTABLISHED;
+    } else if (IS("connmark", 1, xt_connmark_mtinfo1)) {
+        const struct xt_connmark_mtinfo1 *info = data;
+
+        r->match |= FW_M_CONNMARK;
+        r->connmark = info->mark;
     } else if (IS("mac", 0, xt_mac_info)) {
         r->match |= FW_M_MAC;
         memcpy(r->mac.ea, data, sizeof r->mac.ea);

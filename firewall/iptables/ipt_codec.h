@@ -6,9 +6,9 @@
  *
  * An entry is a header (addresses, interfaces, protocol), any number of
  * matches and one target, each aligned to 8 bytes.  What the codec makes is
- * canonical: matches always in the order physdev, conntrack, mac, set, ports
- * or ICMP, comment; one way to write each of them, the one that the iptables
- * command has for the same text.
+ * canonical: matches always in the order physdev, conntrack, connmark, mac,
+ * set, ports or ICMP, comment; one way to write each of them, the one that the
+ * iptables command has for the same text.
  *
  * Decoding understands exactly what encoding makes, in the form in which the
  * kernel hands it out again: it takes the entry apart, encodes the result and
@@ -36,7 +36,7 @@ struct ipt_codec {
 };
 
 /* The largest entry: IPv6, every match, the larger of the targets. */
-#define IPT_ENTRY_MAX 1152
+#define IPT_ENTRY_MAX 1200
 
 struct ipt_entry_buf {
     uint64_t words[IPT_ENTRY_MAX / sizeof(uint64_t)];

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define ALL_MATCHES ((FW_M_COMMENT << 1) - 1)
+#define ALL_MATCHES ((FW_M_CONNMARK << 1) - 1)
 #define SET_MATCHES (FW_M_SET_SRC | FW_M_SET_DST)
 
 /* The kernel's "icmp" match takes this type for "any type"; "icmp6" does
@@ -15,6 +15,7 @@ static const char *match_problem(enum sg_family, const struct fw_rule *);
 static const char *port_problem(const struct fw_rule *);
 static const char *icmp_problem(enum sg_family, const struct fw_rule *);
 static const char *verdict_problem(const struct fw_rule *);
+static bool is_one_bit(uint32_t);
 static bool is_prefix_ok(enum sg_family, const struct sg_prefix *);
 static bool is_interface_ok(const char name[SG_DEVICE_LEN]);
 
@@ -53,6 +54,10 @@ match_problem(enum sg_family family, const struct fw_rule *r)
     }
     if (r->match & FW_M_PROTO && !r->proto) {
         return "protocol 0 means any";
+    }
+    /* A mask of several bits, or of none, is a question we never ask. */
+    if (r->match & FW_M_CONNMARK && !is_one_bit(r->connmark)) {
+        return "not one bit of a flow's mark";
     }
     if ((r->match & SET_MATCHES) == SET_MATCHES) {
         return "one set match at most";
@@ -138,6 +143,12 @@ verdict_problem(const struct fw_rule *r)
         return "no verdict";
     }
     return "unknown verdict";
+}
+
+static bool
+is_one_bit(uint32_t bits)
+{
+    return bits && !(bits & (bits - 1));
 }
 
 static bool

@@ -201,6 +201,8 @@ matches(const struct walk *w, const struct fw_rule *rule)
         && (!(m & FW_M_PHYSDEV_OUT)
             || device_matches(rule->physdev_out, p->physdev_out))
         && (!(m & FW_M_ESTABLISHED) || p->flow_zone == w->zone)
+        && (!(m & FW_M_CONNMARK)
+            || (p->flow_zone == w->zone && p->flow_mark & rule->connmark))
         && (!(m & FW_M_MAC) || !memcmp(&rule->mac, &p->mac, sizeof p->mac))
         && (!(m & FW_M_SET_SRC) || in_set(w, rule->set, &p->src))
         && (!(m & FW_M_SET_DST) || in_set(w, rule->set, &p->dst))
@@ -241,6 +243,7 @@ eval_packet_format(const struct eval_packet *p, struct ds *ds)
         ds_put_format(ds, ", routed to %s", p->routed);
     }
     if (p->flow_zone != EVAL_NO_FLOW) {
-        ds_put_format(ds, ", flow in zone %d", p->flow_zone);
+        ds_put_format(ds, ", flow in zone %d with mark 0x%"PRIx32,
+                      p->flow_zone, p->flow_mark);
     }
 }

@@ -42,6 +42,7 @@ struct eval_packet {
     uint16_t sport, dport;
     uint8_t icmp_type, icmp_code;
     int flow_zone;              /* Or EVAL_NO_FLOW. */
+    uint32_t flow_mark;         /* Of that flow. */
 };
 
 struct eval_result {

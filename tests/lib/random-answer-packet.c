@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firewall/render.h"
 #include "tests/lib/test.h"
 #include "util.h"
 
@@ -206,6 +207,11 @@ random_answer_packet(const struct answer *a, struct eval_packet *p,
     int zones[] = { b->zone ? b->zone : EVAL_NO_FLOW,
                     n ? (int) n : ANSWER_N_PORTS, 0 };
     p->flow_zone = once_in(8, state) ? PICK(zones, state) : EVAL_NO_FLOW;
+
+    /* Others use their own bits. */
+    uint32_t marks[] = { 0, UINT32_C(1) << FW_REVOKED_BIT,
+                         ~(UINT32_C(1) << FW_REVOKED_BIT) };
+    p->flow_mark = PICK(marks, state);
 }
 
 void
@@ -249,4 +255,6 @@ answer_packet_for_semantics(const struct answer *a,
                          || (!strcmp(b->bridge, p->bridge)
                              && b->zone && p->flow_zone == b->zone);
     }
+    sp->revoked_flow = (sp->known_flow
+                        && p->flow_mark & UINT32_C(1) << FW_REVOKED_BIT);
 }

@@ -149,6 +149,10 @@ random_rule(uint64_t *seed, enum sg_family family,
             r->mac.ea[i] = below(seed, 256);
         }
     }
+    if (sometimes(seed)) {
+        r->match |= FW_M_CONNMARK;
+        r->connmark = UINT32_C(1) << below(seed, 32);
+    }
     if (names->set[0] && sometimes(seed)) {
         r->match |= below(seed, 2) ? FW_M_SET_SRC : FW_M_SET_DST;
         ovs_strlcpy(r->set, names->set, sizeof r->set);

@@ -257,6 +257,8 @@ judge_egress(const struct semantics *s, const struct semantics_port *port,
         } else {
             verdict(v, false, "not its own source");
         }
+    } else if (p->revoked_flow) {
+        verdict(v, false, "revoked flow");
     } else if (is_impostor(p)) {
         verdict(v, false, "DHCP server or router");
     } else if (is_dhcp(p, true)) {
@@ -267,7 +269,6 @@ judge_egress(const struct semantics *s, const struct semantics_port *port,
                        || p->icmp_type == NEIGHBOUR_ADVERTISEMENT))) {
         verdict(v, true, "neighbour discovery");
     } else if (p->known_flow) {
-        /* Ours: also if the permission that began it is gone. */
         verdict(v, true, "known flow");
     } else {
         judge_by_groups(s, port, true, p, v);
@@ -278,7 +279,9 @@ static void
 judge_ingress(const struct semantics *s, const struct semantics_port *port,
               const struct semantics_packet *p, struct semantics_verdict *v)
 {
-    if (is_dhcp(p, false)) {
+    if (p->revoked_flow) {
+        verdict(v, false, "revoked flow");
+    } else if (is_dhcp(p, false)) {
         verdict(v, true, "DHCP answer");
     } else if (is_host_announcement(p)
                || (is_icmp6(p)

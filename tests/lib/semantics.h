@@ -126,6 +126,8 @@ struct semantics_packet {
     int icmp_type, icmp_code;   /* If it is the ICMP of the family. */
     bool known_flow;            /* Belongs or relates to a flow that this
                                  * port's tracking knows. */
+    bool revoked_flow;          /* One that is known, and has been found to be
+                                 * allowed no longer. */
 };
 
 struct semantics_verdict {

@@ -220,9 +220,13 @@ policy_allows(const struct sg_policy *policy, const struct eval_packet *p)
         return is_unspecified(&p->src) && unspecified_ok(&q);
     }
 
+    bool known = p->flow_zone == q.port->binding.zone;
+    if (known && p->flow_mark) {
+        return false;           /* (9). */
+    }
+
     int fixed = fixed_rules(&q);
-    return fixed >= 0 && (fixed > 0 || p->flow_zone == q.port->binding.zone
-                          || groups_allow(&q));   /* (9). */
+    return fixed >= 0 && (fixed > 0 || known || groups_allow(&q));
 }
 
 TEST(chains_do_what_the_semantics_say)

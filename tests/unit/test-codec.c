@@ -196,8 +196,8 @@ TEST(largest)
         .match = FW_M_SRC | FW_M_DST | FW_M_IN | FW_M_OUT | FW_M_PROTO
                  | FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT | FW_M_ESTABLISHED
                  | FW_M_MAC | FW_M_SET_SRC | FW_M_SPORT | FW_M_DPORT
-                 | FW_M_COMMENT,
-        .verdict = FW_ZONE,
+                 | FW_M_COMMENT | FW_M_CONNMARK,
+        .verdict = FW_ZONE, .connmark = 1,
         .proto = 132,           /* sctp */
         .sport_min = 1, .sport_max = 2, .dport_min = 3, .dport_max = 3,
         .src = { .family = SG_IPV6, .plen = 128 },
@@ -228,6 +228,7 @@ TEST(sizes)
         { FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT, 0, 256 },
         { FW_M_ESTABLISHED, 0, 352 },
         { FW_M_MAC, 0, 200 },
+        { FW_M_CONNMARK, 0, 200 },
         { FW_M_SET_SRC, 0, 232 },
         { FW_M_PROTO, 6, 152 },
         { FW_M_PROTO | FW_M_DPORT, 6, 200 },
@@ -241,7 +242,8 @@ TEST(sizes)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct fw_rule r = {
             .match = rows[i].match, .proto = rows[i].proto,
-            .verdict = FW_DROP, .physdev_in = "a", .physdev_out = "b",
+            .verdict = FW_DROP, .connmark = 1,
+            .physdev_in = "a", .physdev_out = "b",
             .set = SET,
         };
         struct ipt_entry_buf buf;
@@ -321,6 +323,10 @@ TEST(refusals)
           "name of a set" },
         { SG_IPV4, { .match = FW_M_SET_SRC | FW_M_SET_DST, .set = SET,
                      .verdict = FW_DROP }, "one set" },
+        { SG_IPV4, { .match = FW_M_CONNMARK, .verdict = FW_DROP },
+          "one bit" },
+        { SG_IPV4, { .match = FW_M_CONNMARK, .connmark = 3,
+                     .verdict = FW_DROP }, "one bit" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

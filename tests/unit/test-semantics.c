@@ -218,6 +218,8 @@ parse_packet(char *line, struct semantics_packet *p,
     while ((word = strtok_r(NULL, " ", &save))) {
         if (!strcmp(word, "flow")) {
             p->known_flow = true;
+        } else if (!strcmp(word, "revoked")) {
+            p->known_flow = p->revoked_flow = true;
         } else if (!strncmp(word, "by=", 3)) {
             other = word + 3;
         } else if (!strncmp(word, "mac=", 4)) {
