@@ -4,12 +4,19 @@
  * what security groups mean and reads the JSON; the other takes the project's
  * way: decode, store, render, and walk the chains as the kernel does.
  *
+ * A third judge is asked about tracked flows: it must say what they say of the
+ * flow's first packet.
+ *
  * A disagreement is made as small as possible and printed as JSON and packet.
  * docs/testing.md says how to replay it. */
 
 #include <config.h>
 #include "tests/lib/answer-store.h"
 
+#include <netinet/in.h>
+#include <string.h>
+
+#include "firewall/flow_verdict.h"
 #include "firewall/render.h"
 #include "tests/lib/test.h"
 #include "util.h"
@@ -108,6 +115,7 @@ static const struct {
     { "rule ", 50 },
     { "no rule of its groups", 100 },
     { "known flow", 5 },
+    { "revoked flow", 2 },
     { "not its own source", 20 },
     { "getting an address", 1 },
     { "DHCP server or router", 2 },
@@ -159,4 +167,183 @@ TEST(chains_and_semantics_agree)
                  end * N_PACKETS, kinds[i].why);
         }
     }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Flows. */
+
+/* The flow that 'p' begins, if its first packet gets through the bridge of
+ * 'b'. */
+static struct flow_entry
+flow_of(const struct eval_packet *p, const struct sg_binding *b)
+{
+    struct flow_entry e = { .zone = b->zone };
+
+    e.orig = (struct flow_tuple) {
+        .src = p->src, .dst = p->dst, .proto = p->proto,
+    };
+    if (fw_protocol_has_ports(p->proto)) {
+        e.orig.has_ports = true;
+        e.orig.sport = p->sport;
+        e.orig.dport = p->dport;
+    } else if (p->proto == (p->family == SG_IPV4 ? IPPROTO_ICMP
+                                                 : IPPROTO_ICMPV6)) {
+        e.orig.has_icmp = true;
+        e.orig.icmp_type = p->icmp_type;
+        e.orig.icmp_code = p->icmp_code;
+    }
+    e.reply = e.orig;
+    e.reply.src = e.orig.dst;
+    e.reply.dst = e.orig.src;
+    e.reply.sport = e.orig.dport;
+    e.reply.dport = e.orig.sport;
+    return e;
+}
+
+/* Neighbour discovery and the like are no flows. */
+static bool
+is_tracked(const struct eval_packet *p)
+{
+    return p->family == SG_IPV4 || p->proto != IPPROTO_ICMPV6
+           || ((p->icmp_type < 130 || p->icmp_type > 137)
+               && p->icmp_type != 143);
+}
+
+/* Does the packet get through in this direction, with any MAC? */
+static bool
+gets_through(const struct case_ *c, const struct eval_packet *packet,
+             const struct sg_binding *b, bool egress)
+{
+    struct eval_packet p = *packet;
+
+    memcpy(p.bridge, b->bridge, sizeof p.bridge);
+    memcpy(p.physdev_in, egress ? b->device : b->uplink,
+           sizeof p.physdev_in);
+    memcpy(p.physdev_out, egress ? b->uplink : b->device,
+           sizeof p.physdev_out);
+    memset(p.routed, 0, sizeof p.routed);
+    p.flow_zone = EVAL_NO_FLOW;
+    for (size_t i = 0; i < ANSWER_N_MACS; i++) {
+        if (!sg_mac_from_string(answer_macs[i], &p.mac)) {
+            OVS_NOT_REACHED();
+        }
+        if (eval_accepts(&c->filter, &p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How long the prefix is by which the port owns the address; -1: it does
+ * not. */
+static int
+owns(const struct sg_port_spec *spec, const struct sg_prefix *address)
+{
+    struct sg_prefix own[128];
+    size_t n = 0;
+    int best = -1;
+
+    REQUIRE(spec->n_fixed_ips + 2 * spec->n_pairs < ARRAY_SIZE(own));
+    sg_mac_link_local(&spec->mac, &own[n++]);
+    for (size_t i = 0; i < spec->n_fixed_ips; i++) {
+        own[n++] = spec->fixed_ips[i];
+    }
+    for (size_t i = 0; i < spec->n_pairs; i++) {
+        own[n++] = spec->pairs[i].prefix;
+        sg_mac_link_local(&spec->pairs[i].mac, &own[n++]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (sg_prefix_contains(&own[i], address) && own[i].plen > best) {
+            best = own[i].plen;
+        }
+    }
+    return best;
+}
+
+struct flow_counts {
+    size_t n, n_allowed, n_out, n_in, n_either;
+};
+
+static void
+check_flow(const struct case_ *c, const struct flow_judge *judge,
+           const struct eval_packet *p, const struct sg_binding *b,
+           struct flow_counts *counts)
+{
+    static const struct sg_prefix unspecified;
+    struct flow_entry e = flow_of(p, b), child = e;
+    const struct sg_port *port = flow_judge_port(judge, b->zone);
+    enum flow_verdict got = flow_verdict(judge, &e);
+
+    if (!port || port->state == SG_ABSENT) {
+        CHECK_EQ(got, FLOW_NOBODYS);
+        return;
+    }
+
+    int src = owns(&port->spec, &p->src), dst = owns(&port->spec, &p->dst);
+    bool out = (src >= 0 ? src >= dst
+                : !memcmp(p->src.addr, unspecified.addr,
+                          sizeof unspecified.addr));
+    bool in = dst >= src;
+    if (!sg_port_filters(&port->spec)) {
+        out = in = true;
+    }
+    bool want = ((out && gets_through(c, p, b, true))
+                 || (in && gets_through(c, p, b, false)));
+    if (got != (want ? FLOW_ALLOWED : FLOW_REVOKED)) {
+        struct ds text = DS_EMPTY_INITIALIZER;
+
+        flow_tuple_format(&e.orig, &text);
+        FAIL("%s of %s, out %d, in %d: the chains %s it\n%s",
+             ds_cstr(&text), b->device, out, in, want ? "allow" : "drop",
+             ds_cstr_ro(&c->json));
+        ds_destroy(&text);
+    }
+
+    /* What it causes is judged as it is. */
+    child.related = true;
+    child.master = e.orig;
+    child.orig.proto = child.reply.proto = IPPROTO_TCP;
+    child.orig.src = child.reply.dst = p->dst;
+    CHECK_EQ(flow_verdict(judge, &child), got);
+
+    counts->n++;
+    counts->n_allowed += want;
+    counts->n_out += out && !in;
+    counts->n_in += in && !out;
+    counts->n_either += in && out;
+}
+
+TEST(flows_are_judged_as_their_first_packet)
+{
+    unsigned int end = test_rounds(1000);
+    struct flow_counts counts = { 0 };
+    static struct answer a;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        uint64_t state = test_seed() + i;
+        struct flow_judge *judge;
+        struct case_ c;
+
+        random_answer_init(&a, 0, 2, &state);
+        case_init(&c, &a);
+        judge = flow_judge_create(policy_store_policy(c.store));
+        for (int j = 0; j < N_PACKETS / 4 && !test_failed(); j++) {
+            const struct sg_binding *b
+                = &a.bindings[test_random(&state) % ANSWER_N_PORTS];
+            struct eval_packet p;
+
+            random_answer_packet(&a, &p, &state);
+            if (b->plug == SG_PLUG_HYBRID && b->zone && is_tracked(&p)) {
+                check_flow(&c, judge, &p, b, &counts);
+            }
+        }
+        flow_judge_destroy(judge);
+        case_uninit(&c);
+    }
+    CHECK(counts.n > end * 20);
+    CHECK(counts.n_allowed > counts.n / 20);
+    CHECK(counts.n - counts.n_allowed > counts.n / 4);
+    CHECK(counts.n_out > counts.n / 20);
+    CHECK(counts.n_in > counts.n / 20);
+    CHECK(counts.n_either > counts.n / 50);
 }
