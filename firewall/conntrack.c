@@ -399,6 +399,25 @@ conntrack_count(struct flow_table *table, size_t *n)
     return failed(ct, "count", EPROTO);
 }
 
+static uint8_t
+filter_family(const struct flow_filter *f)
+{
+    switch (f->kind) {
+    case FLOW_ALL:
+    case FLOW_OF_ZONE:
+        return AF_UNSPEC;
+    case FLOW_OF_IPV6:
+        return AF_INET6;
+    case FLOW_FROM:
+    case FLOW_TO:
+        ovs_assert(f->address.family == SG_IPV4);
+        return AF_INET;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* There is no filter by an IPv6 address: where IPv4 ones have to be equal,
+ * the kernel (6.18) wants these to differ. */
 static void
 put_filter(struct nlmsghdr *h, const struct flow_filter *f)
 {
@@ -410,6 +429,7 @@ put_filter(struct nlmsghdr *h, const struct flow_filter *f)
     }
     switch (f->kind) {
     case FLOW_ALL:
+    case FLOW_OF_IPV6:
         break;
     case FLOW_OF_ZONE:
         mnl_attr_put_u16(h, CTA_ZONE, htons(f->zone));
@@ -436,7 +456,6 @@ static int
 conntrack_begin(struct flow_table *table, const struct flow_filter *f)
 {
     struct conntrack *ct = conntrack_cast(table);
-    bool of_family = f->kind == FLOW_FROM || f->kind == FLOW_TO;
     char buffer[512];
     struct nlmsghdr *h;
 
@@ -449,7 +468,7 @@ conntrack_begin(struct flow_table *table, const struct flow_filter *f)
     }
     ct->dump_seq = ++ct->seq;
     h = put_header(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, ct->dump_seq,
-                   of_family ? nfproto(&f->address) : AF_UNSPEC);
+                   filter_family(f));
     put_filter(h, f);
     if (mnl_socket_sendto(ct->dump, h, h->nlmsg_len) < 0) {
         return failed(ct, "dump", errno);

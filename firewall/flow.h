@@ -42,8 +42,9 @@ struct flow_entry {
 enum flow_filter_kind {
     FLOW_ALL,
     FLOW_OF_ZONE,               /* 'zone' */
-    FLOW_FROM,                  /* 'address' began it. */
-    FLOW_TO,                    /* 'address' answers. */
+    FLOW_OF_IPV6,
+    FLOW_FROM,                  /* 'address', IPv4, began it. */
+    FLOW_TO,                    /* 'address', IPv4, answers. */
 };
 struct flow_filter {
     enum flow_filter_kind kind;

@@ -137,6 +137,8 @@ passes(const struct flow_filter *f, const struct flow_entry *e)
         return true;
     case FLOW_OF_ZONE:
         return e->zone == f->zone;
+    case FLOW_OF_IPV6:
+        return e->orig.src.family == SG_IPV6;
     case FLOW_FROM:
         return sg_prefix_equals(&e->orig.src, &f->address);
     case FLOW_TO:
