@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+#include <config.h>
+#include "agent/revoke.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bitmap.h"
+#include "hash.h"
+#include "util.h"
+#include "uuid.h"
+
+#define N_ZONES (UINT16_MAX + 1)
+
+/* What changes were about, until a pass has looked. */
+struct scope {
+    bool any, all, marked, has_zones;
+    uint64_t generation;        /* Of the newest change. */
+    long long int since;        /* Of the oldest. */
+    unsigned long *zones, *gone;
+    struct sg_members addresses;
+};
+
+/* The zone a device's port had when it was last looked at. */
+struct known_zone {
+    struct hmap_node node;      /* In revoke 'devices', by device. */
+    char device[SG_DEVICE_LEN];
+    uint16_t zone;
+};
+
+/* A group's rules when they were last looked at: a hash of what each says,
+ * sorted. */
+struct known_rules {
+    struct hmap_node node;      /* In revoke 'rules', by group. */
+    struct uuid group;
+    uint64_t *hashes;
+    size_t n;
+};
+
+struct revoke {
+    struct revoke_config config;
+    bool started;
+    struct hmap devices, rules;
+
+    /* Changes go from one to the next.  There are two in front, because what
+     * waits for its generation must not be overtaken by what still comes. */
+    struct scope noted, waiting, ready;
+    long long int settled_at;   /* When 'waiting' will be ready; LLONG_MAX: its
+                                 * rules are not in force yet. */
+    bool marks;                 /* There may be marked flows. */
+
+    bool busy;
+    long long int running_since;        /* Of the oldest change of the pass. */
+    long long int last_begin;   /* LLONG_MIN: none yet. */
+    long long int retry_at;     /* LLONG_MIN: the last pass succeeded. */
+    int n_failures;
+    int64_t budget_us;          /* At 'last_budget'. */
+    long long int last_budget;
+
+    struct flow_judge *judge;   /* Of 'judge_generation'; NULL: none. */
+    uint64_t judge_generation;
+
+    struct revoke_status status;
+    char *problem;
+};
+
+static void scope_init(struct scope *);
+static void scope_uninit(struct scope *);
+static void scope_clear(struct scope *);
+static void scope_move(struct scope *to, struct scope *from);
+static void note_device(struct revoke *, const struct sg_policy *,
+                        struct scope *, const char *device);
+static void note_rules(struct revoke *, const struct sg_policy *,
+                       struct scope *, const struct uuid *group);
+static bool learn_rules(struct revoke *, const struct sg_policy *,
+                        const struct uuid *group);
+static void learn_device(struct revoke *, const struct sg_port *);
+
+struct revoke *
+revoke_create(const struct revoke_config *config)
+{
+    struct revoke *r = xzalloc(sizeof *r);
+
+    r->config = *config;
+    hmap_init(&r->devices);
+    hmap_init(&r->rules);
+    scope_init(&r->noted);
+    scope_init(&r->waiting);
+    scope_init(&r->ready);
+    r->last_begin = r->retry_at = LLONG_MIN;
+    r->last_budget = LLONG_MIN;
+    r->budget_us = REVOKE_CPU_BURST_US;
+    r->running_since = r->settled_at = LLONG_MAX;
+    r->marks = true;
+    r->status.keep = config->keep;
+    r->status.cut_lag_ms = r->status.longest_lag_ms = -1;
+    return r;
+}
+
+void
+revoke_destroy(struct revoke *r)
+{
+    if (r) {
+        struct known_zone *kz;
+        struct known_rules *kr;
+
+        HMAP_FOR_EACH_POP (kz, node, &r->devices) {
+            free(kz);
+        }
+        hmap_destroy(&r->devices);
+        HMAP_FOR_EACH_POP (kr, node, &r->rules) {
+            free(kr->hashes);
+            free(kr);
+        }
+        hmap_destroy(&r->rules);
+        scope_uninit(&r->noted);
+        scope_uninit(&r->waiting);
+        scope_uninit(&r->ready);
+        flow_judge_destroy(r->judge);
+        free(r->problem);
+        free(r);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* Scopes. */
+
+static void
+scope_init(struct scope *s)
+{
+    memset(s, 0, sizeof *s);
+    s->since = LLONG_MAX;
+    s->zones = bitmap_allocate(N_ZONES);
+    s->gone = bitmap_allocate(N_ZONES);
+    sg_members_init(&s->addresses);
+}
+
+static void
+scope_uninit(struct scope *s)
+{
+    bitmap_free(s->zones);
+    bitmap_free(s->gone);
+    sg_members_uninit(&s->addresses);
+}
+
+static void
+scope_clear(struct scope *s)
+{
+    if (s->has_zones) {
+        memset(s->zones, 0, bitmap_n_bytes(N_ZONES));
+        memset(s->gone, 0, bitmap_n_bytes(N_ZONES));
+    }
+    sg_members_clear(&s->addresses);
+    s->any = s->all = s->marked = s->has_zones = false;
+    s->generation = 0;
+    s->since = LLONG_MAX;
+}
+
+static void
+scope_add_zone(struct scope *s, unsigned long *zones, uint16_t zone)
+{
+    bitmap_set1(zones, zone);
+    s->has_zones = true;
+}
+
+static void
+scope_touch(struct scope *s, const struct sg_policy *policy,
+            long long int now)
+{
+    s->any = true;
+    s->generation = policy->generation;
+    s->since = MIN(s->since, now);
+}
+
+static void
+scope_add_address(struct scope *s, const struct sg_prefix *p)
+{
+    if (s->all) {
+        return;
+    }
+    sg_members_add(&s->addresses, p);
+    if (sg_members_count(&s->addresses) > REVOKE_MAX_ADDRESSES) {
+        sg_members_clear(&s->addresses);
+        s->all = true;
+    }
+}
+
+static void
+add_bits(unsigned long *to, const unsigned long *from)
+{
+    for (size_t i = 0; i < bitmap_n_longs(N_ZONES); i++) {
+        to[i] |= from[i];
+    }
+}
+
+/* 'from' is empty afterwards. */
+static void
+scope_move(struct scope *to, struct scope *from)
+{
+    const struct sg_member *m;
+
+    if (!from->any) {
+        return;
+    }
+    to->any = true;
+    to->all = to->all || from->all;
+    to->marked = to->marked || from->marked;
+    to->generation = MAX(to->generation, from->generation);
+    to->since = MIN(to->since, from->since);
+    if (from->has_zones) {
+        to->has_zones = true;
+        add_bits(to->zones, from->zones);
+        add_bits(to->gone, from->gone);
+    }
+    SG_MEMBERS_FOR_EACH (m, &from->addresses) {
+        scope_add_address(to, &m->prefix);
+    }
+    scope_clear(from);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Changes. */
+
+void
+revoke_started(struct revoke *r, const struct sg_policy *policy,
+               long long int now)
+{
+    const struct sg_group *group;
+    const struct sg_port *port;
+
+    if (r->started) {
+        return;
+    }
+    r->started = true;
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        learn_device(r, port);
+    }
+    HMAP_FOR_EACH (group, node, &policy->groups) {
+        learn_rules(r, policy, &group->id);
+    }
+    r->noted.all = !r->config.keep;
+    r->noted.marked = true;
+    scope_touch(&r->noted, policy, now);
+}
+
+void
+revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
+                      const struct store_dirty *dirty, long long int now)
+{
+    if (!r->started || r->config.keep) {
+        return;
+    }
+    for (size_t i = 0; i < dirty->n_devices; i++) {
+        note_device(r, policy, &r->noted, dirty->devices[i]);
+    }
+    for (size_t i = 0; i < dirty->n_groups; i++) {
+        note_rules(r, policy, &r->noted, &dirty->groups[i]);
+    }
+    scope_touch(&r->noted, policy, now);
+}
+
+/* An address that comes can only bring flows back. */
+void
+revoke_note_members(struct revoke *r, const struct sg_policy *policy,
+                    const struct store_change *changes, size_t n,
+                    long long int now)
+{
+    bool any = false;
+
+    if (!r->started || r->config.keep) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < changes[i].removed.n; j++) {
+            scope_add_address(&r->noted, &changes[i].removed.p[j]);
+            any = true;
+        }
+        if (changes[i].added.n && (r->marks || r->busy)) {
+            r->noted.marked = any = true;
+        }
+    }
+    if (any) {
+        scope_touch(&r->noted, policy, now);
+    }
+}
+
+void
+revoke_applied(struct revoke *r, uint64_t generation, long long int now)
+{
+    if (now >= r->settled_at) {
+        scope_move(&r->ready, &r->waiting);
+        r->settled_at = LLONG_MAX;
+    }
+    if (!r->waiting.any) {
+        scope_move(&r->waiting, &r->noted);
+    }
+    if (r->waiting.any && r->waiting.generation <= generation
+        && r->settled_at == LLONG_MAX) {
+        r->settled_at = now + REVOKE_SETTLE_MS;
+    }
+}
+
+static struct known_zone *
+find_device(const struct revoke *r, const char *device)
+{
+    struct known_zone *kz;
+
+    HMAP_FOR_EACH_WITH_HASH (kz, node, hash_string(device, 0), &r->devices) {
+        if (!strcmp(kz->device, device)) {
+            return kz;
+        }
+    }
+    return NULL;
+}
+
+static void
+learn_device(struct revoke *r, const struct sg_port *port)
+{
+    const struct sg_binding *b = &port->binding;
+    struct known_zone *kz;
+
+    if (b->plug != SG_PLUG_HYBRID || !b->zone) {
+        return;
+    }
+    kz = find_device(r, b->device);
+    if (!kz) {
+        kz = xzalloc(sizeof *kz);
+        ovs_strzcpy(kz->device, b->device, sizeof kz->device);
+        hmap_insert(&r->devices, &kz->node, hash_string(b->device, 0));
+    }
+    kz->zone = b->zone;
+}
+
+/* Whatever became of the port, its zone's flows are to be judged; those of a
+ * zone that it has no more are nobody's. */
+static void
+note_device(struct revoke *r, const struct sg_policy *policy,
+            struct scope *scope, const char *device)
+{
+    struct known_zone *kz = find_device(r, device);
+    const struct sg_port *port;
+
+    if (kz) {
+        scope_add_zone(scope, scope->gone, kz->zone);
+        hmap_remove(&r->devices, &kz->node);
+        free(kz);
+    }
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        if (!strcmp(port->binding.device, device)) {
+            learn_device(r, port);
+            kz = find_device(r, device);
+            if (kz) {
+                scope_add_zone(scope, scope->zones, kz->zone);
+            }
+        }
+    }
+}
+
+static bool
+has_group(const struct sg_port_spec *spec, const struct uuid *group)
+{
+    for (size_t i = 0; i < spec->n_groups; i++) {
+        if (uuid_equals(&spec->groups[i], group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rules that only come can only bring flows back. */
+static void
+note_rules(struct revoke *r, const struct sg_policy *policy,
+           struct scope *scope, const struct uuid *group)
+{
+    const struct sg_port *port;
+
+    if (!learn_rules(r, policy, group)) {
+        scope->marked = true;
+        return;
+    }
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        if (port->binding.zone && has_group(&port->spec, group)) {
+            scope_add_zone(scope, scope->zones, port->binding.zone);
+        }
+    }
+}
+
+static int
+compare_hashes(const void *a_, const void *b_)
+{
+    const uint64_t *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Of what it says: the id does not matter. */
+static uint64_t
+hash_rule(const struct sg_rule *rule)
+{
+    const uint32_t words[] = {
+        rule->direction, rule->family, rule->protocol, rule->has_ports,
+        rule->has_ports ? rule->port_min : 0,
+        rule->has_ports ? rule->port_max : 0,
+        rule->icmp_type, rule->icmp_code, rule->remote,
+    };
+    uint64_t h[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        h[i] = hash_bytes(words, sizeof words, i);
+        if (rule->remote == SG_REMOTE_PREFIX) {
+            h[i] = hash_bytes(&rule->remote_prefix,
+                              sizeof rule->remote_prefix, h[i]);
+        } else if (rule->remote != SG_REMOTE_ANY) {
+            h[i] = hash_bytes(&rule->remote_id, sizeof rule->remote_id,
+                              h[i]);
+        }
+    }
+    return h[0] << 32 | h[1];
+}
+
+static bool
+is_subset(const struct known_rules *a, const uint64_t *hashes, size_t n)
+{
+    size_t j = 0;
+
+    for (size_t i = 0; i < a->n; i++) {
+        while (j < n && hashes[j] < a->hashes[i]) {
+            j++;
+        }
+        if (j >= n || hashes[j] != a->hashes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Remembers the rules as they are.  Returns whether one of those that were
+ * remembered is missing, or none were. */
+static bool
+learn_rules(struct revoke *r, const struct sg_policy *policy,
+            const struct uuid *id)
+{
+    const struct sg_group *group = sg_policy_group(policy, id);
+    bool in_force = group && (group->rules_state == SG_KNOWN
+                              || group->rules_state == SG_ORPHANED);
+    size_t n = in_force ? group->rules.n_rules : 0;
+    uint64_t *hashes = xcalloc(n + 1, sizeof *hashes);
+    struct known_rules *kr;
+    bool narrowed = true;
+
+    for (size_t i = 0; i < n; i++) {
+        hashes[i] = hash_rule(&group->rules.rules[i]);
+    }
+    qsort(hashes, n, sizeof *hashes, compare_hashes);
+    HMAP_FOR_EACH_WITH_HASH (kr, node, sg_id_hash(id), &r->rules) {
+        if (uuid_equals(&kr->group, id)) {
+            narrowed = !is_subset(kr, hashes, n);
+            free(kr->hashes);
+            break;
+        }
+    }
+    if (!kr) {
+        kr = xzalloc(sizeof *kr);
+        kr->group = *id;
+        hmap_insert(&r->rules, &kr->node, sg_id_hash(id));
+    }
+    kr->hashes = hashes;
+    kr->n = n;
+    if (!group) {
+        hmap_remove(&r->rules, &kr->node);
+        free(kr->hashes);
+        free(kr);
+    }
+    return narrowed;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Passes. */
+
+static int64_t
+budget_at(const struct revoke *r, long long int now)
+{
+    int64_t idle = (r->last_budget == LLONG_MIN ? 0
+                    : MAX(now - r->last_budget, 0));
+
+    return MIN(r->budget_us + idle * REVOKE_CPU_PER_MILLE,
+               REVOKE_CPU_BURST_US);
+}
+
+/* When there is something left to spend. */
+static long long int
+solvent_at(const struct revoke *r)
+{
+    return (r->budget_us > 0 || r->last_budget == LLONG_MIN ? LLONG_MIN
+            : r->last_budget + -r->budget_us / REVOKE_CPU_PER_MILLE + 1);
+}
+
+static long long int
+next_pass(const struct revoke *r)
+{
+    long long int next = MAX(solvent_at(r), r->retry_at);
+
+    if (r->busy || !r->ready.any) {
+        return LLONG_MAX;
+    }
+    return (r->last_begin == LLONG_MIN ? next
+            : MAX(next, r->last_begin + REVOKE_PACE_MS));
+}
+
+long long int
+revoke_next(const struct revoke *r)
+{
+    return MIN(next_pass(r), r->settled_at);
+}
+
+/* Only permissions came, and nothing is marked. */
+static bool
+is_idle(const struct revoke *r, const struct scope *s)
+{
+    return !s->all && !s->has_zones && !sg_members_count(&s->addresses)
+           && !(s->marked && r->marks);
+}
+
+struct revoke_job *
+revoke_begin(struct revoke *r, const struct sg_policy *policy,
+             long long int now)
+{
+    struct scope *ready = &r->ready;
+    const struct sg_port *port;
+    struct revoke_job *job;
+
+    if (!r->busy && ready->any && is_idle(r, ready)) {
+        scope_clear(ready);
+    }
+    if (now < next_pass(r)) {
+        return NULL;
+    }
+    job = xzalloc(sizeof *job);
+    job->bit = r->config.bit;
+    job->all = ready->all;
+    job->marked = ready->marked && r->marks;
+    job->zones = ready->zones;
+    job->gone = ready->gone;
+    job->since = ready->since;
+    sg_members_init(&job->addresses);
+    sg_members_swap(&job->addresses, &ready->addresses);
+    ready->zones = bitmap_allocate(N_ZONES);
+    ready->gone = bitmap_allocate(N_ZONES);
+    scope_clear(ready);
+
+    job->ours = bitmap_allocate(N_ZONES);
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        if (port->binding.zone) {
+            bitmap_set1(job->ours, port->binding.zone);
+            bitmap_set0(job->gone, port->binding.zone);
+        }
+    }
+
+    if (job->all || job->marked) {
+        r->marks = false;       /* Until it sees one that stays so. */
+    }
+    r->busy = true;
+    r->running_since = job->since;
+    r->budget_us = budget_at(r, now);
+    r->last_begin = r->last_budget = now;
+    return job;
+}
+
+static void
+add_zones(const unsigned long *zones, struct flow_filter *filters, size_t *n)
+{
+    size_t zone;
+
+    BITMAP_FOR_EACH_1 (zone, N_ZONES, zones) {
+        if (*n < REVOKE_MAX_FILTERS) {
+            filters[*n] = (struct flow_filter) {
+                .kind = FLOW_OF_ZONE, .zone = zone,
+            };
+        }
+        ++*n;
+    }
+}
+
+/* Returns how many filters it would take, in 'filters' as many as there is
+ * room for; no filter finds the flows of a prefix. */
+static size_t
+narrow_plan(const struct revoke_job *job,
+            struct flow_filter filters[REVOKE_MAX_FILTERS])
+{
+    const struct sg_member *m;
+    bool v6 = false;
+    size_t n = 0;
+
+    add_zones(job->zones, filters, &n);
+    add_zones(job->gone, filters, &n);
+    if (job->marked && n++ < REVOKE_MAX_FILTERS) {
+        filters[n - 1] = (struct flow_filter) {
+            .kind = FLOW_ALL, .mark = job->bit,
+        };
+    }
+    SG_MEMBERS_FOR_EACH (m, &job->addresses) {
+        if (!sg_prefix_is_host(&m->prefix)) {
+            return SIZE_MAX;
+        } else if (m->prefix.family == SG_IPV6) {
+            v6 = true;
+            continue;
+        }
+        for (int to = 0; to < 2; to++) {
+            if (n++ < REVOKE_MAX_FILTERS) {
+                filters[n - 1] = (struct flow_filter) {
+                    .kind = to ? FLOW_TO : FLOW_FROM, .address = m->prefix,
+                };
+            }
+        }
+    }
+    if (v6 && n++ < REVOKE_MAX_FILTERS) {
+        filters[n - 1] = (struct flow_filter) { .kind = FLOW_OF_IPV6 };
+    }
+    return n;
+}
+
+size_t
+revoke_job_plan(const struct revoke_job *job, size_t n_flows,
+                struct flow_filter filters[REVOKE_MAX_FILTERS])
+{
+    size_t n = SIZE_MAX;
+
+    if (!n_flows) {
+        return 0;
+    }
+    if (!job->all && n_flows > REVOKE_FEW_FLOWS) {
+        n = narrow_plan(job, filters);
+    }
+    if (n > REVOKE_MAX_FILTERS) {
+        filters[0] = (struct flow_filter) { .kind = FLOW_ALL };
+        n = 1;
+    }
+    return n;
+}
+
+static bool
+is_address_of(const struct sg_members *addresses,
+              const struct sg_prefix *address)
+{
+    const struct sg_member *m;
+
+    if (sg_members_contains(addresses, address)) {
+        return true;
+    }
+    if (addresses->n_prefixes[address->family]) {
+        SG_MEMBERS_FOR_EACH (m, addresses) {
+            if (sg_prefix_contains(&m->prefix, address)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
+revoke_job_wants(const struct revoke_job *job, const struct flow_entry *e)
+{
+    if (!bitmap_is_set(job->ours, e->zone)) {
+        return bitmap_is_set(job->gone, e->zone);
+    }
+    return job->all || bitmap_is_set(job->zones, e->zone)
+           || (job->marked && e->mark & job->bit)
+           || (sg_members_count(&job->addresses)
+               && (is_address_of(&job->addresses, &e->orig.src)
+                   || is_address_of(&job->addresses, &e->reply.src)
+                   || (e->related
+                       && (is_address_of(&job->addresses, &e->master.src)
+                           || is_address_of(&job->addresses,
+                                            &e->master.dst)))));
+}
+
+enum flow_action
+revoke_judge(struct revoke *r, const struct sg_policy *policy,
+             const struct revoke_job *job, const struct flow_entry *e)
+{
+    bool marked = e->mark & r->config.bit;
+
+    if (!r->judge || r->judge_generation != policy->generation) {
+        flow_judge_destroy(r->judge);
+        r->judge = flow_judge_create(policy);
+        r->judge_generation = policy->generation;
+    }
+    if (!flow_judge_port(r->judge, e->zone)) {
+        return bitmap_is_set(job->gone, e->zone) ? FLOW_DELETE : FLOW_LEAVE;
+    }
+    if (r->config.keep) {
+        return marked ? FLOW_CLEAR : FLOW_LEAVE;
+    }
+    switch (flow_verdict(r->judge, e)) {
+    case FLOW_ALLOWED:
+        return marked ? FLOW_CLEAR : FLOW_LEAVE;
+    case FLOW_REVOKED:
+        r->marks = true;
+        return marked ? FLOW_LEAVE : FLOW_MARK;
+    case FLOW_NOBODYS:
+        r->marks = r->marks || marked;
+        return FLOW_LEAVE;
+    }
+    OVS_NOT_REACHED();
+}
+
+static void
+add_result(struct revoke_status *s, const struct revoke_result *result)
+{
+    s->passes++;
+    s->passes_failed += result->error != 0;
+    s->cpu_us += result->cpu_us;
+    s->seen += result->seen;
+    s->judged += result->judged;
+    s->marked += result->marked;
+    s->cleared += result->cleared;
+    s->deleted += result->deleted;
+    s->vanished += result->vanished;
+    s->failed += result->failed;
+}
+
+/* What the pass was about is to be looked at once more. */
+static void
+take_back(struct revoke *r, struct revoke_job *job)
+{
+    struct scope s;
+
+    scope_init(&s);
+    s.any = s.has_zones = true;
+    s.all = job->all;
+    s.marked = job->marked;
+    s.since = job->since;
+    add_bits(s.zones, job->zones);
+    add_bits(s.gone, job->gone);
+    sg_members_swap(&s.addresses, &job->addresses);
+    scope_move(&s, &r->ready);
+    scope_move(&r->ready, &s);
+    scope_uninit(&s);
+}
+
+void
+revoke_end(struct revoke *r, struct revoke_job *job,
+           const struct revoke_result *result, long long int now)
+{
+    struct revoke_status *s = &r->status;
+
+    add_result(s, result);
+    r->busy = false;
+    r->running_since = LLONG_MAX;
+    r->budget_us -= result->cpu_us;
+    free(r->problem);
+    r->problem = NULL;
+    if (result->error) {
+        long long int wait = REVOKE_RETRY_MS << MIN(r->n_failures, 10);
+
+        r->n_failures++;
+        r->marks = true;
+        r->retry_at = now + MIN(wait, REVOKE_RETRY_MAX_MS);
+        r->problem = (result->text ? result->text
+                      : xstrdup(ovs_strerror(result->error)));
+        take_back(r, job);
+    } else {
+        r->n_failures = 0;
+        r->retry_at = LLONG_MIN;
+        free(result->text);
+        s->cut_lag_ms = now - job->since;
+        s->longest_lag_ms = MAX(s->longest_lag_ms, s->cut_lag_ms);
+    }
+    bitmap_free(job->zones);
+    bitmap_free(job->ours);
+    bitmap_free(job->gone);
+    sg_members_uninit(&job->addresses);
+    free(job);
+}
+
+void
+revoke_get_status(const struct revoke *r, struct revoke_status *status)
+{
+    *status = r->status;
+    status->busy = r->busy;
+    status->problem = r->problem;
+    status->waiting_since = MIN(MIN(r->noted.since, r->waiting.since),
+                                MIN(r->ready.since, r->running_since));
+}

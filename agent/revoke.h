@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_REVOKE_H
+#define AGENT_REVOKE_H 1
+
+/* Which tracked flows are to be looked at, when, and what is to become of
+ * them.
+ *
+ * Pure.  A flow that the policy does not allow any more gets one bit of its
+ * connection mark set, which the rules drop by; it is cleared when the policy
+ * allows the flow again (firewall/flow_verdict.h judges).  A change of the
+ * policy only narrows what is looked at: a *pass* goes over the flows of the
+ * zones and addresses that changes were about.
+ *
+ *   noted --rules in force--> ready --pass begins--> under way --ends--> over
+ *                               ^                        |
+ *                               +------- failed ---------+
+ *
+ * The order that makes it safe: a pass begins after the narrower rules and
+ * sets are in the kernel, so no flow that is not allowed can begin after it;
+ * and what was let through before that is in the table when the pass looks
+ * (REVOKE_SETTLE_MS).  Judged is by the newest policy, even if that is not in
+ * the kernel yet: what it takes away it takes away a little earlier, and what
+ * began too late for this pass is for the one that comes with it.
+ *
+ * Everything that waits is served by one pass.  Passes begin at least
+ * REVOKE_PACE_MS apart and together take at most REVOKE_CPU_PER_MILLE of a
+ * core, apart from a short burst; so who flaps makes nobody else wait
+ * longer than that.  Deleted are only the flows of zones whose port is gone.
+ *
+ * A pass is a value (struct revoke_job) that another thread may work with
+ * until it is given back; nothing else here is for other threads. */
+
+#include "agent/policy_store.h"
+#include "firewall/flow_verdict.h"
+
+/* Packets that are past the rules become flows well within this. */
+#define REVOKE_SETTLE_MS 5
+#define REVOKE_PACE_MS 500
+#define REVOKE_CPU_PER_MILLE 100
+#define REVOKE_CPU_BURST_US 100000
+/* After a pass that failed, doubled up to the maximum. */
+#define REVOKE_RETRY_MS 500
+#define REVOKE_RETRY_MAX_MS 30000
+/* Addresses a pass compares with; with more it looks at every flow. */
+#define REVOKE_MAX_ADDRESSES 4096
+/* A pass asks for parts of the table up to so many times, then for all of it;
+ * also if the table has but few flows, for each time has its price. */
+#define REVOKE_MAX_FILTERS 6
+#define REVOKE_FEW_FLOWS 4000
+
+struct revoke_config {
+    bool keep;                  /* established_on_revoke. */
+    uint32_t bit;               /* Of the mark. */
+};
+
+struct revoke;
+struct revoke *revoke_create(const struct revoke_config *);
+void revoke_destroy(struct revoke *);
+
+/* The rules are in force for the first time since start: everything that was
+ * tracked meanwhile is to be judged, and what is marked. */
+void revoke_started(struct revoke *, const struct sg_policy *,
+                    long long int now);
+/* Ports and rule lists changed; members came and went.  Before the start is
+ * over these are of no account. */
+void revoke_note_structure(struct revoke *, const struct sg_policy *,
+                           const struct store_dirty *, long long int now);
+void revoke_note_members(struct revoke *, const struct sg_policy *,
+                         const struct store_change *, size_t n,
+                         long long int now);
+/* What the policy was at this generation is in the kernel. */
+void revoke_applied(struct revoke *, uint64_t generation, long long int now);
+
+/* When there is something to do besides: call revoke_applied() and
+ * revoke_begin() then.  LLONG_MAX: nothing, as far as is known now. */
+long long int revoke_next(const struct revoke *);
+
+/* One pass. */
+struct revoke_job {
+    uint32_t bit;
+    bool all;                   /* Every flow of a zone of ours. */
+    bool marked;                /* Every marked one. */
+    unsigned long *zones;       /* Bitmaps: every flow of these, */
+    unsigned long *ours;        /* zones that have ports, */
+    unsigned long *gone;        /* zones that had one. */
+    struct sg_members addresses;        /* Every flow from or to these. */
+    long long int since;        /* Of the oldest change. */
+};
+/* NULL: none is due.  The caller gives it back to revoke_end(). */
+struct revoke_job *revoke_begin(struct revoke *, const struct sg_policy *,
+                                long long int now);
+/* What to ask a table of 'n_flows' for; returns how many of 'filters'. */
+size_t revoke_job_plan(const struct revoke_job *, size_t n_flows,
+                       struct flow_filter filters[REVOKE_MAX_FILTERS]);
+/* Is this entry to be judged? */
+bool revoke_job_wants(const struct revoke_job *, const struct flow_entry *);
+
+/* What is to become of it. */
+enum flow_action revoke_judge(struct revoke *, const struct sg_policy *,
+                              const struct revoke_job *,
+                              const struct flow_entry *);
+
+struct revoke_result {
+    int error;                  /* 0: every flow was seen, and changed as
+                                 * judged. */
+    char *text;                 /* Its sentence, or NULL.  Taken over. */
+    int64_t cpu_us;
+    uint64_t seen, judged, marked, cleared, deleted, vanished, failed;
+};
+void revoke_end(struct revoke *, struct revoke_job *,
+                const struct revoke_result *, long long int now);
+
+struct revoke_status {
+    bool keep;
+    bool busy;                  /* A pass is under way. */
+    long long int waiting_since;        /* Of the oldest change of which the
+                                         * flows were not looked at; LLONG_MAX:
+                                         * none. */
+    int64_t cut_lag_ms;         /* Of the last pass: from its oldest change to
+                                 * its end; -1: none yet. */
+    int64_t longest_lag_ms;     /* Since start; -1. */
+    uint64_t passes, passes_failed;
+    int64_t cpu_us;             /* Of all passes. */
+    uint64_t seen, judged, marked, cleared, deleted, vanished, failed;
+    const char *problem;        /* Why the last pass failed, or NULL. */
+};
+void revoke_get_status(const struct revoke *, struct revoke_status *);
+
+#endif /* agent/revoke.h */
