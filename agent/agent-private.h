@@ -17,6 +17,7 @@
 #include "agent/policy_keeper.h"
 #include "agent/policy_store.h"
 #include "agent/port_status.h"
+#include "agent/revoker.h"
 #include "agent/start.h"
 #include "agent/sync.h"
 #include "agent/zone_alloc.h"
@@ -73,6 +74,7 @@ struct agent {
     struct sync *sync;
     struct broker *broker;
     struct firewall *firewall;
+    struct revoker *revoker;    /* NULL if simulated. */
     struct pacer *pacer;
     struct port_status *status;
     struct resync resync;

@@ -40,6 +40,21 @@ next_refresh(const struct agent *a, long long int now)
             : LLONG_MAX);
 }
 
+static bool
+create_revoker(struct agent *a, uint32_t bit, char **error)
+{
+    const struct revoke_config config = {
+        .keep = !strcmp(a->config->established_on_revoke, "keep"),
+        .bit = bit,
+    };
+    struct flow_table *table = flow_table_kernel_create(error);
+
+    if (table) {
+        a->revoker = revoker_create(&config, table);
+    }
+    return table != NULL;
+}
+
 static struct agent *
 create(const struct config *config, const struct agent_world *world,
        char **error)
@@ -83,6 +98,10 @@ create(const struct config *config, const struct agent_world *world,
     config_get_layout(config, &layout);
     a->firewall = firewall_create(backend, &layout, random_uint32());
     pacer_config.seed = random_uint32();
+    if (!world->backend && !create_revoker(a, layout.revoked, error)) {
+        agent_destroy(a);
+        return NULL;
+    }
     a->pacer = pacer_create(&pacer_config);
     config_get_store_limits(config, &limits);
     a->store = policy_store_create(&limits);
@@ -146,6 +165,7 @@ agent_destroy(struct agent *a)
     port_status_destroy(a->status);
     sync_destroy(a->sync);
     firewall_destroy(a->firewall);
+    revoker_destroy(a->revoker);
     policy_keeper_destroy(a->keeper);
     policy_store_destroy(a->store);
     pacer_destroy(a->pacer);
@@ -241,6 +261,10 @@ hold(struct agent *a, long long int now)
         && (!a->structure_sent || dirty.sent < a->structure_sent)) {
         a->structure_sent = dirty.sent;
     }
+    if (a->revoker) {
+        revoke_note_structure(revoker_core(a->revoker),
+                              policy_store_policy(a->store), &dirty, now);
+    }
     pacer_dirty(a->pacer, now);
     free(devices);
     store_dirty_uninit(&dirty);
@@ -281,7 +305,7 @@ note_applied(struct agent *a)
 }
 
 static void
-apply_members(struct agent *a)
+apply_members(struct agent *a, long long int now)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
     struct fw_member_change *changes;
@@ -309,6 +333,10 @@ apply_members(struct agent *a)
         for (size_t i = 0; i < n; i++) {
             note_lag(a, taken[i].sent);
         }
+    }
+    if (a->revoker) {
+        revoke_note_members(revoker_core(a->revoker),
+                            policy_store_policy(a->store), taken, n, now);
     }
     free(changes);
     policy_store_changes_free(taken, n);
@@ -371,6 +399,10 @@ apply_structure(struct agent *a, long long int now)
     } else if (!zones_only) {
         note_lag(a, a->structure_sent);
         a->structure_sent = 0;
+        if (a->revoker) {
+            revoke_started(revoker_core(a->revoker),
+                           policy_store_policy(a->store), now);
+        }
     }
     if (!error && result->n_steps) {
         VLOG_INFO_RL(&rl, "%s %"PRIu64" is in the kernel: "
@@ -570,7 +602,7 @@ agent_run(struct agent *a)
     keep_policy(a, now);
     step(a, LOOP_SAVED);
     hold(a, now);
-    apply_members(a);
+    apply_members(a, now);
     step(a, LOOP_MEMBERS);
     agent_run_start(a, now);
     apply_structure(a, now);
@@ -579,6 +611,11 @@ agent_run(struct agent *a)
     }
     note_applied(a);
     step(a, LOOP_STRUCTURE);
+    if (a->revoker) {
+        revoker_run(a->revoker, policy_store_policy(a->store),
+                    firewall_applied(a->firewall), time_msec());
+        step(a, LOOP_FLOWS);
+    }
     run_resync(a, now);
     step(a, LOOP_RESYNC);
     if (a->plugs_known) {
@@ -615,6 +652,9 @@ wait_for_work(struct agent *a)
         } else if (firewall_needs_apply(a->firewall)) {
             poll_immediate_wake();
         }
+    }
+    if (a->revoker) {
+        revoker_wait(a->revoker);
     }
     poll_timer_wait_until(a->next_second);
 }

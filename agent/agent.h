@@ -13,8 +13,9 @@
  *   5. members   member lane: net member changes to the kernel, at once
  *   6. structure structure lane, when the start is over and the pacer says
  *                so
- *   7. ask       questions to the controller, bindings, reports
- *   8. control   answers that had to wait
+ *   7. flows     what tracked flows lost their permission
+ *   8. ask       questions to the controller, bindings, reports
+ *   9. control   answers that had to wait
  *
  * Nothing is applied from inside a receiver, nothing waits.
  *

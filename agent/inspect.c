@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 /* A policy file is an answer to `sync`: as large as a message may be. */
 #define PLAN_FILE_MAX (8 * 1024 * 1024)
 
+/* A change of which the flows have not been looked at for so long counts. */
+#define FLOWS_LATE_MS 5000
+
 struct inputs {
     struct report_input in;
     struct broker_status broker;
@@ -29,6 +33,7 @@ struct inputs {
     struct report_saved saved;
     struct fw_stats fw;
     struct bridge_watch_status bridges;
+    struct revoke_status flows;
     const char *unknown[PLUGS_MAX_UNKNOWN_DEVICES];
 };
 
@@ -91,6 +96,9 @@ gather(struct agent *a, struct inputs *i)
     bridge_watch_get_status(a->bridges, &i->bridges);
     firewall_get_stats(a->firewall, &i->fw);
     gather_saved(a, &i->saved);
+    if (a->revoker) {
+        revoke_get_status(revoker_core(a->revoker), &i->flows);
+    }
     i->in = (struct report_input) {
         .now = time_msec(),
         .host = a->config->host,
@@ -104,6 +112,7 @@ gather(struct agent *a, struct inputs *i)
         .result = a->applied_once ? firewall_result(a->firewall) : NULL,
         .fw = &i->fw,
         .loop = &a->loop,
+        .flows = a->revoker ? &i->flows : NULL,
         .applied = firewall_applied(a->firewall),
         .started = a->started,
         .start = start_state_name(start_state(a->start)),
@@ -122,9 +131,33 @@ gather(struct agent *a, struct inputs *i)
     }
 }
 
+/* What a pass could not do is done again; only its failure, and what has
+ * waited too long, is to be known. */
+static void
+describe_flows(struct agent *a, long long int now, char *text, size_t size)
+{
+    struct revoke_status s;
+
+    text[0] = '\0';
+    if (!a->revoker) {
+        return;
+    }
+    revoke_get_status(revoker_core(a->revoker), &s);
+    if (s.problem) {
+        snprintf(text, size, "flows go on that the policy does not allow "
+                 "any more: %s", s.problem);
+    } else if (s.waiting_since != LLONG_MAX
+               && now - s.waiting_since > FLOWS_LATE_MS) {
+        snprintf(text, size, "flows may go on that the policy does not allow "
+                 "any more since %lld s ago: there are too many to look at "
+                 "them sooner", (now - s.waiting_since) / 1000);
+    }
+}
+
 void
 agent_update_status(struct agent *a, long long int now)
 {
+    char flows[256];
     struct broker_status broker;
     struct port_status_input in;
     struct plugs_status plugs;
@@ -135,6 +168,7 @@ agent_update_status(struct agent *a, long long int now)
     broker_get_status(a->broker, &broker);
     plugs_get_status(a->plugs, &plugs);
     gather_saved(a, &saved);
+    describe_flows(a, now, flows, sizeof flows);
     in = (struct port_status_input) {
         .policy = policy_store_policy(a->store),
         .store = a->store,
@@ -150,6 +184,7 @@ agent_update_status(struct agent *a, long long int now)
         .kernel_problem = (a->kernel_problem ? a->kernel_problem
                            : bridges.knob_problem),
         .guard_problem = a->guarded ? bridges.guard_problem : NULL,
+        .flow_problem = flows[0] ? flows : NULL,
         .from_file = saved.in_force,
         .from_file_age_ms = saved.age_ms,
     };
@@ -508,6 +543,31 @@ collect_firewall(struct metrics *m, const struct fw_stats *fw)
 }
 
 static void
+collect_flows(struct metrics *m, const struct revoke_status *s,
+              long long int now)
+{
+    set_total(m, "sg_flow_passes", "Looks at tracked flows.", s->passes);
+    set_total(m, "sg_flow_passes_failed", "Of them, those that failed.",
+              s->passes_failed);
+    metric_set(metrics_gauge(m, "sg_flow_cpu_seconds",
+                             "CPU time of all looks at flows.", NULL, NULL),
+               s->cpu_us / 1e6);
+    set_total(m, "sg_flows_judged", "Flows judged by the policy.", s->judged);
+    set_total(m, "sg_flows_cut", "Flows that lost their permission.",
+              s->marked);
+    set_total(m, "sg_flows_restored", "Flows that got it back.", s->cleared);
+    set_total(m, "sg_flows_deleted", "Flows of ports that are gone, deleted.",
+              s->deleted);
+    set_total(m, "sg_flows_failed", "Flows that could not be changed.",
+              s->failed);
+    set_gauge(m, "sg_cut_lag_seconds", "From a change until its flows were "
+              "cut, the last time.", MAX(s->cut_lag_ms, 0) / 1e3);
+    set_gauge(m, "sg_cut_waiting_seconds", "How long the oldest change waits "
+              "for that.", s->waiting_since == LLONG_MAX ? 0
+              : (now - s->waiting_since) / 1e3);
+}
+
+static void
 collect_broker(struct metrics *m, const struct broker_status *b)
 {
     set_gauge(m, "sg_broker_up", "1 while a session with the broker is up.",
@@ -635,6 +695,9 @@ agent_metrics_document(struct agent *a)
     collect_broker(m, &i.broker);
     collect_firewall(m, &i.fw);
     collect_bridges(m, &i.bridges);
+    if (a->revoker) {
+        collect_flows(m, &i.flows, i.in.now);
+    }
     collect_latency(m, latency_status(a->latency));
     return report_metrics(m);
 }

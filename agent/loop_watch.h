@@ -26,6 +26,7 @@
     LOOP_STEP(SAVED, "the saved policy")                                \
     LOOP_STEP(MEMBERS, "member lane")                                   \
     LOOP_STEP(STRUCTURE, "structure lane")                              \
+    LOOP_STEP(FLOWS, "flows that lost their permission")                \
     LOOP_STEP(RESYNC, "an operator's resync")                           \
     LOOP_STEP(QUESTIONS, "questions to the controller")                 \
     LOOP_STEP(CHECKS, "checks once a second")                           \

@@ -618,6 +618,8 @@ judge_host(struct update *u)
                 && u->now - ps->pending_since > PORT_STATUS_APPLY_MS,
                 "generation %"PRIu64" is not in the kernel yet",
                 ps->pending);
+    set_problem(u, HOST_REASON_FLOWS, in->flow_problem != NULL, "%s",
+                in->flow_problem ? in->flow_problem : "");
     describe_ports(u);
 
     host->enforcing = !(p[HOST_REASON_STARTING].active
@@ -626,6 +628,7 @@ judge_host(struct update *u)
                         || p[HOST_REASON_L2_GUARD].active
                         || p[HOST_REASON_APPLY_FAILED].active
                         || p[HOST_REASON_NOT_APPLIED].active
+                        || p[HOST_REASON_FLOWS].active
                         || p[HOST_REASON_UNENFORCEABLE].active
                         || p[HOST_REASON_PORTS].active);
     host->ok = true;

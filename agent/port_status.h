@@ -113,6 +113,7 @@ struct port_info {
     HOST_REASON(L2_GUARD, "l2_guard")       /* Likewise. */                  \
     HOST_REASON(APPLY_FAILED, "apply_failed")                                \
     HOST_REASON(NOT_APPLIED, "not_applied") /* Longer than allowed. */       \
+    HOST_REASON(FLOWS, "flows")             /* Not cut: the caller's word. */ \
     HOST_REASON(UNENFORCEABLE, "unenforceable")                              \
     HOST_REASON(PORTS, "ports")             /* Degraded or without policy. */
 enum host_reason {
@@ -146,6 +147,7 @@ struct port_status_input {
     const char *kernel_problem;         /* NULL: none (links, bridge-nf). */
     const char *guard_problem;          /* NULL: the layer-2 guard is in place,
                                          * or is not to be. */
+    const char *flow_problem;           /* NULL: what was revoked is cut. */
     bool from_file;                     /* No controller has answered: the
                                          * policy is one that was saved. */
     int64_t from_file_age_ms;

@@ -11,6 +11,7 @@
 
 #include "agent/metrics.h"
 #include "agent/report_json.h"
+#include "agent/revoke.h"
 #include "rpc/amqp_reason.h"
 #include "util.h"
 #include "uuid.h"
@@ -21,6 +22,7 @@ static json_t *sync_json(const struct report_input *,
                          const struct sync_status *);
 static json_t *broker_json(const struct report_broker *);
 static json_t *saved_json(const struct report_input *);
+static json_t *flows_json(const struct report_input *);
 static json_t *counts_json(const struct host_info *);
 static json_t *last_apply_json(const struct report_input *);
 static json_t *port_json(const struct report_input *, const struct sg_port *);
@@ -71,6 +73,9 @@ report_status(const struct report_input *in)
         json_object_set_new(j, "loop", report_loop_json(in->loop, in->now));
     }
     json_object_set_new(j, "saved_policy", saved_json(in));
+    if (in->flows) {
+        json_object_set_new(j, "flows", flows_json(in));
+    }
     json_object_set_new(j, "ports", counts_json(host));
     json_object_set_new(j, "last_apply", last_apply_json(in));
     return report_text(j);
@@ -344,6 +349,40 @@ host_warnings(const struct report_input *in)
                     in->broker->blocked_ms / 1000);
     }
     return array;
+}
+
+static json_t *
+ms_json(int64_t ms)
+{
+    return ms < 0 ? json_null() : json_integer(ms);
+}
+
+static json_t *
+flows_json(const struct report_input *in)
+{
+    const struct revoke_status *s = in->flows;
+    json_t *j = json_object();
+
+    json_object_set_new(j, "on_revoke",
+                        report_string(s->keep ? "keep" : "cut"));
+    json_object_set_new(j, "busy", json_boolean(s->busy));
+    json_object_set_new(j, "waiting_ms", s->waiting_since == LLONG_MAX
+                        ? json_null() : report_age(in->now,
+                                                   s->waiting_since));
+    json_object_set_new(j, "cut_lag_ms", ms_json(s->cut_lag_ms));
+    json_object_set_new(j, "longest_cut_lag_ms", ms_json(s->longest_lag_ms));
+    json_object_set_new(j, "passes", report_count(s->passes));
+    json_object_set_new(j, "passes_failed", report_count(s->passes_failed));
+    json_object_set_new(j, "cpu_us", json_integer(s->cpu_us));
+    json_object_set_new(j, "seen", report_count(s->seen));
+    json_object_set_new(j, "judged", report_count(s->judged));
+    json_object_set_new(j, "cut", report_count(s->marked));
+    json_object_set_new(j, "restored", report_count(s->cleared));
+    json_object_set_new(j, "deleted", report_count(s->deleted));
+    json_object_set_new(j, "vanished", report_count(s->vanished));
+    json_object_set_new(j, "failed", report_count(s->failed));
+    json_object_set_new(j, "problem", report_nullable(s->problem));
+    return j;
 }
 
 static json_t *

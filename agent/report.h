@@ -16,6 +16,7 @@
 struct latency_status;
 struct loop_watch;
 struct metrics;
+struct revoke_status;
 
 /* The connection to the broker, in words. */
 struct report_broker {
@@ -51,6 +52,7 @@ struct report_input {
     const struct fw_result *result;     /* NULL before the first apply. */
     const struct fw_stats *fw;
     const struct loop_watch *loop;      /* NULL: nobody watches. */
+    const struct revoke_status *flows;  /* NULL: nobody looks at flows. */
     uint64_t applied;
     long long int started;              /* Time of start. */
     const char *start;                  /* start_state_name(). */

@@ -241,6 +241,15 @@ put_refusals(struct ds *out, json_t *refusals)
 }
 
 static void
+show_flows(const json_t *flows, struct ds *out)
+{
+    put_value(out, "flows", "%s when revoked; %lld cut, %lld restored, "
+              "longest wait %lld ms", str(flows, "on_revoke"),
+              num(flows, "cut"), num(flows, "restored"),
+              num(flows, "longest_cut_lag_ms"));
+}
+
+static void
 show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
             struct ds *out)
 {
@@ -285,6 +294,9 @@ show_status(const json_t *d, const struct output_query *query OVS_UNUSED,
     if (json_is_object(apply)) {
         put_value(out, "last apply", "%s, %s", applied,
                   is(apply, "ok") ? "ok" : str(apply, "error"));
+    }
+    if (json_is_object(get(d, "flows"))) {
+        show_flows(get(d, "flows"), out);
     }
     put_value(out, "l2 guard", "%s", str(d, "l2_guard"));
     put_reasons(out, get(d, "reasons"), "reasons");
