@@ -321,6 +321,7 @@ UNIT_TESTS += tests/unit/test-received.c
 UNIT_TESTS += tests/unit/test-refusal.c
 UNIT_TESTS += tests/unit/test-render.c
 UNIT_TESTS += tests/unit/test-report.c
+UNIT_TESTS += tests/unit/test-revoke.c
 UNIT_TESTS += tests/unit/test-ruleset.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+
+/* When flows are looked at, which, and what becomes of them: the scheduler
+ * with a policy, a clock and a table of flows of the test's own. */
+
+#include <config.h>
+#include "agent/revoke.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "bitmap.h"
+#include "tests/lib/policy-text.h"
+#include "tests/lib/test.h"
+#include "util.h"
+
+#define BIT (UINT32_C(1) << 31)
+
+#define PORT(N, GROUPS)                                                 \
+    "port p" #N " device=tap" #N " bridge=qbr" #N " uplink=qvb" #N      \
+    " zone=" #N " mac=52:54:00:00:00:0" #N " ip=10.0.0." #N             \
+    " ip=2001:db8::" #N " " GROUPS "\n"
+#define OUT "rule egress IPv4\nrule egress IPv6\n"
+#define FROM_G2 "rule ingress IPv4 proto=17 ports=53-53 group=g2\n"
+#define PORTS PORT(1, "group=g1") PORT(2, "group=g3")
+#define BEFORE PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT          \
+    "members g2 10.0.0.8 10.0.0.9\n"
+
+struct fixture {
+    struct revoke *r;
+    struct policy_text pt;
+    struct flow_table *table;
+    long long int now;
+    uint64_t generation;
+    struct revoke_result result;        /* Of the last pass. */
+    int n_passes;
+};
+
+static void
+set_policy(struct fixture *f, const char *text)
+{
+    if (f->generation) {
+        policy_text_uninit(&f->pt);
+    }
+    policy_text_init(&f->pt, text);
+    f->pt.policy.generation = ++f->generation;
+}
+
+static void
+note_groups(struct fixture *f, const char *group)
+{
+    struct uuid id = policy_text_id(group);
+    struct store_dirty dirty = { .groups = &id, .n_groups = 1 };
+
+    revoke_note_structure(f->r, &f->pt.policy, &dirty, f->now);
+}
+
+static void
+note_device(struct fixture *f, const char *device)
+{
+    char devices[1][SG_DEVICE_LEN] = { "" };
+    struct store_dirty dirty = { .devices = devices, .n_devices = 1 };
+
+    ovs_strlcpy(devices[0], device, sizeof devices[0]);
+    revoke_note_structure(f->r, &f->pt.policy, &dirty, f->now);
+}
+
+static void
+note_member(struct fixture *f, const char *address, bool added)
+{
+    struct sg_prefix p = policy_text_prefix(address);
+    struct sg_prefix_list list = { &p, 1, 1 };
+    struct store_change change = { .group = policy_text_id("g2") };
+
+    *(added ? &change.added : &change.removed) = list;
+    revoke_note_members(f->r, &f->pt.policy, &change, 1, f->now);
+}
+
+/* The thread's part, at once. */
+static void
+run_table(struct fixture *f, struct revoke_job *job)
+{
+    const struct flow_table_class *class = f->table->class;
+    struct flow_filter filters[REVOKE_MAX_FILTERS];
+    struct flow_changed changed = { 0, 0, 0 };
+    size_t n_flows, n;
+
+    CHECK_EQ(class->count(f->table, &n_flows), 0);
+    n = revoke_job_plan(job, n_flows, filters);
+    for (size_t i = 0; i < n; i++) {
+        struct flow_entry e;
+        size_t got = 1;
+
+        CHECK_EQ(class->begin(f->table, &filters[i]), 0);
+        while (!class->next(f->table, &e, 1, &got) && got) {
+            enum flow_action action = FLOW_LEAVE;
+
+            f->result.seen++;
+            if (revoke_job_wants(job, &e)) {
+                f->result.judged++;
+                action = revoke_judge(f->r, &f->pt.policy, job, &e);
+            }
+            if (action != FLOW_LEAVE) {
+                struct flow_change c = { action, e.zone, e.orig };
+
+                CHECK_EQ(class->change(f->table, &c, 1, BIT, &changed), 0);
+                f->result.marked += action == FLOW_MARK;
+                f->result.cleared += action == FLOW_CLEAR;
+                f->result.deleted += action == FLOW_DELETE;
+            }
+        }
+    }
+}
+
+/* One turn of the loop; true if there was a pass, which took 'cpu_us' and
+ * failed if 'error'. */
+static bool
+turn(struct fixture *f, int64_t cpu_us, int error)
+{
+    struct revoke_job *job;
+
+    revoke_applied(f->r, f->generation, f->now);
+    job = revoke_begin(f->r, &f->pt.policy, f->now);
+    if (!job) {
+        return false;
+    }
+    memset(&f->result, 0, sizeof f->result);
+    f->result.cpu_us = cpu_us;
+    f->result.error = error;
+    f->n_passes++;
+    if (!error) {
+        run_table(f, job);
+    }
+    revoke_end(f->r, job, &f->result, f->now);
+    return true;
+}
+
+/* Turns until there is a pass, for at most 'ms'; how long it took, or -1. */
+static long long int
+wait_pass(struct fixture *f, long long int ms)
+{
+    long long int begun = f->now;
+
+    for (; f->now <= begun + ms; f->now++) {
+        if (turn(f, 1000, 0)) {
+            return f->now - begun;
+        }
+    }
+    return -1;
+}
+
+static void
+add_flow(struct fixture *f, uint16_t zone, const char *src, const char *dst,
+         uint16_t dport)
+{
+    struct flow_entry e = {
+        .zone = zone,
+        .orig = {
+            .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
+            .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000,
+            .dport = dport,
+        },
+    };
+
+    e.reply = e.orig;
+    e.reply.src = e.orig.dst;
+    e.reply.dst = e.orig.src;
+    e.reply.sport = dport;
+    e.reply.dport = 1000;
+    flow_table_memory_add(f->table, &e);
+}
+
+static uint32_t
+mark_of(struct fixture *f, uint16_t zone, const char *src, const char *dst,
+        uint16_t dport)
+{
+    struct flow_tuple orig = {
+        .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
+        .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000,
+        .dport = dport,
+    };
+    struct flow_entry *e = flow_table_memory_find(f->table, zone, &orig);
+
+    return e ? e->mark : 12345;
+}
+
+static void
+init(struct fixture *f, bool keep)
+{
+    const struct revoke_config config = { .keep = keep, .bit = BIT };
+
+    memset(f, 0, sizeof *f);
+    f->r = revoke_create(&config);
+    f->table = flow_table_memory_create();
+    f->now = 1000;
+    set_policy(f, BEFORE);
+}
+
+static void
+start(struct fixture *f)
+{
+    revoke_started(f->r, &f->pt.policy, f->now);
+    CHECK(wait_pass(f, 100) >= 0);
+    f->now += 10000;
+    f->n_passes = 0;
+}
+
+static void
+done(struct fixture *f)
+{
+    revoke_destroy(f->r);
+    f->table->class->destroy(f->table);
+    policy_text_uninit(&f->pt);
+}
+
+/* At the start every flow of our zones, whoever marked it, and none else. */
+TEST(the_start_judges_everything)
+{
+    struct fixture f;
+
+    init(&f, false);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 1, "10.0.0.7", "10.0.0.1", 53);
+    add_flow(&f, 2, "10.0.0.8", "10.0.0.2", 53);
+    add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
+    add_flow(&f, 9, "10.0.0.7", "10.0.0.1", 53);
+    CHECK_EQ(revoke_next(f.r), LLONG_MAX);
+    start(&f);
+    CHECK_UEQ(f.result.marked, 2);
+    CHECK_UEQ(f.result.judged, 4);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 0);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), BIT);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.8", "10.0.0.2", 53), BIT);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.2", "10.0.0.8", 53), 0);
+    CHECK_UEQ(mark_of(&f, 9, "10.0.0.7", "10.0.0.1", 53), 0);
+    CHECK_EQ(revoke_next(f.r), LLONG_MAX);
+    done(&f);
+}
+
+/* Nothing before the rules are in force, and packets under way have
+ * passed. */
+TEST(rules_first)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    set_policy(&f, PORTS "rules g1\n" OUT "rules g3\n" OUT "members g2\n");
+    note_groups(&f, "g1");
+    for (int i = 0; i < 1000; i++) {
+        revoke_applied(f.r, f.generation - 1, ++f.now);
+        CHECK(!revoke_begin(f.r, &f.pt.policy, f.now));
+    }
+    CHECK_EQ(wait_pass(&f, 100), REVOKE_SETTLE_MS);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), BIT);
+
+    struct revoke_status s;
+    revoke_get_status(f.r, &s);
+    CHECK_EQ(s.cut_lag_ms, 1000 + REVOKE_SETTLE_MS);
+    CHECK_EQ(s.waiting_since, LLONG_MAX);
+
+    /* And back again. */
+    f.now += 1000;
+    set_policy(&f, BEFORE);
+    note_groups(&f, "g1");
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.cleared, 1);
+    done(&f);
+}
+
+TEST(a_member_that_leaves_and_comes)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 1, "10.0.0.9", "10.0.0.1", 53);
+    set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
+               "members g2 10.0.0.9\n");
+    note_member(&f, "10.0.0.8", false);
+    CHECK_EQ(wait_pass(&f, 100), REVOKE_SETTLE_MS);
+    CHECK_UEQ(f.result.judged, 1);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), BIT);
+
+    f.now += 1000;
+    set_policy(&f, BEFORE);
+    note_member(&f, "10.0.0.8", true);
+    CHECK_EQ(wait_pass(&f, 100), REVOKE_SETTLE_MS);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 0);
+
+    /* Nothing is marked any more: who comes costs nothing. */
+    f.now += 1000;
+    note_member(&f, "10.0.0.7", true);
+    CHECK_EQ(wait_pass(&f, 2000), -1);
+    done(&f);
+}
+
+/* A rule that comes takes nothing away, however it is called. */
+TEST(rules_that_only_come)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    set_policy(&f, PORTS "rules g1\nrule ingress IPv4 proto=6 id=r9\n"
+               FROM_G2 OUT "rules g3\n" OUT "members g2 10.0.0.8\n");
+    note_groups(&f, "g1");
+    CHECK_EQ(wait_pass(&f, 2000), -1);
+    set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
+               "members g2 10.0.0.8\n");
+    note_groups(&f, "g1");
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.judged, 1);
+    CHECK_UEQ(f.result.marked, 0);
+    done(&f);
+}
+
+/* Shows V33: only what is left of a port that is gone is deleted. */
+TEST(ports_that_go)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 2, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 9, "10.0.0.8", "10.0.0.1", 53);
+    set_policy(&f, PORT(1, "group=g1") "rules g1\n" OUT FROM_G2
+               "members g2 10.0.0.8\n");
+    note_device(&f, "tap2");
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.deleted, 1);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 0);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.8", "10.0.0.1", 53), 12345);
+    CHECK_UEQ(mark_of(&f, 9, "10.0.0.8", "10.0.0.1", 53), 0);
+
+    /* It changes and stays. */
+    f.now += 1000;
+    set_policy(&f, PORT(1, "") "rules g1\n" OUT FROM_G2
+               "members g2 10.0.0.8\n");
+    note_device(&f, "tap1");
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.marked, 1);
+    CHECK_UEQ(f.result.deleted, 0);
+    done(&f);
+}
+
+/* A member flaps every 100 ms and each look takes 20 ms; another change waits
+ * no longer for that than for the next look. */
+TEST(who_flaps_makes_nobody_wait)
+{
+    struct fixture f;
+    long long int begun;
+    int64_t cpu = 0;
+    bool in = true;
+    int n = 0;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.9", "10.0.0.1", 53);
+    begun = f.now;
+    for (; f.now < begun + 60000; f.now++) {
+        if (f.now % 100 == 0) {
+            in = !in;
+            f.pt.policy.generation = ++f.generation;
+            note_member(&f, "10.0.0.8", in);
+        }
+        if (f.now == begun + 30050) {
+            set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
+                       "members g2 10.0.0.8\n");
+            note_member(&f, "10.0.0.9", false);
+        }
+        if (turn(&f, 20000, 0)) {
+            cpu += 20000;
+            n++;
+            if (f.result.marked) {
+                CHECK(f.now - begun - 30050 <= REVOKE_PACE_MS + 20);
+            }
+        }
+    }
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.9", "10.0.0.1", 53), BIT);
+    CHECK(n >= 100 && n <= 121);
+    CHECK(cpu <= 60000 * REVOKE_CPU_PER_MILLE + REVOKE_CPU_BURST_US);
+    done(&f);
+}
+
+/* Looks that are dear: never more than a tenth of a core. */
+TEST(dear_looks_are_seldom)
+{
+    struct fixture f;
+    long long int begun;
+    int64_t cpu = 0;
+
+    init(&f, false);
+    start(&f);
+    begun = f.now;
+    for (; f.now < begun + 60000; f.now++) {
+        if (f.now % 100 == 0) {
+            f.pt.policy.generation = ++f.generation;
+            note_member(&f, "10.0.0.8", false);
+        }
+        cpu += turn(&f, 300000, 0) ? 300000 : 0;
+    }
+    CHECK(cpu > 60000 * REVOKE_CPU_PER_MILLE / 2);
+    CHECK(cpu <= 60000 * REVOKE_CPU_PER_MILLE + REVOKE_CPU_BURST_US
+                 + 300000);
+    done(&f);
+}
+
+TEST(a_look_that_fails_is_taken_again)
+{
+    struct revoke_status s;
+    struct fixture f;
+    long long int last;
+    int n = 0;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
+               "members g2 10.0.0.9\n");
+    note_member(&f, "10.0.0.8", false);
+    last = f.now;
+    for (; n < 10 && f.now <= last + 3 * REVOKE_RETRY_MAX_MS; f.now++) {
+        if (turn(&f, 100, EPERM)) {
+            CHECK(!n || f.now - last <= 2 * REVOKE_RETRY_MAX_MS);
+            CHECK(!n || f.now - last >= REVOKE_RETRY_MS);
+            last = f.now;
+            n++;
+        }
+    }
+    revoke_get_status(f.r, &s);
+    CHECK_UEQ(s.passes_failed, 10);
+    CHECK(s.problem != NULL);
+    CHECK(s.waiting_since != LLONG_MAX);
+    CHECK(wait_pass(&f, REVOKE_RETRY_MAX_MS) >= 0);
+    CHECK_UEQ(f.result.marked, 1);
+    revoke_get_status(f.r, &s);
+    CHECK(!s.problem);
+    CHECK_EQ(s.waiting_since, LLONG_MAX);
+    done(&f);
+}
+
+TEST(flows_may_be_left_alone)
+{
+    struct fixture f;
+
+    init(&f, true);
+    add_flow(&f, 1, "10.0.0.7", "10.0.0.1", 53);
+    add_flow(&f, 1, "10.0.0.6", "10.0.0.1", 53);
+    flow_table_memory_find(f.table, 1, &(struct flow_tuple) {
+        .src = policy_text_prefix("10.0.0.7"),
+        .dst = policy_text_prefix("10.0.0.1"),
+        .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000, .dport = 53,
+    })->mark = BIT | 1;
+    start(&f);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), 1);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.6", "10.0.0.1", 53), 0);
+    note_member(&f, "10.0.0.7", false);
+    note_groups(&f, "g1");
+    CHECK_EQ(wait_pass(&f, 2000), -1);
+    done(&f);
+}
+
+/* What the table is asked for. */
+TEST(plans)
+{
+    struct flow_filter filters[REVOKE_MAX_FILTERS];
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    note_member(&f, "10.0.0.8", false);
+    note_member(&f, "2001:db8::8", false);
+    note_device(&f, "tap2");
+    revoke_applied(f.r, f.generation, f.now);
+    f.now += REVOKE_SETTLE_MS;
+    revoke_applied(f.r, f.generation, f.now);
+    struct revoke_job *job = revoke_begin(f.r, &f.pt.policy, f.now);
+    REQUIRE(job);
+
+    CHECK_UEQ(revoke_job_plan(job, 0, filters), 0);
+    CHECK_UEQ(revoke_job_plan(job, REVOKE_FEW_FLOWS, filters), 1);
+    CHECK_EQ(filters[0].kind, FLOW_ALL);
+    CHECK_UEQ(filters[0].mark, 0);
+    CHECK_UEQ(revoke_job_plan(job, 100000, filters), 4);
+    CHECK_EQ(filters[0].kind, FLOW_OF_ZONE);
+    CHECK_EQ(filters[0].zone, 2);
+    CHECK_EQ(filters[1].kind, FLOW_FROM);
+    CHECK_EQ(filters[2].kind, FLOW_TO);
+    CHECK_EQ(filters[3].kind, FLOW_OF_IPV6);
+
+    for (int i = 0; i < 3; i++) {
+        char text[SG_PREFIX_STRLEN];
+
+        snprintf(text, sizeof text, "10.0.1.%d", i);
+        struct sg_prefix p = policy_text_prefix(text);
+        sg_members_add(&job->addresses, &p);
+    }
+    CHECK_UEQ(revoke_job_plan(job, 100000, filters), 1);
+    CHECK_EQ(filters[0].kind, FLOW_ALL);
+
+    /* No filter has prefixes. */
+    sg_members_clear(&job->addresses);
+    struct sg_prefix p = policy_text_prefix("10.0.1.0/24");
+    sg_members_add(&job->addresses, &p);
+    CHECK_UEQ(revoke_job_plan(job, 100000, filters), 1);
+    CHECK_EQ(filters[0].kind, FLOW_ALL);
+    revoke_end(f.r, job, &f.result, f.now);
+    done(&f);
+}
+
+/* More addresses than can be kept: everything is looked at. */
+TEST(many_addresses)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 2, "10.0.0.8", "10.0.0.2", 53);
+    for (int i = 0; i <= REVOKE_MAX_ADDRESSES; i++) {
+        char text[SG_PREFIX_STRLEN];
+
+        snprintf(text, sizeof text, "10.1.%d.%d", i / 256, i % 256);
+        note_member(&f, text, false);
+    }
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.judged, 1);
+    CHECK_UEQ(f.result.marked, 1);
+    done(&f);
+}
