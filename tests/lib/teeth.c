@@ -14,6 +14,10 @@
  *
  *   swap    it gets as many members, but others
  *
+ * Or flows that lost their permission are not marked:
+ *
+ *   unmark  their mark stays as it is
+ *
  * The prober has to find it out.  One more, which no packet notices:
  *
  *   misread   a rule that names a source address is read from an IPv4 table
@@ -39,6 +43,7 @@
 
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/netlink.h>
@@ -118,6 +123,24 @@ swap_address(char *data, size_t size)
     }
 }
 
+/* Has the mark of a flow set to what it has not. */
+static void
+unmark(struct nlmsghdr *nlh)
+{
+    size_t skip = NLMSG_LENGTH(sizeof(struct nfgenmsg));
+    size_t n;
+    char *mark;
+
+    if (nlh->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8
+                            | IPCTNL_MSG_CT_NEW)) {
+        mark = find_attr((char *) nlh + skip, nlh->nlmsg_len - skip,
+                         CTA_MARK, &n);
+        if (mark) {
+            memset(mark, 0, n);
+        }
+    }
+}
+
 /* Does so in an addition to a set that is filled aside. */
 static void
 swap_members(struct nlmsghdr *nlh)
@@ -172,6 +195,8 @@ sendto(int fd, const void *data, size_t size, int flags,
             spoil(nlh, IPSET_CMD_ADD, IPSET_CMD_DEL);
         } else if (letter == 'w') {
             swap_members(nlh);
+        } else if (letter == 'n') {
+            unmark(nlh);
         }
     }
     return next(fd, copy, size, flags, to, to_len);
