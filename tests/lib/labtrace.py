@@ -29,10 +29,14 @@ SYSCALLS = ("socket,setsockopt,sendto,sendmsg,sendmmsg,write,writev,pwrite64,"
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
+NFNL_SUBSYS_CTNETLINK = 1
 NFNL_SUBSYS_IPSET = 6
 NFNL_SUBSYS_NFTABLES = 10
 # Begin and end of a transaction; what is in it counts.
 NFNL_BATCH = (0x10, 0x11)
+
+# Of ctnetlink (linux/netfilter/nfnetlink_conntrack.h): GET, GET_STATS.
+CTNETLINK_READS = (1, 5)
 
 # The commands of ipset (linux/netfilter/ipset/ip_set.h).
 IPSET = {1: "PROTOCOL", 2: "CREATE", 3: "DESTROY", 4: "FLUSH", 5: "RENAME",
@@ -166,6 +170,10 @@ def _message(protocol, kind, body):
             if command == 1 or NFT_OBJECTS[what] == "GEN":
                 return None
             return "guard", ("NEW", "GET", "DEL")[command], NFT_OBJECTS[what]
+    if protocol == NETLINK_NETFILTER and kind >> 8 == NFNL_SUBSYS_CTNETLINK:
+        if kind & 255 in CTNETLINK_READS:
+            return None
+        return "flow", "type %d" % (kind & 255), body.hex()
     return "netlink", "protocol %s" % protocol, "type %#x" % kind
 
 
