@@ -383,6 +383,7 @@ BROKER_TESTS += tests/conformance/test-amqp-session.c
 
 #BENCH_TESTS += tests/bench/bench-apply.c
 BENCH_TESTS += tests/bench/bench-backend.c
+BENCH_TESTS += tests/bench/bench-revoke.c
 
 # Programs that system tests call; they have a main() of their own or use
 # libsgtest.a's.
