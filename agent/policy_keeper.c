@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "agent/config.h"
 #include "agent/last_good.h"
 #include "agent/report.h"
 #include "agent/state_file.h"
+#include "agent/timing.h"
 #include "openvswitch/vlog.h"
 #include "rpc/message.h"
 #include "timeval.h"
@@ -159,17 +159,6 @@ remember(struct policy_keeper *k, long long int now)
     return n > 0;
 }
 
-static int64_t
-thread_cpu_us(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)) {
-        return 0;
-    }
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
 static void
 note_ended(struct policy_keeper *k, long long int now)
 {
@@ -198,11 +187,11 @@ save_if_due(struct policy_keeper *k, long long int now)
 
     note_ended(k, now);
     if (last_good_due(&k->pace, generation, now)) {
-        int64_t before = thread_cpu_us();
+        int64_t before = timing_thread_cpu_us();
 
         last_good_began(&k->pace, generation, now);
         save(k);
-        k->collect_us = thread_cpu_us() - before;
+        k->collect_us = timing_thread_cpu_us() - before;
     }
 }
 

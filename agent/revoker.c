@@ -8,8 +8,8 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "agent/timing.h"
 #include "latch.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
@@ -52,17 +52,6 @@ struct revoker {
 static void *run(void *);
 static void run_job(struct revoker *, const struct revoke_job *,
                     struct revoke_result *);
-
-static int64_t
-thread_cpu_us(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)) {
-        return 0;
-    }
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 struct revoker *
 revoker_create(const struct revoke_config *config, struct flow_table *table)
@@ -158,11 +147,11 @@ judge_batches(struct revoker *r, const struct sg_policy *policy)
     if (ovs_list_is_empty(&batches)) {
         return;
     }
-    before = thread_cpu_us();
+    before = timing_thread_cpu_us();
     LIST_FOR_EACH (b, node, &batches) {
         judge(r, policy, b);
     }
-    r->judge_us += thread_cpu_us() - before;
+    r->judge_us += timing_thread_cpu_us() - before;
     ovs_mutex_lock(&r->mutex);
     ovs_list_push_back_all(&r->judged, &batches);
     xpthread_cond_signal(&r->cond);
@@ -411,7 +400,7 @@ run_job(struct revoker *r, const struct revoke_job *job,
         struct revoke_result *result)
 {
     struct flow_filter filters[REVOKE_MAX_FILTERS];
-    int64_t before = thread_cpu_us();
+    int64_t before = timing_thread_cpu_us();
     size_t n_flows = 0, n;
     bool go_on = true;
 
@@ -424,5 +413,5 @@ run_job(struct revoker *r, const struct revoke_job *job,
     while (go_on && r->n_out) {
         go_on = take_judged(r, job, true, result);
     }
-    result->cpu_us = thread_cpu_us() - before;
+    result->cpu_us = timing_thread_cpu_us() - before;
 }

@@ -14,6 +14,17 @@
 #include "util.h"
 
 int64_t
+timing_thread_cpu_us(void)
+{
+    struct timespec t;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)) {
+        return 0;
+    }
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+int64_t
 timing_now_us(void)
 {
     struct timespec t;

@@ -11,6 +11,8 @@
 
 /* CLOCK_MONOTONIC. */
 int64_t timing_now_us(void);
+/* What the calling thread has used of a CPU, in us; 0: not known. */
+int64_t timing_thread_cpu_us(void);
 
 /* How long this thread has had a CPU, and was ready to run and had none:
  * /proc/thread-self/schedstat (Documentation/scheduler/sched-stats.rst).  Some
