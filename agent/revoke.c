@@ -403,6 +403,9 @@ hash_rule(const struct sg_rule *rule)
         rule->direction, rule->family, rule->protocol, rule->has_ports,
         rule->has_ports ? rule->port_min : 0,
         rule->has_ports ? rule->port_max : 0,
+        rule->has_source_ports,
+        rule->has_source_ports ? rule->source_port_min : 0,
+        rule->has_source_ports ? rule->source_port_max : 0,
         rule->icmp_type, rule->icmp_code, rule->remote,
     };
     uint64_t h[2];

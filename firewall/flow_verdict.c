@@ -283,6 +283,9 @@ rule_allows(const struct sg_policy *policy, const struct sg_rule *rule,
         && (rule->protocol < 0 || rule->protocol == p->proto)
         && (!rule->has_ports || !p->has_ports
             || (rule->port_min <= p->dport && p->dport <= rule->port_max))
+        && (!rule->has_source_ports || !p->has_ports
+            || (rule->source_port_min <= p->sport
+                && p->sport <= rule->source_port_max))
         && (rule->icmp_type < 0 || !p->has_icmp
             || rule->icmp_type == p->icmp_type)
         && (rule->icmp_code < 0 || !p->has_icmp

@@ -16,6 +16,7 @@
 
 static const char *translate_protocol(const struct sg_rule *,
                                       struct fw_rule *);
+static const char *translate_ports(const struct sg_rule *, struct fw_rule *);
 static const char *translate_icmp(const struct sg_rule *, struct fw_rule *);
 static const char *translate_remote(const struct sg_rule *, const char *set,
                                     struct fw_rule *);
@@ -46,7 +47,8 @@ static const char *
 translate_protocol(const struct sg_rule *rule, struct fw_rule *out)
 {
     if (rule->protocol < 0) {
-        return (rule->has_ports || rule->icmp_type >= 0
+        return (rule->has_ports || rule->has_source_ports
+                || rule->icmp_type >= 0
                 ? "ports or ICMP type without a protocol" : NULL);
     }
     /* Protocol 0 in a rule of the kernel's is every protocol. */
@@ -64,18 +66,44 @@ translate_protocol(const struct sg_rule *rule, struct fw_rule *out)
     out->match |= FW_M_PROTO;
     out->proto = rule->protocol;
 
-    if (rule->has_ports) {
-        if (!fw_protocol_has_ports(rule->protocol)) {
-            return "protocol has no ports";
-        }
-        if (rule->port_min > rule->port_max) {
-            return "empty port range";
-        }
-        out->match |= FW_M_DPORT;
-        out->dport_min = rule->port_min;
-        out->dport_max = rule->port_max;
+    const char *reason = translate_ports(rule, out);
+    return reason ? reason : translate_icmp(rule, out);
+}
+
+/* The kernel's matches for ports have a range for both ends: all source ports
+ * are the absence of a range.  That there must be a header with ports, which
+ * they say as well, the range of destination ports says then. */
+static const char *
+translate_ports(const struct sg_rule *rule, struct fw_rule *out)
+{
+    bool source = (rule->has_source_ports
+                   && (rule->source_port_min
+                       || rule->source_port_max < UINT16_MAX));
+    bool all = !rule->has_ports || (!rule->port_min
+                                    && rule->port_max == UINT16_MAX);
+
+    if (!rule->has_ports && !rule->has_source_ports) {
+        return NULL;
     }
-    return translate_icmp(rule, out);
+    if (!fw_protocol_has_ports(rule->protocol)) {
+        return "protocol has no ports";
+    }
+    if ((rule->has_ports && rule->port_min > rule->port_max)
+        || (rule->has_source_ports
+            && rule->source_port_min > rule->source_port_max)) {
+        return "empty port range";
+    }
+    if (source) {
+        out->match |= FW_M_SPORT;
+        out->sport_min = rule->source_port_min;
+        out->sport_max = rule->source_port_max;
+    }
+    if (!source || !all) {
+        out->match |= FW_M_DPORT;
+        out->dport_min = all ? 0 : rule->port_min;
+        out->dport_max = all ? UINT16_MAX : rule->port_max;
+    }
+    return NULL;
 }
 
 static const char *

@@ -588,6 +588,12 @@ rule(const struct sg_rule *spec)
         set(object, "port_range_min", json_integer(spec->port_min));
         set(object, "port_range_max", json_integer(spec->port_max));
     }
+    if (spec->has_source_ports) {
+        set(object, "source_port_range_min",
+            json_integer(spec->source_port_min));
+        set(object, "source_port_range_max",
+            json_integer(spec->source_port_max));
+    }
     /* Neutron's place for them. */
     if (spec->icmp_type >= 0) {
         set(object, "port_range_min", json_integer(spec->icmp_type));

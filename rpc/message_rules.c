@@ -29,7 +29,8 @@ static const char *const rules_names[] = {
 
 enum {
     RULE_ID, RULE_DIRECTION, RULE_ETHERTYPE, RULE_PROTOCOL, RULE_MIN,
-    RULE_MAX, RULE_REMOTE_GROUP, RULE_REMOTE_PREFIX, RULE_REMOTE_ADDRESSES,
+    RULE_MAX, RULE_SOURCE_MIN, RULE_SOURCE_MAX, RULE_REMOTE_GROUP,
+    RULE_REMOTE_PREFIX, RULE_REMOTE_ADDRESSES,
 };
 static const char *const rule_names[] = {
     [RULE_ID] = "id",
@@ -38,11 +39,16 @@ static const char *const rule_names[] = {
     [RULE_PROTOCOL] = "protocol",
     [RULE_MIN] = "port_range_min",
     [RULE_MAX] = "port_range_max",
+    [RULE_SOURCE_MIN] = "source_port_range_min",
+    [RULE_SOURCE_MAX] = "source_port_range_max",
     [RULE_REMOTE_GROUP] = "remote_group_id",
     [RULE_REMOTE_PREFIX] = "remote_ip_prefix",
     [RULE_REMOTE_ADDRESSES] = "remote_address_group_id",
     NULL,
 };
+
+/* Keys whose values are integers. */
+#define N_RULE_INTEGERS 4
 
 static void read_rule(const struct msg_reader *, const struct msg_place *,
                       json_t *, struct sg_rules_spec *);
@@ -50,6 +56,9 @@ static char *rule_from_json(const struct msg_reader *, json_t *,
                             struct sg_rule *);
 static char *rule_strings(const struct msg_object *,
                           struct rpc_rule_fields *);
+static char *rule_integers(const struct msg_object *,
+                           struct rpc_rule_fields *,
+                           int64_t integers[N_RULE_INTEGERS]);
 static void refuse_rule(struct sg_rules_spec *, const struct msg_place *,
                         json_t *, const char *reason);
 static bool has_rule(const struct sg_rules_spec *, const struct uuid *);
@@ -125,7 +134,7 @@ rule_from_json(const struct msg_reader *reader, json_t *json,
 {
     struct rpc_rule_fields fields;
     struct msg_object object;
-    int64_t min, max;
+    int64_t integers[N_RULE_INTEGERS];
     char number[24];            /* Any 64-bit integer. */
     char *error;
 
@@ -143,13 +152,8 @@ rule_from_json(const struct msg_reader *reader, json_t *json,
 
     memset(&fields, 0, sizeof fields);
     error = rule_strings(&object, &fields);
-    if (!error && msg_has(&object, RULE_MIN)) {
-        error = msg_int(&object, RULE_MIN, INT64_MIN, &min);
-        fields.port_range_min = &min;
-    }
-    if (!error && msg_has(&object, RULE_MAX)) {
-        error = msg_int(&object, RULE_MAX, INT64_MIN, &max);
-        fields.port_range_max = &max;
+    if (!error) {
+        error = rule_integers(&object, &fields, integers);
     }
     if (error) {
         return error;
@@ -192,6 +196,32 @@ rule_strings(const struct msg_object *object, struct rpc_rule_fields *fields)
     for (size_t i = 0; i < ARRAY_SIZE(strings) && !error; i++) {
         if (msg_has(object, strings[i].field)) {
             error = msg_text(object, strings[i].field, strings[i].textp);
+        }
+    }
+    return error;
+}
+
+/* The ends of ranges, which are kept in 'integers'.  Which numbers will do is
+ * for rpc/rule.c to say. */
+static char *
+rule_integers(const struct msg_object *object, struct rpc_rule_fields *fields,
+              int64_t integers[N_RULE_INTEGERS])
+{
+    const struct {
+        int field;
+        const int64_t **integerp;
+    } ends[N_RULE_INTEGERS] = {
+        { RULE_MIN, &fields->port_range_min },
+        { RULE_MAX, &fields->port_range_max },
+        { RULE_SOURCE_MIN, &fields->source_port_range_min },
+        { RULE_SOURCE_MAX, &fields->source_port_range_max },
+    };
+    char *error = NULL;
+
+    for (size_t i = 0; i < N_RULE_INTEGERS && !error; i++) {
+        if (msg_has(object, ends[i].field)) {
+            error = msg_int(object, ends[i].field, INT64_MIN, &integers[i]);
+            *ends[i].integerp = &integers[i];
         }
     }
     return error;

@@ -22,14 +22,24 @@ static const char *parse_basics(const struct rpc_rule_fields *,
                                 struct sg_rule *);
 static const char *parse_protocol(const struct rpc_rule_fields *,
                                   struct sg_rule *);
-static const char *parse_range(const struct rpc_rule_fields *,
+static const char *parse_ports(const struct rpc_rule_fields *,
                                struct sg_rule *);
+static const char *parse_source_ports(const struct rpc_rule_fields *,
+                                      struct sg_rule *);
 static const char *parse_icmp(const struct rpc_rule_fields *,
                               struct sg_rule *);
 static const char *parse_remote(const struct rpc_rule_fields *,
                                 struct sg_rule *);
 static bool is_icmp(const struct sg_rule *);
 static bool in_range(int64_t value, int64_t max);
+
+/* Why a range of ports is refused. */
+struct range_reasons {
+    const char *no_ports, *one_end, *no_port, *swapped;
+};
+static const char *parse_range(int protocol, const int64_t *min,
+                               const int64_t *max,
+                               const struct range_reasons *);
 
 /* The order of the checks is that of what they need to know: the family before
  * the meaning of "icmp", the protocol before that of a port range. */
@@ -50,7 +60,10 @@ rpc_rule_from_fields(const struct rpc_rule_fields *fields,
     }
     if (!reason) {
         reason = is_icmp(&tmp) ? parse_icmp(fields, &tmp)
-                               : parse_range(fields, &tmp);
+                               : parse_ports(fields, &tmp);
+    }
+    if (!reason) {
+        reason = parse_source_ports(fields, &tmp);
     }
     if (!reason) {
         reason = parse_remote(fields, &tmp);
@@ -186,27 +199,66 @@ parse_protocol(const struct rpc_rule_fields *fields, struct sg_rule *rule)
     return NULL;
 }
 
-/* A zero is a port like any other: only a missing field is absent. */
 static const char *
-parse_range(const struct rpc_rule_fields *fields, struct sg_rule *rule)
+parse_ports(const struct rpc_rule_fields *fields, struct sg_rule *rule)
 {
+    static const struct range_reasons reasons = {
+        .no_ports = "port range on a protocol without ports",
+        .one_end = "port range has one end only",
+        .no_port = "port is not a number from 0 to 65535",
+        .swapped = "port_range_min is above port_range_max",
+    };
     const int64_t *min = fields->port_range_min;
     const int64_t *max = fields->port_range_max;
+    const char *reason = parse_range(rule->protocol, min, max, &reasons);
 
+    if (!reason && min) {
+        rule->has_ports = true;
+        rule->port_min = *min;
+        rule->port_max = *max;
+    }
+    return reason;
+}
+
+/* ICMP has none, although it uses the other range. */
+static const char *
+parse_source_ports(const struct rpc_rule_fields *fields, struct sg_rule *rule)
+{
+    static const struct range_reasons reasons = {
+        .no_ports = "source port range on a protocol without ports",
+        .one_end = "source port range has one end only",
+        .no_port = "source port is not a number from 0 to 65535",
+        .swapped = "source_port_range_min is above source_port_range_max",
+    };
+    const int64_t *min = fields->source_port_range_min;
+    const int64_t *max = fields->source_port_range_max;
+    const char *reason = parse_range(rule->protocol, min, max, &reasons);
+
+    if (!reason && min) {
+        rule->has_source_ports = true;
+        rule->source_port_min = *min;
+        rule->source_port_max = *max;
+    }
+    return reason;
+}
+
+/* Checks a range: none, or both ends.  A zero is a port like any other: only a
+ * missing field is absent. */
+static const char *
+parse_range(int protocol, const int64_t *min, const int64_t *max,
+            const struct range_reasons *reasons)
+{
     if (!min && !max) {
         return NULL;
-    } else if (!rpc_protocol_has_ports(rule->protocol)) {
-        return "port range on a protocol without ports";
+    } else if (!rpc_protocol_has_ports(protocol)) {
+        return reasons->no_ports;
     } else if (!min || !max) {
-        return "port range has one end only";
+        return reasons->one_end;
     } else if (!in_range(*min, PORT_MAX) || !in_range(*max, PORT_MAX)) {
-        return "port is not a number from 0 to 65535";
+        return reasons->no_port;
     } else if (*min > *max) {
-        return "port_range_min is above port_range_max";
+        return reasons->swapped;
     }
-    rule->has_ports = true;
-    rule->port_min = *min;
-    rule->port_max = *max;
     return NULL;
 }
 

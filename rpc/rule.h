@@ -23,6 +23,8 @@ struct rpc_rule_fields {
     const char *protocol;               /* Name or decimal number. */
     const int64_t *port_range_min;
     const int64_t *port_range_max;
+    const int64_t *source_port_range_min;
+    const int64_t *source_port_range_max;
     const char *remote_group_id;
     const char *remote_ip_prefix;
     const char *remote_address_group_id;

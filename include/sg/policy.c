@@ -190,6 +190,7 @@ sg_rule_equals(const struct sg_rule *a, const struct sg_rule *b)
         || a->family != b->family
         || a->protocol != b->protocol
         || a->has_ports != b->has_ports
+        || a->has_source_ports != b->has_source_ports
         || a->icmp_type != b->icmp_type
         || a->icmp_code != b->icmp_code
         || a->remote != b->remote) {
@@ -197,6 +198,11 @@ sg_rule_equals(const struct sg_rule *a, const struct sg_rule *b)
     }
     if (a->has_ports
         && (a->port_min != b->port_min || a->port_max != b->port_max)) {
+        return false;
+    }
+    if (a->has_source_ports
+        && (a->source_port_min != b->source_port_min
+            || a->source_port_max != b->source_port_max)) {
         return false;
     }
 

@@ -47,8 +47,10 @@ struct sg_rule {
     enum sg_direction direction;
     enum sg_family family;              /* The rule's ethertype. */
     int protocol;                       /* IANA number, or -1 for any. */
-    bool has_ports;                     /* TCP, UDP, UDP-Lite, SCTP, DCCP. */
-    uint16_t port_min, port_max;        /* Destination, both ends included. */
+    /* Of TCP, UDP, UDP-Lite, SCTP, DCCP; both ends included. */
+    bool has_ports, has_source_ports;
+    uint16_t port_min, port_max;        /* Destination. */
+    uint16_t source_port_min, source_port_max;
     int icmp_type, icmp_code;           /* -1: not given.  Code needs type. */
     enum sg_remote_kind remote;
     struct uuid remote_id;              /* Group or address group. */

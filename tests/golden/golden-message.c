@@ -75,6 +75,10 @@ put_rule(struct ds *ds, const struct sg_rule *rule)
     if (rule->has_ports) {
         ds_put_format(ds, " ports %d-%d", rule->port_min, rule->port_max);
     }
+    if (rule->has_source_ports) {
+        ds_put_format(ds, " source ports %d-%d", rule->source_port_min,
+                      rule->source_port_max);
+    }
     if (rule->icmp_type >= 0 || rule->icmp_code >= 0) {
         ds_put_format(ds, " type %d code %d", rule->icmp_type,
                       rule->icmp_code);

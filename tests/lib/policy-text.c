@@ -328,6 +328,18 @@ parse_rules(struct parser *parser, char **save)
 }
 
 static void
+parse_range(const char *text, uint16_t *minp, uint16_t *maxp)
+{
+    unsigned int min, max;
+
+    if (sscanf(text, "%u-%u", &min, &max) != 2) {
+        die("ports", text);
+    }
+    *minp = min;
+    *maxp = max;
+}
+
+static void
 parse_rule_word(struct sg_rule *rule, const char *word)
 {
     const char *value;
@@ -337,13 +349,11 @@ parse_rule_word(struct sg_rule *rule, const char *word)
     } else if ((value = value_of(word, "proto")) != NULL) {
         rule->protocol = atoi(value);
     } else if ((value = value_of(word, "ports")) != NULL) {
-        unsigned int min, max;
-        if (sscanf(value, "%u-%u", &min, &max) != 2) {
-            die("ports", word);
-        }
         rule->has_ports = true;
-        rule->port_min = min;
-        rule->port_max = max;
+        parse_range(value, &rule->port_min, &rule->port_max);
+    } else if ((value = value_of(word, "sports")) != NULL) {
+        rule->has_source_ports = true;
+        parse_range(value, &rule->source_port_min, &rule->source_port_max);
     } else if ((value = value_of(word, "type")) != NULL) {
         rule->icmp_type = atoi(value);
     } else if ((value = value_of(word, "code")) != NULL) {

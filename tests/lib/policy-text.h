@@ -9,8 +9,9 @@
  *        mac=52:54:00:00:00:01 [ip=ADDR]... [pair=PREFIX@MAC]...
  *        [group=g1]... [trusted] [unprotected]
  *   rules g1 [STATE] [stateless]
- *   rule ingress|egress IPv4|IPv6 [id=r1] [proto=N] [ports=A-B] [type=N]
- *        [code=N] [prefix=PREFIX] [group=g2] [address-group=a1]
+ *   rule ingress|egress IPv4|IPv6 [id=r1] [proto=N] [ports=A-B]
+ *        [sports=A-B] [type=N] [code=N] [prefix=PREFIX] [group=g2]
+ *        [address-group=a1]
  *   members g1 [STATE] [ADDR|PREFIX]...
  *   slot g1 IPv4 [nets] b
  *   keep g1 IPv4                    (the set for prefixes, without any)

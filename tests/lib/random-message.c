@@ -94,6 +94,13 @@ random_port(uint64_t *seed, struct sg_port_spec *port)
 }
 
 static void
+random_range(uint64_t *seed, uint16_t *min, uint16_t *max)
+{
+    *min = test_random(seed);
+    *max = *min + test_random(seed) % (65536 - *min);
+}
+
+static void
 random_rule(uint64_t *seed, struct sg_rule *rule)
 {
     static const int with_ports[] = { 6, 17, 33, 132, 136 };
@@ -114,10 +121,15 @@ random_rule(uint64_t *seed, struct sg_rule *rule)
     case 2:
         rule->protocol = with_ports[test_random(seed)
                                     % ARRAY_SIZE(with_ports)];
-        rule->has_ports = true;
-        rule->port_min = test_random(seed);
-        rule->port_max = rule->port_min
-                         + test_random(seed) % (65536 - rule->port_min);
+        if (test_random(seed) % 4) {
+            rule->has_ports = true;
+            random_range(seed, &rule->port_min, &rule->port_max);
+        }
+        if (!(test_random(seed) % 4)) {
+            rule->has_source_ports = true;
+            random_range(seed, &rule->source_port_min,
+                         &rule->source_port_max);
+        }
         break;
     case 3:
         rule->protocol = rule->family == SG_IPV4 ? 1 : 58;

@@ -25,6 +25,7 @@ static const char *const rules[RANDOM_N_RULES] = {
     "ingress IPv6 group=@",
     "ingress IPv4 proto=6 ports=80-80 group=@",
     "ingress IPv4 proto=6 ports=80-443",
+    "ingress IPv6 proto=6 sports=53-80",
     "ingress IPv4 proto=17 prefix=10.0.0.2",
     "ingress IPv4 prefix=10.0.0.0/29",
     "ingress IPv4 proto=1 type=8",

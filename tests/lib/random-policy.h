@@ -15,7 +15,7 @@
 #define RANDOM_N_GROUPS 4
 #define RANDOM_N_ADDRESSES 8
 #define RANDOM_N_PREFIXES 6
-#define RANDOM_N_RULES 14
+#define RANDOM_N_RULES 15
 #define RANDOM_MAX_RULES 5
 
 struct random_policy {

@@ -312,6 +312,26 @@ read_range(struct semantics_rule *rule, const json_t *min, const json_t *max)
     return NULL;
 }
 
+/* The source ports mean what the other ones do, but there are no types. */
+static const char *
+read_source_range(struct semantics_rule *rule, const json_t *min,
+                  const json_t *max)
+{
+    struct semantics_rule scratch = *rule;
+    const char *reason;
+
+    if ((min || max) && !semantics_has_ports(rule->protocol)) {
+        return "source ports on a protocol without ports";
+    }
+    reason = read_range(&scratch, min, max);
+    if (!reason && min) {
+        rule->has_source_ports = true;
+        rule->source_port_min = scratch.port_min;
+        rule->source_port_max = scratch.port_max;
+    }
+    return reason;
+}
+
 static const char *
 read_remote(struct semantics_rule *rule, const json_t *json)
 {
@@ -347,8 +367,8 @@ has_unknown_key(json_t *json)
 {
     static const char *const keys[] = {
         "id", "direction", "ethertype", "protocol", "port_range_min",
-        "port_range_max", "remote_group_id", "remote_ip_prefix",
-        "remote_address_group_id",
+        "port_range_max", "source_port_range_min", "source_port_range_max",
+        "remote_group_id", "remote_ip_prefix", "remote_address_group_id",
     };
     const char *key;
     json_t *value;
@@ -398,6 +418,10 @@ read_rule(struct semantics_rule *rule, json_t *json)
     if (!reason) {
         reason = read_range(rule, get(json, "port_range_min"),
                             get(json, "port_range_max"));
+    }
+    if (!reason) {
+        reason = read_source_range(rule, get(json, "source_port_range_min"),
+                                   get(json, "source_port_range_max"));
     }
     return reason ? reason : read_remote(rule, json);
 }

@@ -205,6 +205,10 @@ rule_fits(const struct semantics *s, const struct semantics_rule *rule,
                             || p->dport > rule->port_max)) {
         return false;
     }
+    if (rule->has_source_ports && (p->sport < rule->source_port_min
+                                   || p->sport > rule->source_port_max)) {
+        return false;
+    }
     if ((rule->icmp_type >= 0 && rule->icmp_type != p->icmp_type)
         || (rule->icmp_code >= 0 && rule->icmp_code != p->icmp_code)) {
         return false;

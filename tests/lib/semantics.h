@@ -68,6 +68,8 @@ struct semantics_rule {
     int protocol;               /* Or SEMANTICS_ANY_PROTOCOL. */
     bool has_ports;
     int port_min, port_max;
+    bool has_source_ports;
+    int source_port_min, source_port_max;
     int icmp_type, icmp_code;   /* -1: any. */
     enum semantics_remote remote;
     char remote_id[SEMANTICS_ID_LEN];

@@ -164,6 +164,8 @@ rule_allows(const struct question *q, const struct sg_rule *rule)
         || (rule->protocol >= 0 && rule->protocol != p->proto)
         || (rule->has_ports && (p->dport < rule->port_min
                                 || p->dport > rule->port_max))
+        || (rule->has_source_ports && (p->sport < rule->source_port_min
+                                       || p->sport > rule->source_port_max))
         || (rule->icmp_type >= 0 && p->icmp_type != rule->icmp_type)
         || (rule->icmp_code >= 0 && p->icmp_code != rule->icmp_code)) {
         return false;

@@ -146,6 +146,7 @@ TEST(rule_compare)
     struct sg_rule a = {
         .id = id(1), .direction = SG_EGRESS, .family = SG_IPV4,
         .protocol = 6, .has_ports = true, .port_min = 1, .port_max = 2,
+        .has_source_ports = true, .source_port_min = 3, .source_port_max = 4,
         .icmp_type = -1, .icmp_code = -1, .remote = SG_REMOTE_PREFIX,
         .remote_prefix = { { 10 }, SG_IPV4, 8 },
     };
@@ -165,6 +166,9 @@ TEST(rule_compare)
     DIFFERS(b.has_ports = false);
     DIFFERS(b.port_min = 0);
     DIFFERS(b.port_max = 3);
+    DIFFERS(b.has_source_ports = false);
+    DIFFERS(b.source_port_min = 0);
+    DIFFERS(b.source_port_max = 5);
     DIFFERS(b.icmp_type = 0);
     DIFFERS(b.icmp_code = 0);
     DIFFERS(b.remote = SG_REMOTE_ANY);
@@ -181,6 +185,8 @@ TEST(rule_compare)
     CHECK(sg_rule_equals(&a, &b));
     a.has_ports = b.has_ports = false;
     b.port_min = 77;
+    a.has_source_ports = b.has_source_ports = false;
+    b.source_port_max = 77;
     CHECK(sg_rule_equals(&a, &b));
     a.remote = b.remote = SG_REMOTE_ANY;
     b.remote_id = id(5);

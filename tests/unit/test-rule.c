@@ -232,6 +232,47 @@ TEST(port_ranges)
     }
 }
 
+TEST(source_port_ranges)
+{
+    static const char *const without[] = {
+        NULL, "any", "icmp", "gre", "112", "255",
+    };
+    struct rpc_rule_fields f = fields("IPv4", "udp");
+    struct sg_rule rule;
+
+    f.source_port_range_min = number(0);
+    check_reason(&f, "source port range has one end");
+    f.source_port_range_max = number(65536);
+    check_reason(&f, "source port is not");
+    f.source_port_range_max = number(-1);
+    check_reason(&f, "source port is not");
+    f.source_port_range_max = number(65535);
+    check_ok(&f, &rule);
+    CHECK(rule.has_source_ports);
+    CHECK(!rule.has_ports);
+    CHECK_EQ(rule.source_port_min, 0);
+    CHECK_EQ(rule.source_port_max, 65535);
+    f.source_port_range_min = number(5);
+    f.source_port_range_max = number(4);
+    check_reason(&f, "source_port_range_min is above");
+    f.source_port_range_min = NULL;
+    check_reason(&f, "source port range has one end");
+
+    f.source_port_range_min = number(4);
+    for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
+        f.protocol = without[i];
+        check_reason(&f, "source port range on a protocol without");
+    }
+
+    /* Beside the other range. */
+    f.protocol = "tcp";
+    f.port_range_min = f.port_range_max = number(80);
+    check_ok(&f, &rule);
+    CHECK(rule.has_ports && rule.has_source_ports);
+    CHECK_EQ(rule.port_max, 80);
+    CHECK_EQ(rule.source_port_max, 4);
+}
+
 TEST(ports_without_a_protocol_that_has_them)
 {
     for (int i = 0; i < 256; i++) {

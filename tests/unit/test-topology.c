@@ -240,6 +240,12 @@ TEST(bad_rules)
     BAD_RULE("direction: egress, ethertype: IPv4, protocol: tpc", 47,
              "protocol: is not a name or a number from 0 to 255 that can be "
              "expressed");
+    BAD_RULE("direction: egress, ethertype: IPv4, protocol: tcp, "
+             "source_port_range_min: 80", 0,
+             "rule: source port range has one end only");
+    BAD_RULE("direction: egress, ethertype: IPv4, protocol: udp, "
+             "source_port_range_min: 81, source_port_range_max: 80", 75,
+             "source_port_range_min: is above source_port_range_max");
     BAD_RULE("direction: egress, ethertype: IPv4, port_range_min: 1, "
              "port_range_max: 2", 0,
              "rule: port range on a protocol without ports");

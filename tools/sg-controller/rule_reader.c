@@ -17,19 +17,25 @@
 
 enum rule_key {
     ID, DESCRIPTION, DIRECTION, ETHERTYPE, PROTOCOL, PORT_MIN, PORT_MAX,
-    REMOTE_GROUP, REMOTE_PREFIX, REMOTE_ADDRESS_GROUP, N_KEYS
+    SOURCE_MIN, SOURCE_MAX, REMOTE_GROUP, REMOTE_PREFIX, REMOTE_ADDRESS_GROUP,
+    N_KEYS
 };
 static const char *const keys[] = {
     "id", "description", "direction", "ethertype", "protocol",
-    "port_range_min", "port_range_max", "remote_group_id",
-    "remote_ip_prefix", "remote_address_group_id", NULL
+    "port_range_min", "port_range_max", "source_port_range_min",
+    "source_port_range_max", "remote_group_id", "remote_ip_prefix",
+    "remote_address_group_id", NULL
 };
+
+/* Keys whose values are integers. */
+#define N_INTEGERS 4
+
 
 static bool read_rule(const struct rule_context *,
                       const struct reader_node *, struct sg_rule *);
 static bool get_fields(const struct rule_context *,
                        const struct reader_node *const *v,
-                       struct rpc_rule_fields *, int64_t numbers[2]);
+                       struct rpc_rule_fields *, int64_t numbers[N_INTEGERS]);
 static bool refuse(const struct rule_context *, const struct reader_node *,
                    const struct reader_node *const *v, const char *reason);
 static bool check_unique(const struct rule_context *,
@@ -67,7 +73,7 @@ read_rule(const struct rule_context *context,
 {
     const struct reader_node *v[N_KEYS];
     struct rpc_rule_fields fields;
-    int64_t numbers[2];
+    int64_t numbers[N_INTEGERS];
     const char *reason;
 
     if (!reader_mapping(context->reader, node, "rule", keys, v)
@@ -88,7 +94,7 @@ read_rule(const struct rule_context *context,
 static bool
 get_fields(const struct rule_context *context,
            const struct reader_node *const *v,
-           struct rpc_rule_fields *fields, int64_t numbers[2])
+           struct rpc_rule_fields *fields, int64_t numbers[N_INTEGERS])
 {
     const struct {
         enum rule_key key;
@@ -105,9 +111,11 @@ get_fields(const struct rule_context *context,
     const struct {
         enum rule_key key;
         const int64_t **number;
-    } integers[] = {
+    } integers[N_INTEGERS] = {
         { PORT_MIN, &fields->port_range_min },
         { PORT_MAX, &fields->port_range_max },
+        { SOURCE_MIN, &fields->source_port_range_min },
+        { SOURCE_MAX, &fields->source_port_range_max },
     };
 
     memset(fields, 0, sizeof *fields);
