@@ -20,7 +20,9 @@ recover_zone(const struct fw_zone_rule *rule, void *a_)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 20);
     struct agent *a = a_;
 
-    if (!rule->ours) {
+    if (rule->ours && !rule->zone) {
+        a->found_ports = true;  /* Its port is stateless. */
+    } else if (!rule->ours) {
         plugs_claim_zone(a->plugs, rule->device, rule->zone);
     } else if (!zone_alloc_restore(a->zones, rule->device, rule->zone)) {
         VLOG_WARN_RL(&rl, "bridge %s: zone %"PRIu16" of an earlier run cannot "
@@ -40,7 +42,7 @@ agent_recover(struct agent *a)
     error = firewall_recover(a->firewall, recover_zone, a, &a->fresh);
     if (!error) {
         a->recovered = true;
-        a->found_ports = zone_alloc_n_used(a->zones) > 0;
+        a->found_ports = a->found_ports || zone_alloc_n_used(a->zones) > 0;
         VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use%s",
                   zone_alloc_n_used(a->zones),
                   a->fresh ? ", no rules of ours" : "");

@@ -14,6 +14,9 @@
 
 #define N_ZONES (UINT16_MAX + 1)
 
+/* Stands for "stateful" among the hashes of a group's rules. */
+#define STATEFUL_HASH 1
+
 /* What changes were about, until a pass has looked. */
 struct scope {
     bool any, all, marked, has_zones;
@@ -31,7 +34,7 @@ struct known_zone {
 };
 
 /* A group's rules when they were last looked at: a hash of what each says,
- * sorted. */
+ * sorted.  That answers pass without a rule is one of them. */
 struct known_rules {
     struct hmap_node node;      /* In revoke 'rules', by group. */
     struct uuid group;
@@ -449,12 +452,15 @@ learn_rules(struct revoke *r, const struct sg_policy *policy,
     bool in_force = group && (group->rules_state == SG_KNOWN
                               || group->rules_state == SG_ORPHANED);
     size_t n = in_force ? group->rules.n_rules : 0;
-    uint64_t *hashes = xcalloc(n + 1, sizeof *hashes);
+    uint64_t *hashes = xcalloc(n + 2, sizeof *hashes);
     struct known_rules *kr;
     bool narrowed = true;
 
     for (size_t i = 0; i < n; i++) {
         hashes[i] = hash_rule(&group->rules.rules[i]);
+    }
+    if (in_force && group->rules.stateful) {
+        hashes[n++] = STATEFUL_HASH;
     }
     qsort(hashes, n, sizeof *hashes, compare_hashes);
     HMAP_FOR_EACH_WITH_HASH (kr, node, sg_id_hash(id), &r->rules) {
@@ -702,6 +708,11 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
     case FLOW_REVOKED:
         r->marks = true;
         return marked ? FLOW_LEAVE : FLOW_MARK;
+    case FLOW_STALE:
+        /* A mark may be needed still, if the rules that do without it are not
+         * in force yet, and is looked at when flows are tracked again. */
+        r->marks = r->marks || marked;
+        return marked ? FLOW_LEAVE : FLOW_DELETE;
     case FLOW_NOBODYS:
         r->marks = r->marks || marked;
         return FLOW_LEAVE;

@@ -25,7 +25,8 @@
  * Everything that waits is served by one pass.  Passes begin at least
  * REVOKE_PACE_MS apart and together take at most REVOKE_CPU_PER_MILLE of a
  * core, apart from a short burst; so who flaps makes nobody else wait
- * longer than that.  Deleted are only the flows of zones whose port is gone.
+ * longer than that.  Deleted are only the flows of zones whose port is gone,
+ * or does not track flows any more.
  *
  * A pass is a value (struct revoke_job) that another thread may work with
  * until it is given back; nothing else here is for other threads. */

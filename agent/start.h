@@ -59,7 +59,7 @@ struct start_input {
                                  * earlier run saved: not a first start,
                                  * although the kernel is empty (the host
                                  * was booted). */
-    bool found_ports;           /* The raw tables have zones of ours.  On a
+    bool found_ports;           /* The raw tables have leaves of ours.  On a
                                  * fresh host they are those of a first start
                                  * that ended early, and protect nobody. */
     bool complete;              /* A controller has answered in full, or the

@@ -35,8 +35,9 @@
 #include "firewall/plan.h"
 #include "firewall/ruleset.h"
 
-/* A rule of a raw table that gives frames a conntrack zone.  Zones that are
- * computed (of a mark) are not among them. */
+/* A rule of a raw table that gives frames a conntrack zone, or one of ours by
+ * which they are not tracked.  Zones that are computed (of a mark) are not
+ * among them. */
 struct fw_zone_rule {
     enum sg_family family;
     bool ours;                  /* In a chain of ours. */
@@ -44,7 +45,7 @@ struct fw_zone_rule {
      * incoming one or the bridge's port; "" if the rule has none, another
      * or one more. */
     char device[SG_DEVICE_LEN];
-    uint16_t zone;              /* Not 0. */
+    uint16_t zone;              /* 0: not tracked. */
 };
 typedef void fw_zone_cb(const struct fw_zone_rule *, void *aux);
 

@@ -331,7 +331,8 @@ report_zone(const struct fw_chain *chain, const struct fw_rule *r,
         .zone = r->zone,
     };
 
-    if (r->verdict == FW_ZONE && r->zone) {
+    if ((r->verdict == FW_ZONE && r->zone)
+        || (r->verdict == FW_NOTRACK && found.ours)) {
         if (!strchr(device, '+')) {
             ovs_strlcpy(found.device, device, sizeof found.device);
         }

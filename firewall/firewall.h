@@ -54,12 +54,12 @@ struct firewall *firewall_create(struct fw_backend *,
 void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
 
 /* Reads the kernel for what outlives the agent: conntrack zones that rules of
- * the raw tables give, ours and others', in both families.  Calls 'zone' for
- * each rule.  '*fresh' is true if no security table has a chain or a hook of
- * ours: nothing on this host has been filtered by us so far.  (Leaves of ours
- * in raw do not matter: an agent may have ended after it gave the zones.)
- * Call before the first apply.  On an error (EAGAIN: lock held) call again;
- * 'zone' may have been called, and is called again for the same rules. */
+ * the raw tables give, ours and others', and bridges that ours do not track,
+ * in both families.  Calls 'zone' for each.  '*fresh': no security table has a
+ * chain or hook of ours, so nothing on this host was filtered by us so far;
+ * leaves of ours in raw do not matter: an agent may have ended after it gave
+ * the zones.  Call before the first apply.  On an error (EAGAIN: lock held)
+ * call again; 'zone' is called again for the same rules. */
 int firewall_recover(struct firewall *, fw_zone_cb *zone, void *aux,
                      bool *fresh) SG_MUST_USE;
 

@@ -134,6 +134,10 @@ flow_verdict(const struct flow_judge *j, const struct flow_entry *e)
     if (!sg_port_filters(&port->spec)) {
         return FLOW_ALLOWED;
     }
+    /* (17). */
+    if (sg_port_tracking(j->policy, &port->spec) == SG_STATELESS) {
+        return FLOW_STALE;
+    }
     get_first_packet(e, &p);
     return (port_allows(j->policy, &port->spec, &p)
             ? FLOW_ALLOWED : FLOW_REVOKED);

@@ -26,6 +26,9 @@
 enum flow_verdict {
     FLOW_ALLOWED,
     FLOW_REVOKED,
+    /* Its port does not track flows (any more): what is left of it is out of
+     * date, and no packet looks at it. */
+    FLOW_STALE,
     /* Nothing is to be done: the zone is no port's, or nothing has been told
      * about the port, or its rules cannot be put to it.  It is closed as long
      * as that is so. */

@@ -27,8 +27,13 @@
  * and loses zones it is committed twice: before security with the new zones
  * in front (the first CT target a packet meets decides), after it as desired.
  *
- * (The zone of a bridge that stays does not change; if it did, its flows would
- * begin anew.)
+ * The zone of a bridge that stays does not change; if it did, its flows would
+ * begin anew.  But its port may become stateless, or stateful again.  It is
+ * tracked as long as its old or its new rules want that: while it is, the old
+ * rules let pass what they did and answers besides, which the stateful policy
+ * of the two allows; while it is not, answers that have to come in by a rule
+ * would wait for the new ones.  So a bridge begins to be tracked before
+ * security changes, and ceases to be after it.
  *
  * In scope ZONES a plan is its raw commits before security, of both families,
  * and nothing else: flows that run already get to be known in their zones.
@@ -74,6 +79,7 @@ static bool adds_hook(const struct fw_table *actual,
 static void zone_rules_init(struct zone_rules *, const struct fw_table *);
 static bool zone_rules_contain(const struct zone_rules *,
                                const struct fw_rule *);
+static bool zone_rules_track(const struct zone_rules *, const char *bridge);
 static void count_references(const struct fw_ruleset *, struct shash *);
 
 const char *
@@ -425,7 +431,9 @@ plan_raw_early(struct fw_plan *plan, const struct fw_plan_args *args,
         fw_table_diff(raw, desired, args->sweep, &edits);
     } else if (fw_table_find(raw, FW_CHAIN_ZONES)) {
         for (size_t i = new.n; i-- > 0; ) {
-            if (!zone_rules_contain(&old, new.rules[i])) {
+            if (!zone_rules_contain(&old, new.rules[i])
+                && !(new.rules[i]->verdict == FW_NOTRACK
+                     && zone_rules_track(&old, new.rules[i]->in))) {
                 fw_edits_add(&edits, FW_EDIT_INSERT, FW_CHAIN_ZONES, 0,
                              new.rules[i]);
             }
@@ -557,4 +565,17 @@ zone_rules_contain(const struct zone_rules *zones, const struct fw_rule *rule)
 {
     return zones->n && bsearch(&rule, zones->rules, zones->n,
                                sizeof *zones->rules, compare_zone_rules);
+}
+
+/* Do the frames of 'bridge' get a zone? */
+static bool
+zone_rules_track(const struct zone_rules *zones, const char *bridge)
+{
+    for (size_t i = 0; i < zones->n; i++) {
+        if (zones->rules[i]->verdict == FW_ZONE
+            && !strncmp(zones->rules[i]->in, bridge, SG_DEVICE_LEN)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -41,6 +41,9 @@
  *     a rule is left out.
  * 16. Every bridge has a conntrack zone of its own, because a frame between
  *     two instances crosses two bridges of one host.
+ * 17. A port all of whose known groups are stateless has no tracked flows: an
+ *     answer passes if a rule allows it.  With other groups beside them it is
+ *     like any port, and named.
  *
  * The layout of the chains, and why, is in docs/rules.md. */
 
@@ -76,6 +79,7 @@ struct renderer {
 };
 
 static void render_port(struct renderer *, const struct sg_port *);
+static void render_zone(struct renderer *, const struct sg_port *);
 static const char *port_refusal(struct renderer *, const struct sg_port *);
 static void render_open_port(struct renderer *, const struct sg_binding *);
 static void render_filtered_port(struct renderer *, const struct sg_port *,
@@ -196,8 +200,7 @@ render_port(struct renderer *r, const struct sg_port *port)
                         "device \"%s\": closed: no conntrack zone", b->device);
         return;
     }
-    leaf = (struct fw_rule) { .verdict = FW_ZONE, .zone = b->zone };
-    fw_dispatch_add(&r->zones, b->bridge, &leaf);
+    render_zone(r, port);
 
     if (port->state != SG_KNOWN && port->state != SG_ORPHANED) {
         return;
@@ -209,6 +212,31 @@ render_port(struct renderer *r, const struct sg_port *port)
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         render_filtered_port(r, port, f);
     }
+}
+
+/* (16), (17): where the port's packets are tracked. */
+static void
+render_zone(struct renderer *r, const struct sg_port *port)
+{
+    const struct sg_binding *b = &port->binding;
+    struct fw_rule leaf = { .verdict = FW_ZONE, .zone = b->zone };
+
+    if (port->state == SG_KNOWN || port->state == SG_ORPHANED) {
+        switch (sg_port_tracking(r->policy, &port->spec)) {
+        case SG_STATEFUL:
+            break;
+        case SG_STATELESS:
+            leaf = (struct fw_rule) { .verdict = FW_NOTRACK };
+            break;
+        case SG_MIXED:
+            fw_problems_add(r->problems, &port->id, NULL,
+                            "device \"%s\": some of its groups are stateless "
+                            "and some are not: its flows are tracked, so "
+                            "answers pass without a rule", b->device);
+            break;
+        }
+    }
+    fw_dispatch_add(&r->zones, b->bridge, &leaf);
 }
 
 /* (15) Why this port cannot have rules, or NULL.  Everything here leaves its
@@ -430,10 +458,6 @@ render_group(struct renderer *r, const struct uuid *id)
     if (!group || (group->rules_state != SG_KNOWN
                    && group->rules_state != SG_ORPHANED)) {
         return;
-    }
-    if (!group->rules.stateful) {
-        fw_problems_add(r->problems, NULL, id, "stateless group: its flows "
-                        "are tracked, so answers pass without a rule");
     }
     for (size_t i = 0; i < group->rules.n_rules; i++) {
         append_rule(r, id, &group->rules.rules[i], &seen);

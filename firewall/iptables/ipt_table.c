@@ -307,7 +307,9 @@ read_zone(const struct ipt_blob_item *item, void *r_)
         enum fw_name_kind kind = fw_chain_kind(item->chain);
 
         rule.ours = kind != FW_NAME_FOREIGN && kind != FW_NAME_UNKNOWN;
-        r->cb(&rule, r->aux);
+        if (rule.zone || rule.ours) {
+            r->cb(&rule, r->aux);
+        }
     }
 }
 

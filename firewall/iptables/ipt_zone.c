@@ -130,7 +130,9 @@ ipt_decode_zone(enum sg_family family, const void *entry_, size_t size,
         return false;
     }
     memcpy(&info, entry + target + TARGET_HEADER, sizeof info);
-    if (info.flags & (XT_CT_NOTRACK | XT_CT_ZONE_MARK) || !info.zone) {
+    if (info.flags & XT_CT_NOTRACK) {
+        info.zone = 0;
+    } else if (info.flags & XT_CT_ZONE_MARK || !info.zone) {
         return false;
     }
 

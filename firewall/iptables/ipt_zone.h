@@ -10,7 +10,8 @@
 
 #include "firewall/backend.h"
 
-/* Does the entry give a zone of its own?  Then fills 'rule' but for 'ours'.
+/* Does the entry give a zone of its own, or say that packets are not tracked
+ * (zone 0)?  Then fills 'rule' but for 'ours'.
  * Trusts none of the lengths in the entry. */
 bool ipt_decode_zone(enum sg_family, const void *entry, size_t size,
                      struct fw_zone_rule *rule);

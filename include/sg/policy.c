@@ -100,6 +100,27 @@ sg_policy_group(const struct sg_policy *policy, const struct uuid *id)
 
 /* Frees what 'spec' owns and leaves it empty: a port of which nothing is
  * known.  An all-zero spec may be uninitialised as well. */
+enum sg_tracking
+sg_port_tracking(const struct sg_policy *policy,
+                 const struct sg_port_spec *spec)
+{
+    size_t n_stateful = 0, n_stateless = 0;
+
+    if (!sg_port_filters(spec)) {
+        return SG_STATEFUL;
+    }
+    for (size_t i = 0; i < spec->n_groups; i++) {
+        const struct sg_group *group = sg_policy_group(policy,
+                                                       &spec->groups[i]);
+
+        if (group && (group->rules_state == SG_KNOWN
+                      || group->rules_state == SG_ORPHANED)) {
+            ++*(group->rules.stateful ? &n_stateful : &n_stateless);
+        }
+    }
+    return !n_stateless ? SG_STATEFUL : n_stateful ? SG_MIXED : SG_STATELESS;
+}
+
 void
 sg_port_spec_uninit(struct sg_port_spec *spec)
 {

@@ -162,6 +162,18 @@ sg_port_filters(const struct sg_port_spec *spec)
     return spec->port_security_enabled && !spec->trusted;
 }
 
+/* Does a port track its flows, so that answers pass without a rule?  Only if
+ * all its groups are stateless it does not: a packet is tracked, or not,
+ * before anybody knows by which rule it will pass.  A group whose rules are
+ * not known, or deleted, has no say. */
+enum sg_tracking {
+    SG_STATEFUL,
+    SG_STATELESS,
+    SG_MIXED,                   /* Some are stateless: tracked. */
+};
+enum sg_tracking sg_port_tracking(const struct sg_policy *,
+                                  const struct sg_port_spec *);
+
 void sg_port_spec_uninit(struct sg_port_spec *);
 void sg_port_spec_clone(struct sg_port_spec *, const struct sg_port_spec *);
 bool sg_port_spec_equals(const struct sg_port_spec *,

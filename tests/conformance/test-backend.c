@@ -502,6 +502,7 @@ BACKEND_TEST(table_zones)
     struct fw_rule some = make_rule(FW_ZONE, NULL, "qbr4");
     struct fw_rule all = make_rule(FW_ZONE, NULL, NULL);
     struct fw_rule none = make_rule(FW_NOTRACK, NULL, "qbr5");
+    struct fw_rule untracked = make_rule(FW_NOTRACK, NULL, "qbr6");
 
     ours.zone = 1;
     theirs.zone = 2;
@@ -519,6 +520,7 @@ BACKEND_TEST(table_zones)
     struct fw_edit edits[] = {
         make_edit(FW_EDIT_CHAIN_CREATE, "sg1-z", 0, NULL),
         make_edit(FW_EDIT_INSERT, "sg1-z", 0, &ours),
+        make_edit(FW_EDIT_INSERT, "sg1-z", 1, &untracked),
         make_edit(FW_EDIT_INSERT, "PREROUTING", 0, &theirs),
         make_edit(FW_EDIT_INSERT, "PREROUTING", 1, &port),
         make_edit(FW_EDIT_INSERT, "PREROUTING", 2, &pattern),
@@ -536,10 +538,10 @@ BACKEND_TEST(table_zones)
                  0);
         zones = get_zones(f, family);
         CHECK_STR(zones, family == SG_IPV4
-                  ? "IPv4 1 qbr1 ours\nIPv4 2 qbr2\nIPv4 3 tap3\nIPv4 4 \n"
-                    "IPv4 5 \nIPv4 6 \nIPv4 65535 "
-                  : "IPv6 1 qbr1 ours\nIPv6 2 qbr2\nIPv6 3 tap3\nIPv6 4 \n"
-                    "IPv6 5 \nIPv6 6 \nIPv6 65535 ");
+                  ? "IPv4 0 qbr6 ours\nIPv4 1 qbr1 ours\nIPv4 2 qbr2\n"
+                    "IPv4 3 tap3\nIPv4 4 \nIPv4 5 \nIPv4 6 \nIPv4 65535 "
+                  : "IPv6 0 qbr6 ours\nIPv6 1 qbr1 ours\nIPv6 2 qbr2\n"
+                    "IPv6 3 tap3\nIPv6 4 \nIPv6 5 \nIPv6 6 \nIPv6 65535 ");
         free(zones);
     }
 }

@@ -65,9 +65,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     if (ipt_decode_zone(codec.family, entry, n, &zone)
-        ? !zone.zone || strnlen(zone.device, SG_DEVICE_LEN) >= SG_DEVICE_LEN
-        : rule.match != FW_M_FOREIGN && rule.verdict == FW_ZONE
-          && rule.zone) {
+        ? strnlen(zone.device, SG_DEVICE_LEN) >= SG_DEVICE_LEN
+        : rule.match != FW_M_FOREIGN
+          && (rule.verdict == FW_NOTRACK
+              || (rule.verdict == FW_ZONE && rule.zone))) {
         abort();
     }
     free(entry);

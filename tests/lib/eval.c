@@ -15,6 +15,7 @@ struct walk {
     const struct fw_table *table;
     const struct fw_rule *zone_rule;    /* The first CT target met. */
     uint16_t zone;
+    bool untracked;
     size_t n_compared;
 };
 
@@ -137,6 +138,7 @@ walk_chain(struct walk *w, const char *name)
             if (!w->zone_rule) {
                 w->zone_rule = rule;
                 w->zone = rule->zone;
+                w->untracked = rule->verdict == FW_NOTRACK;
             }
             break;
         }
@@ -183,6 +185,13 @@ in_set(const struct walk *w, const char *set, const struct sg_prefix *address)
     return false;
 }
 
+/* Does the tracking know the packet's flow?  Where there is none, no. */
+static bool
+is_known(const struct walk *w)
+{
+    return !w->untracked && w->packet->flow_zone == w->zone;
+}
+
 static bool
 matches(const struct walk *w, const struct fw_rule *rule)
 {
@@ -200,9 +209,9 @@ matches(const struct walk *w, const struct fw_rule *rule)
             || device_matches(rule->physdev_in, p->physdev_in))
         && (!(m & FW_M_PHYSDEV_OUT)
             || device_matches(rule->physdev_out, p->physdev_out))
-        && (!(m & FW_M_ESTABLISHED) || p->flow_zone == w->zone)
+        && (!(m & FW_M_ESTABLISHED) || is_known(w))
         && (!(m & FW_M_CONNMARK)
-            || (p->flow_zone == w->zone && p->flow_mark & rule->connmark))
+            || (is_known(w) && p->flow_mark & rule->connmark))
         && (!(m & FW_M_MAC) || !memcmp(&rule->mac, &p->mac, sizeof p->mac))
         && (!(m & FW_M_SET_SRC) || in_set(w, rule->set, &p->src))
         && (!(m & FW_M_SET_DST) || in_set(w, rule->set, &p->dst))

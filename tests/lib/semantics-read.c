@@ -430,13 +430,12 @@ static bool
 read_rules(struct semantics_rules *rules, const json_t *json)
 {
     json_t *array = get(json, "rules"), *value;
-    bool stateful;
     size_t i;
 
-    /* Ours: a stateless group is treated like others. */
+    rules->stateful = true;
     if (!read_id(get(json, "group"), rules->id)
         || !read_revision(json, &rules->revision)
-        || !read_bool(json, "stateful", &stateful)
+        || !read_bool(json, "stateful", &rules->stateful)
         || !json_is_array(array)) {
         return false;
     }
@@ -526,7 +525,7 @@ take_port(struct semantics *s, const json_t *body, const json_t *object)
 static void
 take_rules(struct semantics *s, const json_t *body, const json_t *object)
 {
-    struct semantics_rules rules = { .revision = 0 };
+    struct semantics_rules rules = { .deleted = !body };
 
     if (body ? read_rules(&rules, body)
         : read_deleted(object, rules.id, &rules.revision)) {

@@ -239,6 +239,28 @@ judge_by_groups(const struct semantics *s, const struct semantics_port *port,
     verdict(v, false, "no rule of its groups");
 }
 
+/* Ours: the API has answers pass of a stateful group, and not of a stateless
+ * one, and refuses to mix them at one port; where they are mixed all the same,
+ * answers pass.  Only groups that are known have a say. */
+static bool
+is_stateless(const struct semantics *s, const struct semantics_port *port)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < port->n_groups; i++) {
+        const struct semantics_rules *rules = NULL;
+
+        FIND_NEWEST(s->rules, s->n_rules, port->groups[i], rules);
+        if (rules && !rules->deleted) {
+            if (rules->stateful) {
+                return false;
+            }
+            any = true;
+        }
+    }
+    return any;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Directions. */
 
@@ -255,13 +277,15 @@ static void
 judge_egress(const struct semantics *s, const struct semantics_port *port,
              const struct semantics_packet *p, struct semantics_verdict *v)
 {
+    bool tracked = !is_stateless(s, port);
+
     if (!is_own_source(port, p)) {
         if (is_before_address(port, p)) {
             verdict(v, true, "getting an address");
         } else {
             verdict(v, false, "not its own source");
         }
-    } else if (p->revoked_flow) {
+    } else if (p->revoked_flow && tracked) {
         verdict(v, false, "revoked flow");
     } else if (is_impostor(p)) {
         verdict(v, false, "DHCP server or router");
@@ -272,7 +296,7 @@ judge_egress(const struct semantics *s, const struct semantics_port *port,
                    && (p->icmp_type == ROUTER_SOLICITATION
                        || p->icmp_type == NEIGHBOUR_ADVERTISEMENT))) {
         verdict(v, true, "neighbour discovery");
-    } else if (p->known_flow) {
+    } else if (p->known_flow && tracked) {
         verdict(v, true, "known flow");
     } else {
         judge_by_groups(s, port, true, p, v);
@@ -283,7 +307,9 @@ static void
 judge_ingress(const struct semantics *s, const struct semantics_port *port,
               const struct semantics_packet *p, struct semantics_verdict *v)
 {
-    if (p->revoked_flow) {
+    bool tracked = !is_stateless(s, port);
+
+    if (p->revoked_flow && tracked) {
         verdict(v, false, "revoked flow");
     } else if (is_dhcp(p, false)) {
         verdict(v, true, "DHCP answer");
@@ -293,7 +319,7 @@ judge_ingress(const struct semantics *s, const struct semantics_port *port,
                        || p->icmp_type == NEIGHBOUR_ADVERTISEMENT
                        || p->icmp_type == LISTENER_QUERY))) {
         verdict(v, true, "neighbour discovery");
-    } else if (p->known_flow) {
+    } else if (p->known_flow && tracked) {
         verdict(v, true, "known flow");
     } else {
         judge_by_groups(s, port, false, p, v);
@@ -339,6 +365,15 @@ semantics_judge(const struct semantics *s,
     } else {
         judge_ingress(s, port, p, v);
     }
+}
+
+bool
+semantics_is_stateless(const struct semantics *s, const char *port_id)
+{
+    const struct semantics_port *port = NULL;
+
+    FIND_NEWEST(s->ports, s->n_ports, port_id, port);
+    return port && !port->deleted && port->filtered && is_stateless(s, port);
 }
 
 const char *

@@ -80,6 +80,7 @@ struct semantics_rule {
 struct semantics_rules {
     char id[SEMANTICS_ID_LEN];
     int64_t revision;
+    bool deleted, stateful;
     struct semantics_rule *rules;
     size_t n_rules;
 };
@@ -109,6 +110,9 @@ void semantics_free(struct semantics *);
 
 /* Why the rule is not in force, or NULL. */
 const char *semantics_left_out(const struct semantics *, const char *rule_id);
+
+/* Do flows of the port go untracked, whatever a packet says of them? */
+bool semantics_is_stateless(const struct semantics *, const char *port_id);
 
 /* Where a port is plugged.  A frame of the port goes between its device and
  * the uplink, which nothing else on the host shares. */

@@ -14,12 +14,14 @@
 #include "tests/lib/answer-store.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "firewall/flow_verdict.h"
 #include "firewall/render.h"
 #include "tests/lib/test.h"
 #include "util.h"
+#include "uuid.h"
 
 #define N_PACKETS 400
 
@@ -261,7 +263,7 @@ owns(const struct sg_port_spec *spec, const struct sg_prefix *address)
 }
 
 struct flow_counts {
-    size_t n, n_allowed, n_out, n_in, n_either;
+    size_t n, n_allowed, n_out, n_in, n_either, n_stale;
 };
 
 static void
@@ -273,9 +275,17 @@ check_flow(const struct case_ *c, const struct flow_judge *judge,
     struct flow_entry e = flow_of(p, b), child = e;
     const struct sg_port *port = flow_judge_port(judge, b->zone);
     enum flow_verdict got = flow_verdict(judge, &e);
+    char port_id[UUID_LEN + 1];
 
     if (!port || port->state == SG_ABSENT) {
         CHECK_EQ(got, FLOW_NOBODYS);
+        return;
+    }
+    snprintf(port_id, sizeof port_id, UUID_FMT, UUID_ARGS(&port->id));
+
+    if (semantics_is_stateless(&c->semantics, port_id)) {
+        CHECK_EQ(got, FLOW_STALE);
+        counts->n_stale++;
         return;
     }
 
@@ -341,6 +351,7 @@ TEST(flows_are_judged_as_their_first_packet)
         case_uninit(&c);
     }
     CHECK(counts.n > end * 20);
+    CHECK(counts.n_stale > counts.n / 50);
     CHECK(counts.n_allowed > counts.n / 20);
     CHECK(counts.n - counts.n_allowed > counts.n / 4);
     CHECK(counts.n_out > counts.n / 20);

@@ -618,7 +618,7 @@ TEST(a_dry_run_writes_nothing)
 }
 
 struct zones {
-    size_t n;
+    size_t n, n_untracked;
     uint16_t of_qbr1;
 };
 
@@ -629,6 +629,10 @@ note_zone(const struct fw_zone_rule *rule, void *zones_)
 
     zones->n++;
     CHECK(rule->ours);
+    if (!rule->zone) {
+        CHECK_STR(rule->device, "qbr3");
+        zones->n_untracked++;
+    }
     if (!strcmp(rule->device, "qbr1")) {
         zones->of_qbr1 = rule->zone;
     }
@@ -636,20 +640,24 @@ note_zone(const struct fw_zone_rule *rule, void *zones_)
 
 TEST(zones_are_recovered)
 {
-    struct zones zones = { 0, 0 };
+    struct zones zones = { 0, 0, 0 };
     bool fresh = true;
     struct fwf f;
 
     fwf_start(&f, "port p1 device=tap1 bridge=qbr1 uplink=qvb1 "
                   "zone=4711 mac=52:54:00:00:00:01\n"
                   "port p2 device=tap2 bridge=qbr2 uplink=qvb2 "
-                  "zone=4712 mac=52:54:00:00:00:02\n");
+                  "zone=4712 mac=52:54:00:00:00:02\n"
+                  "port p3 device=tap3 bridge=qbr3 uplink=qvb3 "
+                  "zone=4713 mac=52:54:00:00:00:03 group=g1\n"
+                  "rules g1 stateless\n");
     fwf_restart(&f);
     fw_backend_memory_fail(f.backend, FW_FAULT_BEGIN, 1, EAGAIN, false);
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), EAGAIN);
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!fresh);
-    CHECK_UEQ(zones.n, 4);      /* Of two families. */
+    CHECK_UEQ(zones.n, 6);      /* Of two families. */
+    CHECK_UEQ(zones.n_untracked, 2);
     CHECK_UEQ(zones.of_qbr1, 4711);
     fwf_uninit(&f);
 }
@@ -658,7 +666,7 @@ TEST(zones_are_recovered)
  * do not count, a chain that lost its hook does. */
 TEST(a_fresh_host_is_told)
 {
-    struct zones zones = { 0, 0 };
+    struct zones zones = { 0, 0, 0 };
     struct fw_chain *forward;
     bool fresh = false;
     struct fwf f;
