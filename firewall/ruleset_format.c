@@ -220,19 +220,20 @@ put_l4(const struct fw_rule *rule, enum sg_family family, struct ds *ds)
     const uint32_t m = rule->match;
 
     if (m & (FW_M_SPORT | FW_M_DPORT)) {
-        const char *name = protocol_name(rule->proto);
+        /* Two matches have both ends; the third is one for each. */
+        bool multi = (rule->proto != IPPROTO_TCP
+                      && rule->proto != IPPROTO_UDP);
 
-        /* UDP-Lite has no match of its own. */
-        bool multi = rule->proto == IPPROTO_UDPLITE;
-
-        ds_put_format(ds, " -m %s", multi || !name ? "multiport" : name);
+        if (!multi) {
+            ds_put_format(ds, " -m %s", protocol_name(rule->proto));
+        }
         if (m & FW_M_SPORT) {
-            put_range(ds, multi ? "--sports" : "--sport", rule->sport_min,
-                      rule->sport_max);
+            put_range(ds, multi ? "-m multiport --sports" : "--sport",
+                      rule->sport_min, rule->sport_max);
         }
         if (m & FW_M_DPORT) {
-            put_range(ds, multi ? "--dports" : "--dport", rule->dport_min,
-                      rule->dport_max);
+            put_range(ds, multi ? "-m multiport --dports" : "--dport",
+                      rule->dport_min, rule->dport_max);
         }
     }
     if (m & FW_M_ICMP_TYPE) {
