@@ -234,6 +234,7 @@ TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
 TESTLIB_SRCS += tests/lib/amqp_fake.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
+TESTLIB_SRCS += tests/lib/answer-host.c
 TESTLIB_SRCS += tests/lib/answer-store.c
 TESTLIB_SRCS += tests/lib/firewall-fixture.c
 TESTLIB_SRCS += tests/lib/lab-sock.c
@@ -257,6 +258,7 @@ TESTLIB_SRCS += tests/lib/semantics-read.c
 TESTLIB_SRCS += tests/lib/semantics-text.c
 TESTLIB_SRCS += tests/lib/semantics.c
 TESTLIB_SRCS += tests/lib/test.c
+TESTLIB_SRCS += tests/lib/two-judges.c
 TESTLIB_SRCS += tests/lib/update-text.c
 
 # Each file is one program, $(BUILD)/tests/<its name>; names are unique.

@@ -50,10 +50,9 @@ is_extension_header(const struct eval_packet *p)
 
 /* One of the ends, one beside it, or anything. */
 static int
-near(const struct answer_hint *hint, int max, uint64_t *state)
+near(int first, int last, int max, uint64_t *state)
 {
-    int value = (below(2, state) ? hint->min : hint->max)
-                + (int) below(3, state) - 1;
+    int value = (below(2, state) ? first : last) + (int) below(3, state) - 1;
 
     return once_in(10, state) ? (int) below(max + 1, state)
                               : MIN(MAX(value, 0), max);
@@ -77,8 +76,10 @@ random_l4(struct eval_packet *p, const struct answer_hint *hint,
     }
 
     if (fw_protocol_has_ports(p->proto)) {
-        p->sport = PICK(sports, state);
-        p->dport = near(hint, UINT16_MAX, state);
+        p->sport = (below(2, state) ? PICK(sports, state)
+                    : near(hint->source_min, hint->source_max, UINT16_MAX,
+                           state));
+        p->dport = near(hint->min, hint->max, UINT16_MAX, state);
     } else if (p->proto == (p->family == SG_IPV4 ? IPPROTO_ICMP
                                                  : IPPROTO_ICMPV6)) {
         p->icmp_type = MIN(MAX(hint->min + (int) below(5, state) / 2 - 1, 0),

@@ -9,8 +9,6 @@
 #include "tests/lib/test.h"
 #include "util.h"
 
-#define N_GROUPS 4              /* That are known; the fifth is not. */
-
 static const char *const port_lists[] = {
     "fixed_ips", "allowed_address_pairs", "security_groups", NULL,
 };
@@ -50,14 +48,20 @@ answer_port_id(size_t n)
     return ids[n];
 }
 
-/* The last one is never told about. */
-static const char *const groups[N_GROUPS + 1] = {
-    "a0000000-0000-4000-8000-000000000000",
-    "b0000000-0000-4000-8000-000000000000",
-    "c0000000-0000-4000-8000-000000000000",
-    "d0000000-0000-4000-8000-000000000000",
-    "e0000000-0000-4000-8000-000000000000",
-};
+/* Ids that differ in the beginning only, two by two in the end only. */
+static void
+put_group_id(struct ds *ds, size_t n)
+{
+    ds_put_format(ds, "%02"PRIxSIZE"000000-0000-4000-8000-00000000000%c",
+                  0xa0 + n / 2, n % 2 ? 'f' : '0');
+}
+
+/* One of those that the answer is about, or the one it is not. */
+static void
+put_random_group(struct ds *ds, const struct answer *a, uint64_t *state)
+{
+    put_group_id(ds, below(a->n_groups + 1, state));
+}
 
 /* Names that begin alike, for the tree. */
 static const char *const suffixes[ANSWER_N_PORTS] = {
@@ -118,10 +122,12 @@ add_object(struct answer *a, const char *kind, const char *const *lists,
     struct answer_object *object = &a->objects[a->n_objects++];
 
     ovs_assert(a->n_objects <= ANSWER_MAX_OBJECTS);
-    memset(object, 0, sizeof *object);
     object->kind = kind;
     object->lists = lists;
     object->revision = revision;
+    object->head[0] = '\0';
+    object->n_pieces = 0;
+    object->dropped = false;
     return object;
 }
 
@@ -133,9 +139,11 @@ add_piece(struct answer_object *object, uint8_t list, const char *format, ...)
 
     ovs_assert(object->n_pieces <= ANSWER_MAX_PIECES);
     piece->list = list;
+    piece->dropped = false;
     va_start(args, format);
-    vsnprintf(piece->text, sizeof piece->text, format, args);
+    int n = vsnprintf(piece->text, sizeof piece->text, format, args);
     va_end(args);
+    ovs_assert(n >= 0 && (size_t) n < sizeof piece->text);
 }
 
 static void
@@ -205,9 +213,13 @@ add_port(struct answer *a, size_t n, int flags, int revision,
              !tidy && once_in(30, state) ? PICK(faults, state)
              : once_in(3, state) ? PICK(oddities, state) : "");
     add_addresses(port, n, state);
-    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-        if (below(2, state)) {
-            add_piece(port, GROUPS, "\"%s\"", groups[g]);
+    for (size_t g = 0; g <= a->n_groups; g++) {
+        if (below(flags & ANSWER_MANY ? 4 : 2, state)) {
+            struct ds ds = DS_EMPTY_INITIALIZER;
+
+            put_group_id(&ds, g);
+            add_piece(port, GROUPS, "\"%s\"", ds_cstr(&ds));
+            ds_destroy(&ds);
         }
     }
     if (!tidy && once_in(40, state)) {
@@ -330,8 +342,36 @@ put_range(struct ds *ds, struct answer_hint *hint, uint64_t *state)
     }
 }
 
+static const int source_ports[] = { 0, 1, 52, 53, 67, 80, 40000, 65535 };
+
+/* Seldom, and seldom what is none. */
 static void
-put_remote(struct ds *ds, enum sg_family family, uint64_t *state)
+put_source_range(struct ds *ds, struct answer_hint *hint, uint64_t *state)
+{
+    bool ports = hint->protocol == 6 || hint->protocol == 17
+                 || hint->protocol > 130;
+    int a = PICK(source_ports, state), b = PICK(source_ports, state);
+
+    hint->source_min = MIN(a, b);
+    hint->source_max = MAX(a, b);
+    if (!once_in(ports ? 5 : 40, state)) {
+        hint->source_min = hint->source_max = 40000;
+        return;
+    }
+    if (once_in(12, state)) {
+        hint->source_min = b;   /* May be the greater one. */
+        hint->source_max = a;
+    }
+    ds_put_format(ds, ", \"source_port_range_min\": %d", hint->source_min);
+    if (!once_in(16, state)) {
+        ds_put_format(ds, ", \"source_port_range_max\": %d",
+                      hint->source_max);
+    }
+}
+
+static void
+put_remote(struct ds *ds, const struct answer *a, enum sg_family family,
+           uint64_t *state)
 {
     enum sg_family other = once_in(16, state) ? !family : family;
 
@@ -340,13 +380,15 @@ put_remote(struct ds *ds, enum sg_family family, uint64_t *state)
     case 1:
     case 2:
     case 3:
-        ds_put_format(ds, ", \"remote_group_id\": \"%s\"",
-                      PICK(groups, state));
+        ds_put_cstr(ds, ", \"remote_group_id\": \"");
+        put_random_group(ds, a, state);
+        ds_put_char(ds, '"');
         break;
     case 4:
     case 5:
-        ds_put_format(ds, ", \"remote_address_group_id\": \"%s\"",
-                      PICK(groups, state));
+        ds_put_cstr(ds, ", \"remote_address_group_id\": \"");
+        put_random_group(ds, a, state);
+        ds_put_char(ds, '"');
         break;
     case 6:
     case 7:
@@ -357,9 +399,9 @@ put_remote(struct ds *ds, enum sg_family family, uint64_t *state)
         break;
     case 10:
         if (once_in(3, state)) {
-            ds_put_format(ds, ", \"remote_group_id\": \"%s\", "
-                          "\"remote_ip_prefix\": \"%s\"",
-                          PICK(groups, state),
+            ds_put_cstr(ds, ", \"remote_group_id\": \"");
+            put_random_group(ds, a, state);
+            ds_put_format(ds, "\", \"remote_ip_prefix\": \"%s\"",
                           random_prefix_text(family, state));
         } else {
             ds_put_cstr(ds, ", \"remote_ip_prefix\": null");
@@ -379,7 +421,7 @@ add_rule(struct answer *a, struct answer_object *rules, size_t group,
 {
     static const char *const oddities[] = {
         ", \"description\": null", ", \"source_port\": 80",
-        ", \"priority\": 1",
+        ", \"priority\": 1", ", \"source_port_range\": null",
     };
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct answer_hint *hint;
@@ -393,7 +435,7 @@ add_rule(struct answer *a, struct answer_object *rules, size_t group,
     const struct number *protocol = random_protocol(hint->family, state);
     hint->protocol = protocol->value;
 
-    ds_put_format(&ds, "{\"id\": \"00000000-0001-4000-8000-0000000%"PRIuSIZE
+    ds_put_format(&ds, "{\"id\": \"00000000-0001-4000-8000-000000%02"PRIuSIZE
                   "000%"PRIuSIZE"\", \"direction\": \"%s\", "
                   "\"ethertype\": \"%s\"", group, n,
                   hint->egress ? "egress" : "ingress",
@@ -405,11 +447,23 @@ add_rule(struct answer *a, struct answer_object *rules, size_t group,
     if (!once_in(5, state)) {
         put_range(&ds, hint, state);
     }
-    put_remote(&ds, hint->family, state);
+    put_source_range(&ds, hint, state);
+    put_remote(&ds, a, hint->family, state);
     if (once_in(24, state)) {
         ds_put_cstr(&ds, PICK(oddities, state));
     }
     add_piece(rules, 0, "%s}", ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
+static void
+put_group_head(struct answer_object *object, size_t group, const char *more)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_group_id(&ds, group);
+    snprintf(object->head, sizeof object->head, "\"group\": \"%s\"%s",
+             ds_cstr(&ds), more);
     ds_destroy(&ds);
 }
 
@@ -422,8 +476,11 @@ add_rules(struct answer *a, size_t group, int flags, int revision,
         = add_object(a, "rules", rules_lists,
                      !tidy && once_in(30, state) ? 0 : revision);
 
-    snprintf(rules->head, sizeof rules->head, "\"group\": \"%s\"%s",
-             groups[group], once_in(8, state) ? ", \"stateful\": false" : "");
+    put_group_head(rules, group,
+                   once_in(a->mostly_stateless ? 8 : 2, state)
+                   ? ", \"stateful\": true"
+                   : a->mostly_stateless || once_in(4, state)
+                   ? ", \"stateful\": false" : "");
     for (unsigned int i = below(7, state); i; i--) {
         add_rule(a, rules, group, state);
     }
@@ -439,8 +496,7 @@ add_members(struct answer *a, size_t group, int flags, int revision,
     struct answer_object *members = add_object(a, "members", members_lists,
                                                revision);
 
-    snprintf(members->head, sizeof members->head, "\"group\": \"%s\"",
-             groups[group]);
+    put_group_head(members, group, "");
     for (unsigned int i = below(8, state); i; i--) {
         enum sg_family family = below(2, state);
 
@@ -505,14 +561,18 @@ random_answer_init(struct answer *a, int flags, int revision,
 {
     bool tidy = flags & ANSWER_TIDY;
 
-    memset(a, 0, sizeof *a);
+    /* It is large: what is not counted is not set. */
+    a->n_objects = a->n_hints = 0;
+    a->n_groups = (!(flags & ANSWER_MANY) ? ANSWER_N_GROUPS
+                   : 2 + below(ANSWER_MAX_GROUPS - 1, state));
+    a->mostly_stateless = once_in(3, state);
     for (size_t i = 0; i < ANSWER_N_PORTS; i++) {
         random_binding(&a->bindings[i], i, state);
         if (tidy || !once_in(16, state)) {
             add_port(a, i, flags, revision, state);
         }
     }
-    for (size_t g = 0; g < N_GROUPS; g++) {
+    for (size_t g = 0; g < a->n_groups; g++) {
         if (tidy || !once_in(16, state)) {
             add_rules(a, g, flags, revision, state);
         }
@@ -529,14 +589,18 @@ random_answer_init(struct answer *a, int flags, int revision,
         static const char *const kinds[] = { "port", "rules", "members" };
         size_t kind = below(ARRAY_SIZE(kinds), state);
         size_t port = below(ANSWER_N_PORTS, state);
-        size_t group = below(N_GROUPS, state);
+        size_t group = below(a->n_groups, state);
         int other = revision + 2 * below(3, state);
 
         if (below(2, state)) {
             /* Odd: two things at one revision mean nothing. */
+            struct ds id = DS_EMPTY_INITIALIZER;
+
+            put_group_id(&id, group);
             add_word(a, kinds[kind],
-                     kind ? groups[group] : answer_port_id(port),
+                     kind ? ds_cstr(&id) : answer_port_id(port),
                      other + 1 - 2 * below(2, state), state);
+            ds_destroy(&id);
         } else if (kind == 0) {
             add_port(a, port, flags, other, state);
         } else if (kind == 1) {
@@ -554,7 +618,9 @@ replace_object(struct answer *a, size_t index, int revision, uint64_t *state)
     static struct answer fresh;
     size_t group = (index - ANSWER_N_PORTS) / 2;
 
-    memset(&fresh, 0, sizeof fresh);
+    fresh.n_objects = fresh.n_hints = 0;
+    fresh.n_groups = a->n_groups;
+    fresh.mostly_stateless = once_in(2, state);
     if (index < ANSWER_N_PORTS) {
         add_port(&fresh, index, ANSWER_TIDY, revision, state);
     } else if ((index - ANSWER_N_PORTS) % 2) {
@@ -576,11 +642,11 @@ random_answer_change(struct answer *a, bool members_only, int revision,
                      uint64_t *state)
 {
     for (unsigned int i = below(3, state); i < 3; i++) {
-        size_t index = below(ANSWER_N_PORTS + 2 * N_GROUPS, state);
+        size_t index = below(ANSWER_N_PORTS + 2 * a->n_groups, state);
         struct answer_object *object;
 
         if (members_only) {
-            index = ANSWER_N_PORTS + 2 * below(N_GROUPS, state) + 1;
+            index = ANSWER_N_PORTS + 2 * below(a->n_groups, state) + 1;
         }
         object = &a->objects[index];
         if (once_in(members_only ? 4 : 2, state) || !object->n_pieces) {

@@ -15,15 +15,17 @@
 #include "tests/lib/semantics.h"
 
 #define ANSWER_N_PORTS 5
-#define ANSWER_MAX_OBJECTS 32
-#define ANSWER_MAX_PIECES 12
-#define ANSWER_MAX_HINTS 64
+#define ANSWER_N_GROUPS 4       /* Unless there are many. */
+#define ANSWER_MAX_GROUPS 50
+#define ANSWER_MAX_OBJECTS 112
+#define ANSWER_MAX_PIECES 64
+#define ANSWER_MAX_HINTS 512
 
 /* One entry of a list of an object. */
 struct answer_piece {
     uint8_t list;
     bool dropped;
-    char text[300];
+    char text[400];
 };
 
 struct answer_object {
@@ -42,6 +44,7 @@ struct answer_hint {
     enum sg_family family;
     int protocol;               /* -1: any. */
     int min, max;
+    int source_min, source_max;
 };
 
 struct answer {
@@ -49,11 +52,16 @@ struct answer {
     size_t n_objects;
     struct answer_hint hints[ANSWER_MAX_HINTS];
     size_t n_hints;
+    size_t n_groups;            /* That the answer is about; rules name one
+                                 * more. */
+    bool mostly_stateless;
     struct sg_binding bindings[ANSWER_N_PORTS];
 };
 
 enum {
     ANSWER_TIDY = 1,            /* Every object once and well-formed. */
+    ANSWER_MANY = 2,            /* 2 to ANSWER_MAX_GROUPS groups, most of them
+                                 * at every port. */
 };
 
 /* 'revision' is the least one of the objects. */

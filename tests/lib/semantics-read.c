@@ -44,6 +44,7 @@ get(const json_t *object, const char *key)
 static bool
 read_id(const json_t *value, char id[SEMANTICS_ID_LEN])
 {
+    static const char zero[] = "00000000-0000-0000-0000-000000000000";
     const char *text = json_string_value(value);
 
     if (!text || strlen(text) != SEMANTICS_ID_LEN - 1) {
@@ -58,7 +59,7 @@ read_id(const json_t *value, char id[SEMANTICS_ID_LEN])
         id[i] = tolower((unsigned char) text[i]);
     }
     id[SEMANTICS_ID_LEN - 1] = '\0';
-    return true;
+    return strcmp(id, zero);            /* It stands for "none". */
 }
 
 static bool

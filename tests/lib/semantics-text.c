@@ -26,10 +26,14 @@ static bool
 read_address(const char *text, enum semantics_family *family,
              uint8_t address[16])
 {
+    /* Ours: an IPv4 address in the clothes of IPv6 is none. */
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
     memset(address, 0, 16);
     if (inet_pton(AF_INET, text, address) == 1) {
         *family = SEMANTICS_IPV4;
-    } else if (inet_pton(AF_INET6, text, address) == 1) {
+    } else if (inet_pton(AF_INET6, text, address) == 1
+               && memcmp(address, mapped, sizeof mapped)) {
         *family = SEMANTICS_IPV6;
     } else {
         return false;

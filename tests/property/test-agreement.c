@@ -11,69 +11,26 @@
  * docs/testing.md says how to replay it. */
 
 #include <config.h>
-#include "tests/lib/answer-store.h"
+#include "tests/lib/two-judges.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "firewall/flow_verdict.h"
-#include "firewall/render.h"
 #include "tests/lib/test.h"
 #include "util.h"
 #include "uuid.h"
 
 #define N_PACKETS 400
 
-/* One answer and what the project makes of it. */
-struct case_ {
-    struct ds json;
-    struct semantics semantics;
-    struct policy_store *store;
-    struct fw_ruleset *rs;
-    struct eval_policy ep;
-    struct eval_filter filter;
-    struct semantics_plug plugs[ANSWER_N_PORTS];
-};
-
 static void
-case_init(struct case_ *c, const struct answer *a)
+judges_init(struct two_judges *j, const struct answer *a)
 {
-    struct fw_layout layout;
+    struct ds json = DS_EMPTY_INITIALIZER;
 
-    memset(c, 0, sizeof *c);
-    ds_init(&c->json);
-    answer_format(a, &c->json);
-    CHECK(semantics_read(&c->semantics, c->json.string, c->json.length));
-    answer_plugs(a, c->plugs);
-
-    c->store = answer_store_create(a);
-    answer_store_take(c->store, &c->json);
-    fw_layout_default(&layout);
-    c->rs = fw_render(policy_store_policy(c->store), &layout, NULL, NULL);
-    CHECK_NO_ERROR(fw_ruleset_check(c->rs));
-    c->ep = (struct eval_policy) { c->rs, policy_store_policy(c->store) };
-    c->filter = eval_policy_filter(&c->ep);
-}
-
-static void
-case_uninit(struct case_ *c)
-{
-    fw_ruleset_destroy(c->rs);
-    policy_store_destroy(c->store);
-    semantics_free(&c->semantics);
-    ds_destroy(&c->json);
-}
-
-static bool
-agree(const struct case_ *c, const struct answer *a,
-      const struct eval_packet *p, struct semantics_verdict *v)
-{
-    struct semantics_packet sp;
-
-    answer_packet_for_semantics(a, p, &sp);
-    semantics_judge(&c->semantics, c->plugs, ANSWER_N_PORTS, &sp, v);
-    return v->allowed == eval_accepts(&c->filter, p);
+    answer_format(a, &json);
+    two_judges_init(j, a, &json);
 }
 
 static bool
@@ -81,11 +38,11 @@ still_disagree(const struct answer *a, void *p_)
 {
     const struct eval_packet *p = p_;
     struct semantics_verdict v;
-    struct case_ c;
+    struct two_judges c;
 
-    case_init(&c, a);
-    bool disagree = !agree(&c, a, p, &v);
-    case_uninit(&c);
+    judges_init(&c, a);
+    bool disagree = !two_judges_agree(&c, a, p, &v);
+    two_judges_uninit(&c);
     return disagree;
 }
 
@@ -95,16 +52,16 @@ report(struct answer *a, struct eval_packet *p, unsigned int round)
 {
     struct ds packet = DS_EMPTY_INITIALIZER;
     struct semantics_verdict v;
-    struct case_ c;
+    struct two_judges c;
 
     answer_shrink(a, still_disagree, p);
-    case_init(&c, a);
-    agree(&c, a, p, &v);
+    judges_init(&c, a);
+    two_judges_agree(&c, a, p, &v);
     eval_packet_format(p, &packet);
     FAIL("round %u: %s\nthe semantics: %s, because: %s\nthe chains: %s\n%s",
          round, ds_cstr(&packet), v.allowed ? "passes" : "does not pass",
          v.why, v.allowed ? "does not pass" : "passes", ds_cstr(&c.json));
-    case_uninit(&c);
+    two_judges_uninit(&c);
     ds_destroy(&packet);
 }
 
@@ -139,36 +96,58 @@ count(const struct semantics_verdict *v, size_t seen[ARRAY_SIZE(kinds)])
     }
 }
 
-TEST(chains_and_semantics_agree)
+static void
+compare(unsigned int end, int flags, size_t seen[ARRAY_SIZE(kinds)])
 {
-    unsigned int end = test_rounds(2000);
-    size_t seen[ARRAY_SIZE(kinds)] = { 0 };
     static struct answer a;
 
     for (unsigned int i = 0; i < end && !test_failed(); i++) {
         uint64_t state = test_seed() + i;
-        struct case_ c;
+        struct two_judges c;
 
-        random_answer_init(&a, 0, 2, &state);
-        case_init(&c, &a);
+        random_answer_init(&a, flags, 2, &state);
+        judges_init(&c, &a);
         for (int j = 0; j < N_PACKETS && !test_failed(); j++) {
             struct semantics_verdict v;
             struct eval_packet p;
 
             random_answer_packet(&a, &p, &state);
-            if (!agree(&c, &a, &p, &v)) {
+            if (!two_judges_agree(&c, &a, &p, &v)) {
                 report(&a, &p, i);
             }
             count(&v, seen);
         }
-        case_uninit(&c);
+        two_judges_uninit(&c);
     }
+}
+
+TEST(chains_and_semantics_agree)
+{
+    unsigned int end = test_rounds(2000);
+    size_t seen[ARRAY_SIZE(kinds)] = { 0 };
+
+    compare(end, 0, seen);
     for (size_t i = 0; i < ARRAY_SIZE(kinds) && !test_failed(); i++) {
         if (!CHECK(seen[i] * 1000 >= kinds[i].per_mille * end * N_PACKETS)) {
             FAIL("only %"PRIuSIZE" of %u packets: %s", seen[i],
                  end * N_PACKETS, kinds[i].why);
         }
     }
+}
+
+/* Shows V04: 2 to 50 groups that share remotes and ranges of ports. */
+/* Shows V34: no rule of a direction says anything about the other. */
+TEST(many_groups_agree)
+{
+    unsigned int end = test_rounds(125);
+    size_t seen[ARRAY_SIZE(kinds)] = { 0 };
+
+    compare(end, ANSWER_MANY, seen);
+    printf("# 2 to %d groups: %u pairs of policy and packet, %"PRIuSIZE
+           " by a rule, %"PRIuSIZE" by none\n", ANSWER_MAX_GROUPS,
+           end * N_PACKETS, seen[0], seen[1]);
+    CHECK(seen[0] > end * N_PACKETS / 10);
+    CHECK(seen[1] > end * N_PACKETS / 20);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -213,7 +192,7 @@ is_tracked(const struct eval_packet *p)
 
 /* Does the packet get through in this direction, with any MAC? */
 static bool
-gets_through(const struct case_ *c, const struct eval_packet *packet,
+gets_through(const struct two_judges *c, const struct eval_packet *packet,
              const struct sg_binding *b, bool egress)
 {
     struct eval_packet p = *packet;
@@ -267,7 +246,7 @@ struct flow_counts {
 };
 
 static void
-check_flow(const struct case_ *c, const struct flow_judge *judge,
+check_flow(const struct two_judges *c, const struct flow_judge *judge,
            const struct eval_packet *p, const struct sg_binding *b,
            struct flow_counts *counts)
 {
@@ -332,10 +311,10 @@ TEST(flows_are_judged_as_their_first_packet)
     for (unsigned int i = 0; i < end && !test_failed(); i++) {
         uint64_t state = test_seed() + i;
         struct flow_judge *judge;
-        struct case_ c;
+        struct two_judges c;
 
         random_answer_init(&a, 0, 2, &state);
-        case_init(&c, &a);
+        judges_init(&c, &a);
         judge = flow_judge_create(policy_store_policy(c.store));
         for (int j = 0; j < N_PACKETS / 4 && !test_failed(); j++) {
             const struct sg_binding *b
@@ -348,7 +327,7 @@ TEST(flows_are_judged_as_their_first_packet)
             }
         }
         flow_judge_destroy(judge);
-        case_uninit(&c);
+        two_judges_uninit(&c);
     }
     CHECK(counts.n > end * 20);
     CHECK(counts.n_stale > counts.n / 50);
