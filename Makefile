@@ -327,6 +327,7 @@ UNIT_TESTS += tests/unit/test-revoke.c
 UNIT_TESTS += tests/unit/test-ruleset.c
 UNIT_TESTS += tests/unit/test-rpc-topology.c
 UNIT_TESTS += tests/unit/test-rule.c
+UNIT_TESTS += tests/unit/test-rule-forms.c
 UNIT_TESTS += tests/unit/test-semantics.c
 UNIT_TESTS += tests/unit/test-sequence.c
 UNIT_TESTS += tests/unit/test-silence.c
