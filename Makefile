@@ -321,6 +321,7 @@ UNIT_TESTS += tests/unit/test-protocol-doc.c
 UNIT_TESTS += tests/unit/test-publish-window.c
 UNIT_TESTS += tests/unit/test-received.c
 UNIT_TESTS += tests/unit/test-refusal.c
+UNIT_TESTS += tests/unit/test-remotes.c
 UNIT_TESTS += tests/unit/test-render.c
 UNIT_TESTS += tests/unit/test-report.c
 UNIT_TESTS += tests/unit/test-revoke.c
