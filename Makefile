@@ -232,6 +232,7 @@ TESTLIB_SRCS += tests/bench/synthetic.c
 TESTLIB_SRCS += tests/bench/table_view.c
 TESTLIB_SRCS += tests/conformance/amqp_fixture.c
 TESTLIB_SRCS += tests/conformance/backend.c
+TESTLIB_SRCS += tests/conformance/plug_frames.c
 TESTLIB_SRCS += tests/lib/amqp_fake.c
 TESTLIB_SRCS += tests/lib/amqp_peer.c
 TESTLIB_SRCS += tests/lib/answer-host.c
@@ -371,6 +372,7 @@ GOLDEN_TESTS += tests/golden/golden-render.c
 GOLDEN_TESTS += tests/golden/golden-sync.c
 
 # These link everything and may need a private network namespace or root.
+CONFORMANCE_TESTS += tests/conformance/test-agreement-packets.c
 CONFORMANCE_TESTS += tests/conformance/test-amqp-faults.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-flow-table.c
