@@ -2,6 +2,7 @@
 """What a controller says, said by a test: answers to `sync' of every kind,
 and messages faster than any controller sends them."""
 
+import contextlib
 import json
 import socket
 import struct
@@ -65,10 +66,10 @@ class Impostor:
     the result, or an exception to be sent as a failure, or None for
     silence.  It runs in another thread."""
 
-    def __init__(self, lab, epoch):
+    def __init__(self, lab, epoch, answer=lambda args: None):
         self.lab = lab
         self.epoch = epoch
-        self.answer = lambda args: None
+        self.answer = answer
         self.asked = []             # (time, host) of each sync.
         self.seq = 0
         self.stopping = threading.Event()
@@ -128,6 +129,71 @@ class Impostor:
                 "message": str(result), "tb": [], "args": [], "kwargs": {}}))
         channel.basic_publish(content(envelope(reply)),
                               routing_key=request["_reply_q"])
+
+
+class Teller(Impostor):
+    """Tells what is in `objects', {(kind, id): body}, and nothing else, and no
+    object is too odd to be told.  A body that is None: deleted.  What is not
+    there at all is unknown."""
+
+    def __init__(self, lab, revision=1):
+        self.objects = {}
+        self.revisions = {}
+        self.revision = revision
+        super().__init__(lab, "%d-0badcafe" % lablib.now_ms(), self._tell)
+
+    def put(self, kind, body):
+        """`body' without a revision takes the place of what there was."""
+        self._set(kind, body["id" if kind == "port" else "group"], body)
+
+    def delete(self, kind, ref):
+        self._set(kind, ref, None)
+
+    def _set(self, kind, ref, body):
+        self.revision += 1
+        self.revisions[kind, ref] = self.revision
+        self.objects[kind, ref] = body
+
+    def tell(self, hosts=labcore.HOSTS):
+        """Has the agents ask for everything; returns when they have it in
+        their kernels."""
+        for host in hosts:
+            answer = self.lab.agent(host, "sg/resync")
+            if answer.get("error"):
+                raise lablib.LabError("%s: %s" % (host, answer["error"]))
+
+    def _closure(self, refs):
+        """What belongs to a question for `refs'."""
+        found = dict.fromkeys(refs)
+        for kind, ref in refs:
+            if kind == "port" and self.objects.get((kind, ref)):
+                found.update(dict.fromkeys(
+                    ("rules", group) for group
+                    in self.objects[kind, ref]["security_groups"]))
+        for kind, ref in list(found):
+            body = self.objects.get((kind, ref)) if kind == "rules" else None
+            for rule in body["rules"] if body else []:
+                for key in ("remote_group_id", "remote_address_group_id"):
+                    with contextlib.suppress(TypeError, ValueError,
+                                             AttributeError):
+                        found["members", str(uuid.UUID(rule.get(key)))] = None
+        return found
+
+    def _entry(self, kind, ref):
+        if (kind, ref) not in self.objects:
+            return {"kind": kind, "id": ref, "unknown": True}
+        body, revision = self.objects[kind, ref], self.revisions[kind, ref]
+        if body is None:
+            return {"kind": kind, "id": ref, "deleted": True,
+                    "revision": revision}
+        return {"kind": kind, kind: dict(body, revision=revision)}
+
+    def _tell(self, args):
+        wanted = args.get("objects")
+        refs = [("port", port) for port in args["ports"]] if wanted is None \
+            else [(o["kind"], o["id"]) for o in wanted]
+        return {"epoch": self.epoch, "sent": lablib.now_ms(), "next": None,
+                "objects": [self._entry(*ref) for ref in self._closure(refs)]}
 
 
 def frame(kind, channel, payload):
