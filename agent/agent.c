@@ -186,7 +186,7 @@ static void
 apply_guard(struct agent *a, long long int now)
 {
     size_t n;
-    const char (*others)[SG_DEVICE_LEN] = plugs_other_taps(a->plugs, &n);
+    const char (*others)[SG_DEVICE_LEN] = plugs_others(a->plugs, &n);
 
     bridge_watch_apply(a->bridges, policy_store_policy(a->store), others, n,
                        now);

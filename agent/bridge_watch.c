@@ -36,6 +36,12 @@ struct bridge_watch *
 bridge_watch_create(const struct config *config, bool simulated)
 {
     struct bridge_watch *w = xzalloc(sizeof *w);
+    const struct l2_guard_config guard_config = {
+        .tap_prefix = config->tap_prefix,
+        .uplink_prefix = config->uplink_prefix,
+        .host_input = config->host_input,
+        .host_output = config->host_output,
+    };
     struct l2_guard *guard;
     char *error = NULL;
 
@@ -44,7 +50,7 @@ bridge_watch_create(const struct config *config, bool simulated)
     w->simulated = simulated;
     w->next_knobs = LLONG_MIN;
     guard = (simulated ? l2_guard_memory_create()
-             : l2_guard_nft_create(config->tap_prefix, &error));
+             : l2_guard_nft_create(&guard_config, &error));
     w->keeper = l2_keeper_create(guard, error);
     free(error);
     return w;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "sset.h"
 #include "util.h"
 
 struct plug_node {
@@ -204,18 +205,15 @@ plug_resolve(const struct plug_table *t, const struct plug_names *names,
     return NULL;
 }
 
-/* Is 'link' the uplink or the tap of one of the ports in 'known'? */
-static bool
-is_known(const struct plug_link *link,
-         const struct sg_binding *known, size_t n_known)
+/* Uplinks and taps of the ports in 'known'. */
+static void
+add_devices(struct sset *devices, const struct sg_binding *known,
+            size_t n_known)
 {
     for (size_t i = 0; i < n_known; i++) {
-        if (!strcmp(link->name, known[i].device)
-            || !strcmp(link->name, known[i].uplink)) {
-            return true;
-        }
+        sset_add(devices, known[i].device);
+        sset_add(devices, known[i].uplink);
     }
-    return false;
 }
 
 size_t
@@ -224,29 +222,32 @@ plug_unknown_devices(const struct plug_table *t,
                      const struct sg_binding *known, size_t n_known,
                      char (*out)[SG_DEVICE_LEN], size_t max)
 {
+    struct sset devices = SSET_INITIALIZER(&devices);
     size_t n = 0;
 
+    add_devices(&devices, known, n_known);
     for (size_t i = 0; i < t->n; i++) {
         const struct plug_link *l = &t->nodes[i].link;
         const struct plug_link *bridge;
 
         bridge = l->master ? link_by_index(t, l->master) : NULL;
         if (bridge && has_prefix(bridge->name, names->bridge_prefix)
-            && !is_known(l, known, n_known)) {
+            && !sset_contains(&devices, l->name)) {
             if (n < max) {
                 ovs_strlcpy(out[n], l->name, SG_DEVICE_LEN);
             }
             n++;
         }
     }
+    sset_destroy(&devices);
     return n;
 }
 
 char (*
-plug_other_taps(const struct plug_table *t, const struct plug_names *names,
-                size_t *np))[SG_DEVICE_LEN]
+plug_others(const struct plug_table *t, const struct plug_names *names,
+            size_t *np))[SG_DEVICE_LEN]
 {
-    char (*taps)[SG_DEVICE_LEN] = xmalloc(MAX(t->n, 1) * sizeof *taps);
+    char (*found)[SG_DEVICE_LEN] = xmalloc(MAX(t->n, 1) * sizeof *found);
     size_t n = 0;
 
     for (size_t i = 0; i < t->n; i++) {
@@ -254,11 +255,12 @@ plug_other_taps(const struct plug_table *t, const struct plug_names *names,
         const struct plug_link *bridge;
 
         bridge = l->master ? link_by_index(t, l->master) : NULL;
-        if (bridge && has_prefix(l->name, names->tap_prefix)
-            && !has_prefix(bridge->name, names->bridge_prefix)) {
-            ovs_strzcpy(taps[n++], l->name, SG_DEVICE_LEN);
+        if (bridge && !has_prefix(bridge->name, names->bridge_prefix)
+            && (has_prefix(l->name, names->tap_prefix)
+                || has_prefix(l->name, names->uplink_prefix))) {
+            ovs_strzcpy(found[n++], l->name, SG_DEVICE_LEN);
         }
     }
     *np = n;
-    return taps;
+    return found;
 }

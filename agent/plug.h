@@ -44,9 +44,9 @@ size_t plug_unknown_devices(const struct plug_table *,
                             const struct sg_binding *known, size_t n_known,
                             char (*names)[SG_DEVICE_LEN], size_t max);
 
-/* Devices that are called like taps, but are on bridges that are not managed:
- * the names, malloc'd, and how many there are. */
-char (*plug_other_taps(const struct plug_table *, const struct plug_names *,
-                       size_t *n))[SG_DEVICE_LEN];
+/* Devices that are called like taps or uplinks, but are on bridges that are
+ * not managed: the names, malloc'd, and how many there are. */
+char (*plug_others(const struct plug_table *, const struct plug_names *,
+                   size_t *n))[SG_DEVICE_LEN];
 
 #endif /* agent/plug.h */

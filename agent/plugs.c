@@ -30,8 +30,8 @@ struct plugs {
     size_t n_duplicate_rows;
     char unknown_devices[PLUGS_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
     size_t n_unknown_devices;   /* All of them. */
-    char (*other_taps)[SG_DEVICE_LEN];
-    size_t n_other_taps;
+    char (*others)[SG_DEVICE_LEN];
+    size_t n_others;
     char *zone_problems[PLUGS_MAX_ZONE_PROBLEMS];
     size_t n_zone_problems;     /* All of them. */
 };
@@ -81,7 +81,7 @@ plugs_destroy(struct plugs *p)
         port_watch_destroy(p->port_watch);
         zone_claims_destroy(p->claims);
         forget_zone_problems(p);
-        free(p->other_taps);
+        free(p->others);
         free(p->local);
         free(p);
     }
@@ -241,9 +241,9 @@ plugs_resolve(struct plugs *p)
 
         resolve_local(p, &names);
         list_unknown_devices(p, &names);
-        free(p->other_taps);
-        p->other_taps = plug_other_taps(link_watch_table(p->link_watch),
-                                        &names, &p->n_other_taps);
+        free(p->others);
+        p->others = plug_others(link_watch_table(p->link_watch), &names,
+                                &p->n_others);
     }
     give_zones(p);
 }
@@ -256,10 +256,10 @@ plugs_ports(const struct plugs *p, size_t *n)
 }
 
 const char (*
-plugs_other_taps(const struct plugs *p, size_t *n))[SG_DEVICE_LEN]
+plugs_others(const struct plugs *p, size_t *n))[SG_DEVICE_LEN]
 {
-    *n = p->n_other_taps;
-    return p->other_taps;
+    *n = p->n_others;
+    return p->others;
 }
 
 void

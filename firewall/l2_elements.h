@@ -17,8 +17,8 @@
 
 #define L2_KINDS                                                            \
     L2_KIND(OTHER, "other")     /* A device whose name begins like that of  \
-                                 * a tap, on a bridge that is not ours: not \
-                                 * looked at. */                            \
+                                 * a tap or an uplink, on a bridge that is  \
+                                 * not ours: not looked at. */              \
     L2_KIND(SHUT, "shut")       /* A tap, or the uplink of its bridge:      \
                                  * nothing from it passes. */               \
     L2_KIND(FREE, "free")       /* The tap of a trusted port, or of one     \

@@ -7,7 +7,8 @@
  * br_netfilter passes up only what it knows as IP, and puts fragments together
  * before any table sees them, in one queue for all bridges.  The guard looks
  * at each frame from a tap before that: at its EtherType, and at what it says
- * of its sender, in IPv4, IPv6, ARP, RARP and neighbour discovery.
+ * of its sender, in IPv4, IPv6, ARP, RARP and neighbour discovery.  And it
+ * keeps the bridges' devices and the host itself apart.
  *
  * Thin, like struct fw_backend: it does what it is told and reports what
  * happened.  Constant rules, and sets of elements (firewall/l2_elements.h).
@@ -76,10 +77,18 @@ uint64_t l2_guard_memory_writes(const struct l2_guard *);
 void l2_guard_memory_spoil(struct l2_guard *, enum l2_found);
 const struct l2_elements *l2_guard_memory_elements(const struct l2_guard *);
 
-/* nf_tables of this network namespace, through libnftnl.  'tap_prefix' is
- * what the names of taps begin with.  NULL and '*error' (malloc'd) on failure,
- * which is that of the socket; what the kernel lacks is found by the first
- * read() or write. */
-struct l2_guard *l2_guard_nft_create(const char *tap_prefix, char **error);
+/* What the rules depend on. */
+struct l2_guard_config {
+    const char *tap_prefix;     /* What the names of taps begin with, */
+    const char *uplink_prefix;  /* and those of the bridges' other devices. */
+    bool host_input;            /* Instances and network may send to the host
+                                 * over their bridges, */
+    bool host_output;           /* and the host to them. */
+};
+/* nf_tables of this network namespace, through libnftnl.  NULL and '*error'
+ * (malloc'd) on failure, which is that of the socket; what the kernel lacks is
+ * found by the first read() or write. */
+struct l2_guard *l2_guard_nft_create(const struct l2_guard_config *,
+                                     char **error);
 
 #endif /* firewall/l2_guard.h */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
 
-/* The guard as a table of nf_tables' bridge family. */
+/* The guard as tables of nf_tables. */
 
 #include <config.h>
 #include "firewall/l2_guard.h"
@@ -58,7 +58,7 @@ struct reading {
     const struct nft_guard *g;
     struct l2_elements *list;
     enum l2_found found;
-    size_t n_chains, n_sets;
+    size_t n_tables, n_chains, n_sets;
     struct ds *texts;           /* Of the rules of each chain. */
     enum l2_set set;            /* Whose elements are read. */
 };
@@ -96,7 +96,8 @@ destroy_texts(struct ds *texts)
 static bool
 add_text(struct ds *texts, struct nftnl_rule *rule)
 {
-    size_t i = nft_chain_index(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+    size_t i = nft_chain_index(nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY),
+                               nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
 
     if (i < nft_n_chains()) {
         nft_rule_text(rule, &texts[i]);
@@ -105,9 +106,9 @@ add_text(struct ds *texts, struct nftnl_rule *rule)
 }
 
 struct l2_guard *
-l2_guard_nft_create(const char *tap_prefix, char **error)
+l2_guard_nft_create(const struct l2_guard_config *config, char **error)
 {
-    struct nft_talk *talk = nft_talk_create(error);
+    struct nft_talk *talk = nft_talk_create(NFT_GUARD_TABLE, error);
     struct nft_guard *g;
 
     if (!talk) {
@@ -116,7 +117,7 @@ l2_guard_nft_create(const char *tap_prefix, char **error)
     g = xzalloc(sizeof *g);
     g->up.class = &nft_guard_class;
     g->talk = talk;
-    nft_rules_init(&g->rules, tap_prefix);
+    nft_rules_init(&g->rules, config);
     g->texts = create_texts();
     for (size_t i = 0; i < g->rules.n; i++) {
         add_text(g->texts, g->rules.p[i]);
@@ -195,10 +196,12 @@ take_table(const struct nlmsghdr *nlh, void *r_)
     if (!table) {
         out_of_memory();
     }
+    r->n_tables++;
     /* A dormant one has no hook. */
-    r->found = (nftnl_table_nlmsg_parse(nlh, table)
-                || nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS)
-                ? L2_DAMAGED : L2_INTACT);
+    if (nftnl_table_nlmsg_parse(nlh, table)
+        || nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS)) {
+        r->found = L2_DAMAGED;
+    }
     nftnl_table_free(table);
     return MNL_CB_OK;
 }
@@ -206,7 +209,8 @@ take_table(const struct nlmsghdr *nlh, void *r_)
 static bool
 chain_is_right(const struct nftnl_chain *chain)
 {
-    size_t i = nft_chain_index(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+    size_t i = nft_chain_index(nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
+                               nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
     struct nftnl_chain *ours;
     bool right = true;
 
@@ -343,28 +347,70 @@ take_elements(const struct nlmsghdr *nlh, void *r_)
 }
 
 static int
+read_elements(struct nft_guard *g, struct reading *r)
+{
+    struct nft_question q = {
+        .type = NFT_MSG_GETSETELEM,
+        .flags = NLM_F_DUMP,
+        .family = nft_table_families[0],
+        .table = NFT_GUARD_TABLE,
+    };
+    int error = 0;
+
+    for (size_t i = 0; i < L2_N_SETS && !error && r->found == L2_INTACT;
+         i++) {
+        r->set = i;
+        q.set = l2_set_form(r->set)->name;
+        error = nft_talk_get(g->talk, &q, take_elements, r);
+    }
+    return error;
+}
+
+/* One of the tables, without elements. */
+static int
+read_table(struct nft_guard *g, uint8_t family, struct reading *r)
+{
+    static const struct { uint16_t type, flags; mnl_cb_t take; } kinds[] = {
+        { NFT_MSG_GETTABLE, 0, take_table },
+        { NFT_MSG_GETCHAIN, NLM_F_DUMP, take_chain },
+        { NFT_MSG_GETSET, NLM_F_DUMP, take_set },
+        { NFT_MSG_GETRULE, NLM_F_DUMP, take_rule },
+    };
+    int error = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds) && !error; i++) {
+        const struct nft_question q = {
+            .type = kinds[i].type,
+            .flags = kinds[i].flags,
+            .family = family,
+            .table = NFT_GUARD_TABLE,
+        };
+
+        error = nft_talk_get(g->talk, &q, kinds[i].take, r);
+        if (!i && error == ENOENT) {
+            return 0;
+        }
+    }
+    return error;
+}
+
+static int
 read_objects(struct nft_guard *g, struct reading *r)
 {
-    static const struct { uint16_t type; mnl_cb_t take; } kinds[] = {
-        { NFT_MSG_GETCHAIN, take_chain },
-        { NFT_MSG_GETSET, take_set },
-        { NFT_MSG_GETRULE, take_rule },
-    };
-    int error;
+    int error = 0;
 
-    error = nft_talk_get(g->talk, NFT_MSG_GETTABLE, 0, NFT_GUARD_TABLE, NULL,
-                         take_table, r);
-    if (error == ENOENT) {
-        return 0;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(kinds) && !error; i++) {
-        error = nft_talk_get(g->talk, kinds[i].type, NLM_F_DUMP,
-                             NFT_GUARD_TABLE, NULL, kinds[i].take, r);
+    for (size_t i = 0; i < NFT_N_TABLES && !error; i++) {
+        error = read_table(g, nft_table_families[i], r);
     }
     if (error) {
         return error;
     }
-    if (r->n_chains != nft_n_chains() || r->n_sets != L2_N_SETS) {
+    if (!r->n_tables) {
+        r->found = L2_NOTHING;
+        return 0;
+    }
+    if (r->n_tables != NFT_N_TABLES || r->n_chains != nft_n_chains()
+        || r->n_sets != L2_N_SETS) {
         r->found = L2_DAMAGED;
     }
     for (size_t i = 0; i < nft_n_chains(); i++) {
@@ -372,16 +418,7 @@ read_objects(struct nft_guard *g, struct reading *r)
             r->found = L2_DAMAGED;
         }
     }
-    for (size_t i = 0; i < L2_N_SETS && r->found == L2_INTACT; i++) {
-        r->set = i;
-        error = nft_talk_get(g->talk, NFT_MSG_GETSETELEM, NLM_F_DUMP,
-                             NFT_GUARD_TABLE, l2_set_form(r->set)->name,
-                             take_elements, r);
-        if (error) {
-            return error;
-        }
-    }
-    return 0;
+    return read_elements(g, r);
 }
 
 /* As of one generation. */
@@ -392,8 +429,8 @@ read_once(struct nft_guard *g, struct reading *r)
     int error;
 
     l2_elements_clear(r->list);
-    r->found = L2_NOTHING;
-    r->n_chains = r->n_sets = 0;
+    r->found = L2_INTACT;
+    r->n_tables = r->n_chains = r->n_sets = 0;
     r->texts = create_texts();
     error = nft_talk_generation(g->talk, &before);
     if (!error) {
@@ -424,7 +461,7 @@ nft_guard_read(struct l2_guard *guard, enum l2_found *found,
         error = read_once(g, &r);
     }
     if (error) {
-        return failed(g, "reading table " NFT_GUARD_TABLE,
+        return failed(g, "reading tables " NFT_GUARD_TABLE,
                       error == EINTR ? EAGAIN : error);
     }
     l2_elements_order(list);
@@ -436,18 +473,21 @@ nft_guard_read(struct l2_guard *guard, enum l2_found *found,
 /* Writing. */
 
 static void
-put_table(struct nft_guard *g, uint16_t type, uint16_t flags)
+put_tables(struct nft_guard *g, uint16_t type, uint16_t flags)
 {
-    struct nftnl_table *table = nftnl_table_alloc();
+    for (size_t i = 0; i < NFT_N_TABLES; i++) {
+        uint8_t family = nft_table_families[i];
+        struct nftnl_table *table = nftnl_table_alloc();
 
-    if (!table) {
-        out_of_memory();
+        if (!table) {
+            out_of_memory();
+        }
+        nftnl_table_set_u32(table, NFTNL_TABLE_FAMILY, family);
+        nftnl_table_set_str(table, NFTNL_TABLE_NAME, NFT_GUARD_TABLE);
+        nftnl_table_nlmsg_build_payload(
+            nft_talk_add(g->talk, family, type, flags), table);
+        nftnl_table_free(table);
     }
-    nftnl_table_set_u32(table, NFTNL_TABLE_FAMILY, NFPROTO_BRIDGE);
-    nftnl_table_set_str(table, NFTNL_TABLE_NAME, NFT_GUARD_TABLE);
-    nftnl_table_nlmsg_build_payload(nft_talk_add(g->talk, type, flags),
-                                    table);
-    nftnl_table_free(table);
 }
 
 /* Of the 'i'th field of a key. */
@@ -468,7 +508,7 @@ create_set(enum l2_set which)
     if (!set) {
         out_of_memory();
     }
-    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_BRIDGE);
+    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, nft_table_families[0]);
     nftnl_set_set_str(set, NFTNL_SET_TABLE, NFT_GUARD_TABLE);
     nftnl_set_set_str(set, NFTNL_SET_NAME, form->name);
     return set;
@@ -510,8 +550,9 @@ put_set(struct nft_guard *g, enum l2_set which)
     } else if (form->n_fields == 1) {
         put_byteorder(set);
     }
-    nftnl_set_nlmsg_build_payload(nft_talk_add(g->talk, NFT_MSG_NEWSET,
-                                               NLM_F_CREATE), set);
+    nftnl_set_nlmsg_build_payload(
+        nft_talk_add(g->talk, nft_table_families[0], NFT_MSG_NEWSET,
+                     NLM_F_CREATE), set);
     nftnl_set_free(set);
 }
 
@@ -520,8 +561,9 @@ put_chain(struct nft_guard *g, size_t i)
 {
     struct nftnl_chain *chain = nft_chain_create(i);
 
-    nftnl_chain_nlmsg_build_payload(nft_talk_add(g->talk, NFT_MSG_NEWCHAIN,
-                                                 NLM_F_CREATE), chain);
+    nftnl_chain_nlmsg_build_payload(
+        nft_talk_add(g->talk, nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
+                     NFT_MSG_NEWCHAIN, NLM_F_CREATE), chain);
     nftnl_chain_free(chain);
 }
 
@@ -529,8 +571,8 @@ static void
 put_rule(struct nft_guard *g, struct nftnl_rule *rule)
 {
     nftnl_rule_nlmsg_build_payload(
-        nft_talk_add(g->talk, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND),
-        rule);
+        nft_talk_add(g->talk, nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY),
+                     NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND), rule);
 }
 
 static void
@@ -570,7 +612,8 @@ put_elements_of(struct nft_guard *g, enum l2_set which,
         }
         if (set && (last || n == NFT_MAX_ELEMENTS)) {
             nftnl_set_elems_nlmsg_build_payload(
-                nft_talk_add(g->talk, type, flags), set);
+                nft_talk_add(g->talk, nft_table_families[0], type, flags),
+                set);
             nftnl_set_free(set);
             set = NULL;
             n = 0;
@@ -614,9 +657,9 @@ nft_guard_replace(struct l2_guard *guard, const struct l2_elements *list)
 
     nft_talk_begin(g->talk, g->generation);
     /* So that there is one to delete. */
-    put_table(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    put_table(g, NFT_MSG_DELTABLE, 0);
-    put_table(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    put_tables(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    put_tables(g, NFT_MSG_DELTABLE, 0);
+    put_tables(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
     for (size_t i = 0; i < L2_N_SETS; i++) {
         put_set(g, i);
     }
@@ -627,7 +670,7 @@ nft_guard_replace(struct l2_guard *guard, const struct l2_elements *list)
         put_rule(g, g->rules.p[i]);
     }
     put_elements(g, list, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
-    return commit(g, "making table " NFT_GUARD_TABLE);
+    return commit(g, "making tables " NFT_GUARD_TABLE);
 }
 
 static int
@@ -636,9 +679,9 @@ nft_guard_remove(struct l2_guard *guard)
     struct nft_guard *g = nft_guard_cast(guard);
 
     nft_talk_begin(g->talk, g->generation);
-    put_table(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    put_table(g, NFT_MSG_DELTABLE, 0);
-    return commit(g, "removing table " NFT_GUARD_TABLE);
+    put_tables(g, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    put_tables(g, NFT_MSG_DELTABLE, 0);
+    return commit(g, "removing tables " NFT_GUARD_TABLE);
 }
 
 static const struct l2_guard_class nft_guard_class = {

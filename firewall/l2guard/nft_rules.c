@@ -11,11 +11,13 @@
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall/l2_guard.h"
 #include "firewall/l2guard/l2_key.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
@@ -23,33 +25,47 @@
 /* The text of one expression; more would be none of ours. */
 #define MAX_EXPR_TEXT 512
 
-/* Chains.  Nothing but a match is accepted; who falls off any of them comes
- * back to the hook's chain and is dropped by its last rule. */
-#define CHAINS                                                      \
-    CHAIN(HOOK, NFT_GUARD_HOOK_CHAIN)                               \
-    CHAIN(FROM, "tap")              /* By EtherType. */             \
-    CHAIN(IP4, "tap-ip4")                                           \
-    CHAIN(ARP, "tap-arp")                                           \
-    CHAIN(ARP_PROBE, "tap-arp-probe")                               \
-    CHAIN(RARP, "tap-rarp")                                         \
-    CHAIN(IP6, "tap-ip6")                                           \
-    CHAIN(SOURCE6, "ip6-source")    /* Is it the sender's? */       \
-    CHAIN(FRAGMENT6, "ip6-fragment")                                \
-    CHAIN(UNSPEC6, "ip6-unspecified")                               \
-    CHAIN(DAD, "ip6-dad")                                           \
-    CHAIN(ICMP6, "ip6-icmp")                                        \
-    CHAIN(ND, "nd")                                                 \
-    CHAIN(NS, "nd-ns")                                              \
-    CHAIN(NA, "nd-na")                                              \
-    CHAIN(RS, "nd-rs")
+const uint8_t nft_table_families[NFT_N_TABLES] = {
+    NFPROTO_BRIDGE, NFPROTO_INET, NFPROTO_ARP,
+};
+
+/* Chains: family, name, and the hook if they have one.  Of what comes from
+ * taps nothing but a match is accepted: who falls off any of those chains
+ * comes back to the first one and is dropped by its last rule. */
+#define NO_HOOK (-1)
+#define CHAINS                                                          \
+    CHAIN(HOOK, BRIDGE, "prerouting", NF_BR_PRE_ROUTING)                \
+    CHAIN(INPUT, BRIDGE, "input", NF_BR_LOCAL_IN)                       \
+    CHAIN(OUTPUT, BRIDGE, "output", NF_BR_LOCAL_OUT)                    \
+    CHAIN(FROM, BRIDGE, "tap", NO_HOOK)     /* By EtherType. */         \
+    CHAIN(IP4, BRIDGE, "tap-ip4", NO_HOOK)                              \
+    CHAIN(ARP, BRIDGE, "tap-arp", NO_HOOK)                              \
+    CHAIN(ARP_PROBE, BRIDGE, "tap-arp-probe", NO_HOOK)                  \
+    CHAIN(RARP, BRIDGE, "tap-rarp", NO_HOOK)                            \
+    CHAIN(IP6, BRIDGE, "tap-ip6", NO_HOOK)                              \
+    CHAIN(SOURCE6, BRIDGE, "ip6-source", NO_HOOK)   /* The sender's? */ \
+    CHAIN(FRAGMENT6, BRIDGE, "ip6-fragment", NO_HOOK)                   \
+    CHAIN(UNSPEC6, BRIDGE, "ip6-unspecified", NO_HOOK)                  \
+    CHAIN(DAD, BRIDGE, "ip6-dad", NO_HOOK)                              \
+    CHAIN(ICMP6, BRIDGE, "ip6-icmp", NO_HOOK)                           \
+    CHAIN(ND, BRIDGE, "nd", NO_HOOK)                                    \
+    CHAIN(NS, BRIDGE, "nd-ns", NO_HOOK)                                 \
+    CHAIN(NA, BRIDGE, "nd-na", NO_HOOK)                                 \
+    CHAIN(RS, BRIDGE, "nd-rs", NO_HOOK)                                 \
+    CHAIN(HOST_IP, INET, "input", NF_INET_LOCAL_IN)                     \
+    CHAIN(HOST_ARP, ARP, "input", NF_ARP_IN)
 enum chain {
-#define CHAIN(ENUM, NAME) C_##ENUM,
+#define CHAIN(ENUM, FAMILY, NAME, HOOK) C_##ENUM,
     CHAINS
 #undef CHAIN
     N_CHAINS
 };
-static const char *const chain_names[] = {
-#define CHAIN(ENUM, NAME) NAME,
+static const struct {
+    uint8_t family;
+    const char *name;
+    int hook;
+} chains[] = {
+#define CHAIN(ENUM, FAMILY, NAME, HOOK) { NFPROTO_##FAMILY, NAME, HOOK },
     CHAINS
 #undef CHAIN
 };
@@ -76,6 +92,8 @@ struct field {
 /* The frame's own EtherType.  Not "meta protocol", which the kernel takes
  * from behind a VLAN tag. */
 static const struct field eth_source = LINK(6, 6), eth_type = LINK(12, 2);
+/* Most of the frame's destination, and the rest of it. */
+static const struct field eth_group = LINK(0, 5), eth_member = LINK(5, 1);
 static const struct field ip4_protocol = NET(9, 1);
 static const struct field ip4_source = NET(12, 4), ip4_target = NET(16, 4);
 /* Hardware and protocol type, and their lengths. */
@@ -95,6 +113,10 @@ static const struct field nd_option = NET(64, 2), nd_mac = NET(66, 6);
 static const struct field rs_option = NET(48, 2), rs_mac = NET(50, 6);
 /* The same behind extension headers. */
 static const struct field far_icmp6_type = TRANSPORT(0, 1);
+
+/* 01:80:c2:00:00:00 to :0f, which bridges do not forward (802.1D). */
+#define RESERVED_GROUP 0x0180c20000
+#define RESERVED_MEMBERS 16
 
 #define ARP_FORMAT_IP4 0x000108000604
 /* Neighbour discovery: RS, RA, NS, NA, redirect. */
@@ -265,7 +287,7 @@ verdict(struct nftnl_rule *rule, uint32_t code, const char *chain)
 static void
 go(struct nftnl_rule *rule, enum chain chain)
 {
-    verdict(rule, (uint32_t) NFT_GOTO, chain_names[chain]);
+    verdict(rule, (uint32_t) NFT_GOTO, chains[chain].name);
 }
 
 static void
@@ -282,9 +304,9 @@ begin(struct nft_rules *rules, enum chain chain)
     if (!rule) {
         out_of_memory();
     }
-    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_BRIDGE);
+    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, chains[chain].family);
     nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, NFT_GUARD_TABLE);
-    nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain_names[chain]);
+    nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chains[chain].name);
     if (rules->n >= rules->allocated) {
         rules->p = x2nrealloc(rules->p, &rules->allocated, sizeof *rules->p);
     }
@@ -295,14 +317,25 @@ begin(struct nft_rules *rules, enum chain chain)
 /* ------------------------------------------------------------------------ */
 /* The rules. */
 
-/* A frame of a tap. */
+/* A device that is called so: 'key' says which of a frame's two. */
 static struct nftnl_rule *
-begin_hook(struct nft_rules *rules, const char *tap_prefix)
+begin_named(struct nft_rules *rules, enum chain chain, uint32_t key,
+            const char *prefix)
 {
-    struct nftnl_rule *rule = begin(rules, C_HOOK);
+    struct nftnl_rule *rule = begin(rules, chain);
 
-    load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
-    compare(rule, NFT_CMP_EQ, tap_prefix, strlen(tap_prefix));
+    load_meta(rule, key, R_DEVICE);
+    compare(rule, NFT_CMP_EQ, prefix, strlen(prefix));
+    return rule;
+}
+
+/* And it is not on a bridge of others. */
+static struct nftnl_rule *
+begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
+           const char *prefix)
+{
+    struct nftnl_rule *rule = begin_named(rules, chain, key, prefix);
+
     look_up(rule, L2_SET_OTHER, NFT_LOOKUP_F_INV);
     return rule;
 }
@@ -320,9 +353,9 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
     load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
     look_up(rule, L2_SET_SHUT, 0);
     verdict(rule, NF_DROP, NULL);
-    rule = begin_hook(rules, tap_prefix);
-    verdict(rule, (uint32_t) NFT_JUMP, chain_names[C_FROM]);
-    rule = begin_hook(rules, tap_prefix);
+    rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
+    verdict(rule, (uint32_t) NFT_JUMP, chains[C_FROM].name);
+    rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
     verdict(rule, NF_DROP, NULL);
 
     rule = begin(rules, C_FROM);
@@ -333,6 +366,40 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
         rule = begin(rules, C_FROM);
         is(rule, eth_type, types[i].type);
         go(rule, types[i].chain);
+    }
+}
+
+/* The host itself and what is on its bridges do not speak to each other.
+ *
+ * A frame to a reserved address is not bridged at all.  LLDP's the bridge
+ * leaves to the device that it came in at without asking any hook of its own,
+ * whatever the EtherType: the host's own IP takes it from there, as if the tap
+ * were an interface like others, past every rule about bridges. */
+static void
+add_host(struct nft_rules *rules, const struct l2_guard_config *config)
+{
+    const char *const prefixes[] = {
+        config->tap_prefix, config->uplink_prefix,
+    };
+    static const enum chain unasked[] = { C_HOST_IP, C_HOST_ARP };
+    struct nftnl_rule *rule;
+
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (!config->host_input) {
+            rule = begin_hook(rules, C_INPUT, NFT_META_IIFNAME, prefixes[i]);
+            verdict(rule, NF_DROP, NULL);
+        }
+        if (!config->host_output) {
+            rule = begin_hook(rules, C_OUTPUT, NFT_META_OIFNAME, prefixes[i]);
+            verdict(rule, NF_DROP, NULL);
+        }
+        for (size_t j = 0; j < ARRAY_SIZE(unasked); j++) {
+            rule = begin_named(rules, unasked[j], NFT_META_IIFNAME,
+                               prefixes[i]);
+            is(rule, eth_group, RESERVED_GROUP);
+            test(rule, eth_member, NFT_CMP_LT, RESERVED_MEMBERS);
+            verdict(rule, NF_DROP, NULL);
+        }
     }
 }
 
@@ -559,10 +626,11 @@ add_nd(struct nft_rules *rules)
 }
 
 void
-nft_rules_init(struct nft_rules *rules, const char *tap_prefix)
+nft_rules_init(struct nft_rules *rules, const struct l2_guard_config *config)
 {
     *rules = (struct nft_rules) { NULL, 0, 0 };
-    add_entrance(rules, tap_prefix);
+    add_entrance(rules, config->tap_prefix);
+    add_host(rules, config);
     add_ip4(rules);
     add_arp(rules);
     add_ip6(rules);
@@ -588,11 +656,12 @@ nft_n_chains(void)
 }
 
 size_t
-nft_chain_index(const char *name)
+nft_chain_index(uint32_t family, const char *name)
 {
     size_t i = 0;
 
-    while (i < N_CHAINS && strcmp(chain_names[i], name)) {
+    while (i < N_CHAINS && (chains[i].family != family
+                            || strcmp(chains[i].name, name))) {
         i++;
     }
     return i;
@@ -606,12 +675,12 @@ nft_chain_create(size_t i)
     if (!chain) {
         out_of_memory();
     }
-    nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, NFPROTO_BRIDGE);
+    nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, chains[i].family);
     nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, NFT_GUARD_TABLE);
-    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, chain_names[i]);
-    if (i == C_HOOK) {
+    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, chains[i].name);
+    if (chains[i].hook != NO_HOOK) {
         nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
-        nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, NF_BR_PRE_ROUTING);
+        nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, chains[i].hook);
         nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, NFT_GUARD_PRIORITY);
         nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
     }

@@ -4,22 +4,26 @@
 
 /* The constant rules of the guard, as objects of libnftnl.
  *
- * They are the same on every host but for what the names of taps begin with,
- * so a table that is found can be told from one that is as it is to be by
- * their text alone.  docs/rules.md argues each. */
+ * They are the same on every host with the same struct l2_guard_config, so
+ * tables that are found can be told from those that are to be by their text
+ * alone.  docs/rules.md argues each.
+ *
+ * There are three tables of one name: that of the bridge family, which has
+ * nearly everything, and one each in the families of IP and of ARP, for what
+ * a bridge hands to the host without asking anybody. */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "firewall/names.h"
 
 #define NFT_GUARD_TABLE FW_PREFIX "guard"
-/* The chain that has the hook. */
-#define NFT_GUARD_HOOK_CHAIN "prerouting"
 /* Before br_netfilter, which is at 0 (NF_BR_PRI_BRNF). */
 #define NFT_GUARD_PRIORITY (-300)
 
 struct ds;
+struct l2_guard_config;
 struct nftnl_chain;
 struct nftnl_rule;
 
@@ -29,13 +33,17 @@ struct nft_rules {
     size_t n, allocated;
 };
 
-void nft_rules_init(struct nft_rules *, const char *tap_prefix);
+void nft_rules_init(struct nft_rules *, const struct l2_guard_config *);
 void nft_rules_uninit(struct nft_rules *);
 
-/* The chains of the table. */
+/* The families of the tables: NFPROTO_...  The first has the sets. */
+#define NFT_N_TABLES 3
+extern const uint8_t nft_table_families[NFT_N_TABLES];
+
+/* The chains of all tables. */
 size_t nft_n_chains(void);
 /* nft_n_chains() if it is none of ours. */
-size_t nft_chain_index(const char *name);
+size_t nft_chain_index(uint32_t family, const char *name);
 /* Caller frees. */
 struct nftnl_chain *nft_chain_create(size_t i);
 

@@ -31,6 +31,7 @@
 #define MAX_EVENTS 256
 
 struct nft_talk {
+    const char *table;
     struct mnl_socket *requests;
     struct mnl_socket *events;
     uint32_t seq;
@@ -52,12 +53,13 @@ open_socket(struct mnl_socket **socket, int flags, unsigned int groups)
 }
 
 struct nft_talk *
-nft_talk_create(char **error)
+nft_talk_create(const char *table, char **error)
 {
     struct nft_talk *t = xzalloc(sizeof *t);
     int group = NFNLGRP_NFTABLES;
     int retval;
 
+    t->table = table;
     retval = open_socket(&t->requests, 0, 0);
     if (!retval) {
         retval = open_socket(&t->events, SOCK_NONBLOCK, 0);
@@ -93,15 +95,36 @@ nft_talk_destroy(struct nft_talk *t)
 /* ------------------------------------------------------------------------ */
 /* Notifications. */
 
+struct event {
+    const char *table;
+    bool ours;
+};
+
+/* Whatever it is about, its table is attribute 1, see nft_talk_get(). */
+static bool
+is_about(const struct nlmsghdr *nlh, const char *table)
+{
+    const struct nlattr *attr;
+
+    mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
+        if (mnl_attr_get_type(attr) == NFTA_TABLE_NAME) {
+            return (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0
+                    && !strcmp(mnl_attr_get_str(attr), table));
+        }
+    }
+    return false;
+}
+
 static int
-note_event(const struct nlmsghdr *nlh, void *ours_)
+note_event(const struct nlmsghdr *nlh, void *event_)
 {
     const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
-    bool *ours = ours_;
+    struct event *event = event_;
 
     if (nlh->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof *nfg
-        && nfg->nfgen_family == NFPROTO_BRIDGE) {
-        *ours = true;
+        && (nfg->nfgen_family == NFPROTO_BRIDGE
+            || is_about(nlh, event->table))) {
+        event->ours = true;
     }
     return MNL_CB_OK;
 }
@@ -109,7 +132,7 @@ note_event(const struct nlmsghdr *nlh, void *ours_)
 bool
 nft_talk_hint(struct nft_talk *t)
 {
-    bool ours = false;
+    struct event event = { .table = t->table };
 
     for (int i = 0; i < MAX_EVENTS; i++) {
         ssize_t n = mnl_socket_recvfrom(t->events, t->answer,
@@ -117,9 +140,9 @@ nft_talk_hint(struct nft_talk *t)
 
         if (n <= 0) {
             /* ENOBUFS: some got lost. */
-            return ours || errno != EAGAIN;
+            return event.ours || errno != EAGAIN;
         }
-        if (mnl_cb_run(t->answer, n, 0, 0, note_event, &ours) < 0) {
+        if (mnl_cb_run(t->answer, n, 0, 0, note_event, &event) < 0) {
             return true;
         }
     }
@@ -209,18 +232,18 @@ nft_talk_generation(struct nft_talk *t, uint32_t *generation)
 }
 
 int
-nft_talk_get(struct nft_talk *t, uint16_t type, uint16_t flags,
-             const char *table, const char *set, mnl_cb_t cb, void *aux)
+nft_talk_get(struct nft_talk *t, const struct nft_question *q, mnl_cb_t cb,
+             void *aux)
 {
     /* Of each request the table is attribute 1: NFTA_TABLE_NAME,
      * NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE,
      * NFTA_SET_ELEM_LIST_TABLE. */
-    struct nlmsghdr *nlh = put_header(t, t->answer, type, NFPROTO_BRIDGE,
-                                      flags ? flags : NLM_F_ACK);
+    struct nlmsghdr *nlh = put_header(t, t->answer, q->type, q->family,
+                                      q->flags ? q->flags : NLM_F_ACK);
 
-    mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table);
-    if (set) {
-        mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+    mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, q->table);
+    if (q->set) {
+        mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, q->set);
     }
     return transact(t, nlh, cb, aux);
 }
@@ -259,9 +282,10 @@ nft_talk_begin(struct nft_talk *t, uint32_t generation)
 }
 
 struct nlmsghdr *
-nft_talk_add(struct nft_talk *t, uint16_t type, uint16_t flags)
+nft_talk_add(struct nft_talk *t, uint8_t family, uint16_t type,
+             uint16_t flags)
 {
-    return put_header(t, next_message(t), type, NFPROTO_BRIDGE, flags);
+    return put_header(t, next_message(t), type, family, flags);
 }
 
 static int

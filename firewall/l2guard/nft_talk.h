@@ -19,28 +19,35 @@
 
 struct nft_talk;
 
-struct nft_talk *nft_talk_create(char **error);
+/* 'table' is what the tables are called, in whatever family; static. */
+struct nft_talk *nft_talk_create(const char *table, char **error);
 void nft_talk_destroy(struct nft_talk *);
 
 int nft_talk_generation(struct nft_talk *, uint32_t *generation);
 
-/* Has the bridge family been changed since the last call, or may it have?
+/* Has the bridge family, or a table of that name in another one, been changed
+ * since the last call, or may it have?
  * Takes at most one buffer's worth of notifications. */
 bool nft_talk_hint(struct nft_talk *);
 void nft_talk_wait(struct nft_talk *);
 
-/* A request without a body but 'table' (and 'set', if not NULL), to the bridge
- * family; 'flags' NLM_F_DUMP or 0.  EINTR if the kernel says that the answer
- * is no longer true. */
-int nft_talk_get(struct nft_talk *, uint16_t type, uint16_t flags,
-                 const char *table, const char *set, mnl_cb_t, void *aux);
+/* A request without a body but a table (and 'set', if not NULL); 'flags'
+ * NLM_F_DUMP or 0.  EINTR if the kernel says that the answer is no longer
+ * true. */
+struct nft_question {
+    uint16_t type, flags;
+    uint8_t family;             /* NFPROTO_... */
+    const char *table, *set;
+};
+int nft_talk_get(struct nft_talk *, const struct nft_question *, mnl_cb_t,
+                 void *aux);
 
 /* A transaction: begin, add messages, commit.  Each add() gives a buffer for
  * one message of 'type', to be filled by a function of libnftnl, that is good
  * until the next add(). */
 void nft_talk_begin(struct nft_talk *, uint32_t generation);
-struct nlmsghdr *nft_talk_add(struct nft_talk *, uint16_t type,
-                              uint16_t flags);
+struct nlmsghdr *nft_talk_add(struct nft_talk *, uint8_t family,
+                              uint16_t type, uint16_t flags);
 /* '*generation', what it was begun with, becomes what it is afterwards. */
 int nft_talk_commit(struct nft_talk *, uint32_t *generation);
 

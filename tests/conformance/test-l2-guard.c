@@ -22,12 +22,16 @@ struct guard_fixture {
 static void
 guard_run(void (*test)(struct guard_fixture *), bool kernel)
 {
+    const struct l2_guard_config config = {
+        .tap_prefix = "tap",
+        .uplink_prefix = "qvb",
+    };
     struct guard_fixture f = { .kernel = kernel };
     char *error = NULL;
 
     if (kernel) {
         netns_enter();
-        f.g = l2_guard_nft_create("tap", &error);
+        f.g = l2_guard_nft_create(&config, &error);
         CHECK_NO_ERROR(error);
     } else {
         f.g = l2_guard_memory_create();
@@ -269,10 +273,39 @@ KERNEL_TEST(rules)
 
     check_read(f, L2_NOTHING, "");
     replace(f, "free tapfree\n");
-    actual = netns_run(NULL, "nft list table bridge sg1-guard");
+    actual = netns_run(NULL, "nft list ruleset");
     CHECK_STR(actual, expected);
     free(actual);
     free(expected);
+}
+
+/* A host that is to be reached: nothing of these two is there. */
+KERNEL_TEST(open_host)
+{
+    const struct l2_guard_config config = {
+        .tap_prefix = "tap",
+        .uplink_prefix = "qvb",
+        .host_input = true,
+        .host_output = true,
+    };
+    char *error = NULL, *actual;
+    enum l2_found found;
+    struct l2_elements list = L2_ELEMENTS_INIT;
+    struct l2_guard *open = l2_guard_nft_create(&config, &error);
+
+    REQUIRE(open);
+    CHECK_EQ(open->class->read(open, &found, &list), 0);
+    CHECK_EQ(found, L2_NOTHING);
+    CHECK_EQ(open->class->replace(open, &list), 0);
+    actual = netns_run(NULL, "nft list chain bridge sg1-guard input");
+    CHECK(!strstr(actual, "drop"));
+    free(actual);
+    actual = netns_run(NULL, "nft list chain bridge sg1-guard output");
+    CHECK(!strstr(actual, "drop"));
+    free(actual);
+    check_read(f, L2_DAMAGED, "");
+    open->class->destroy(open);
+    l2_elements_uninit(&list);
 }
 
 /* All that somebody can do to a table. */
@@ -283,7 +316,7 @@ KERNEL_TEST(damage)
         enum l2_found found;
     } cases[] = {
         { "flush ruleset", L2_NOTHING },
-        { "delete table bridge sg1-guard", L2_NOTHING },
+        { "delete table bridge sg1-guard", L2_DAMAGED },
         { "flush table bridge sg1-guard", L2_DAMAGED },
         { "flush chain bridge sg1-guard tap-arp", L2_DAMAGED },
         { "delete chain bridge sg1-guard prerouting", L2_DAMAGED },
@@ -300,6 +333,13 @@ KERNEL_TEST(damage)
           "{ tap1 . "M1" . "M1" . 192.168.0.1-192.168.0.6 }", L2_DAMAGED },
         { "add element bridge sg1-guard macs { tap1 . "M1" . "M2" }",
           L2_DAMAGED },
+        { "delete table inet sg1-guard", L2_DAMAGED },
+        { "delete table arp sg1-guard", L2_DAMAGED },
+        { "flush chain inet sg1-guard input", L2_DAMAGED },
+        { "insert rule arp sg1-guard input accept", L2_DAMAGED },
+        { "add set inet sg1-guard another { type ether_addr; }",
+          L2_DAMAGED },
+        { "add table ip6 sg1-guard", L2_INTACT },
         { "add table inet another", L2_INTACT },
         { "add table bridge another", L2_INTACT },
     };
@@ -315,7 +355,7 @@ KERNEL_TEST(damage)
         f->c->hint(f->g);
         CHECK(!f->c->hint(f->g));
         free(netns_run(NULL, "nft '%s'", cases[i].command));
-        CHECK_EQ(f->c->hint(f->g), !strstr(cases[i].command, "inet"));
+        CHECK_EQ(f->c->hint(f->g), !strstr(cases[i].command, "inet another"));
         CHECK_EQ(f->c->changed(f->g, &changed), 0);
         CHECK(changed);
         CHECK_EQ(f->c->read(f->g, &found, &list), 0);

@@ -161,22 +161,23 @@ TEST(unknown_devices)
     plug_table_destroy(t);
 }
 
-TEST(taps_of_others)
+TEST(devices_of_others)
 {
     static const struct plug_link more[] = {
         { 12, 0, 0, "qbr1" }, { 13, 12, 0, "tap1" },
         { 30, 0, 0, "tap3" },           /* On no bridge. */
         { 31, 99, 0, "tap4" },          /* On one that nobody knows. */
         { 40, 0, 0, "virbr0" }, { 41, 40, 0, "vnet1" },
-        { 42, 40, 0, "tapother" },
+        { 42, 40, 0, "tapother" }, { 43, 40, 0, "qvbother" },
     };
     struct plug_table *t = plug_table_create(more, ARRAY_SIZE(more));
-    char (*taps)[SG_DEVICE_LEN];
+    char (*others)[SG_DEVICE_LEN];
     size_t n;
 
-    taps = plug_other_taps(t, &names, &n);
-    CHECK_UEQ(n, 1);
-    CHECK_STR(taps[0], "tapother");
-    free(taps);
+    others = plug_others(t, &names, &n);
+    CHECK_UEQ(n, 2);
+    CHECK_STR(others[0], "tapother");
+    CHECK_STR(others[1], "qvbother");
+    free(others);
     plug_table_destroy(t);
 }
