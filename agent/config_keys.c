@@ -155,7 +155,7 @@ const struct config_key config_keys[] = {
         "Members of a group."),
     KEY("limits.groups_per_port", INTEGER, limits.groups_per_port, 1, 1000,
         "64", NULL, "Groups of a port."),
-    KEY("limits.pairs_per_port", INTEGER, limits.pairs_per_port, 1, 10000,
+    KEY("limits.pairs_per_port", INTEGER, limits.pairs_per_port, 2, 10000,
         "256", NULL, "Fixed IPs, and allowed address pairs, of a port."),
     KEY("limits.objects", INTEGER, limits.objects, 100, 100000, "20000",
         NULL, "Ports, rule lists and so on in one message."),

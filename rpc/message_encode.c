@@ -17,6 +17,7 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "rpc/address_range.h"
+#include "sg/port_source.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -519,20 +520,34 @@ latency(const struct sg_latency *l)
     return object;
 }
 
-/* The three lists are always there: a missing one would be refused. */
+static void
+append_pair(json_t *pairs, const struct sg_prefix *address,
+            const struct sg_mac *its_mac)
+{
+    json_t *pair = json_object();
+
+    set(pair, "ip_address", prefix(address));
+    set(pair, "mac_address", mac(its_mac));
+    append(pairs, pair);
+}
+
+/* The three lists are always there: a missing one would be refused.  Nor may
+ * both of addresses be empty, which would mean any address: the one that the
+ * MAC implies says nothing. */
 static json_t *
 port(const struct sg_port_spec *spec)
 {
     json_t *object = json_object();
     json_t *pairs = json_array();
     json_t *groups = json_array();
+    struct sg_prefix link_local;
 
     for (size_t i = 0; i < spec->n_pairs; i++) {
-        json_t *pair = json_object();
-
-        set(pair, "ip_address", prefix(&spec->pairs[i].prefix));
-        set(pair, "mac_address", mac(&spec->pairs[i].mac));
-        append(pairs, pair);
+        append_pair(pairs, &spec->pairs[i].prefix, &spec->pairs[i].mac);
+    }
+    if (!sg_port_has_source(spec)) {
+        sg_mac_link_local(&spec->mac, &link_local);
+        append_pair(pairs, &link_local, &spec->mac);
     }
     for (size_t i = 0; i < spec->n_groups; i++) {
         append(groups, id(&spec->groups[i]));

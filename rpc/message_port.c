@@ -3,7 +3,9 @@
 /* A port on the wire.
  *
  * A port whose id, MAC or groups cannot be read is malformed as a whole.  An
- * address that it cannot have is left out by name, and the rest counts. */
+ * address that it cannot have is left out by name, and the rest counts.  A
+ * port that is given none at all may use any with its MAC, one of which all
+ * were left out none. */
 
 #include <config.h>
 #include "rpc/message_json.h"
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sg/port_source.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -104,6 +107,13 @@ read_port(const struct msg_object *object, struct sg_port_spec *port)
     }
     if (!error) {
         error = msg_bool(object, PORT_TRUSTED, &port->trusted);
+    }
+    if (!error && !sg_port_has_source(port)) {
+        if (port->n_refused) {
+            sg_port_no_source(port);
+        } else {
+            sg_port_any_source(port);
+        }
     }
     return error;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rpc/message.h"
+#include "sg/port_source.h"
 #include "tests/lib/test.h"
 #include "util.h"
 #include "uuid.h"
@@ -91,6 +92,9 @@ random_port(uint64_t *seed, struct sg_port_spec *port)
     }
     port->port_security_enabled = test_random(seed) % 2;
     port->trusted = test_random(seed) % 2;
+    if (!sg_port_has_source(port)) {
+        sg_port_any_source(port);
+    }
 }
 
 static void

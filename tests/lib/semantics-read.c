@@ -166,6 +166,19 @@ read_pair(struct semantics_port *port, const json_t *value)
     }
 }
 
+static void
+add_any_source(struct semantics_port *port)
+{
+    static const char *const any[] = { "0.0.0.0/0", "::/0" };
+    struct semantics_range r;
+
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+        if (semantics_range_read(any[i], false, &r)) {
+            add_source(port, &r, &port->mac);
+        }
+    }
+}
+
 /* As the kernel takes them. */
 static bool
 is_interface_name(const char *text)
@@ -211,6 +224,10 @@ read_port(struct semantics_port *port, const json_t *json)
     }
     json_array_foreach (pairs, i, value) {
         read_pair(port, value);
+    }
+    /* A port without any address: its MAC is all there is to check. */
+    if (!json_array_size(ips) && !json_array_size(pairs)) {
+        add_any_source(port);
     }
     return true;
 }

@@ -384,13 +384,46 @@ TEST(a_port_leaves_before_rules_come)
     setup(&f);
     load(&f, GROUP(G1) GROUP(G2), PORT(P1, "10.0.0.1", G1));
     WANT1(&f, "h1", PORT, P1);
-    load(&f, GROUP_SSH(G1) GROUP(G2), PORT(P1, "10.0.0.1", G2));
+    load(&f, GROUP_SSH(G1) GROUP(G2), PORT(P1, "10.0.0.1, 10.0.0.9", G2));
     CHECK_CHANGES(&f, "members~1@6<4(+0-1) port~1@7<3 rules~1@8<1 "
-                  "members~2@9<5(+1-0)");
+                  "members~2@9<5(+2-0)");
     /* What it keeps its group with: an address. */
-    load(&f, GROUP(G1) GROUP_SSH(G2), PORT(P1, "", G2));
+    load(&f, GROUP(G1) GROUP_SSH(G2), PORT(P1, "10.0.0.1", G2));
     CHECK_CHANGES(&f, "members~2@10<9(+0-1) port~1@11<7 rules~1@12<8 "
                   "rules~2@13<2");
+    teardown(&f);
+}
+
+/* A port that loses all its addresses may send from any: what it has in
+ * between is none. */
+TEST(a_port_loses_its_last_address)
+{
+    struct ovs_list list = OVS_LIST_INITIALIZER(&list);
+    const struct sg_port_spec *port;
+    struct publication *p;
+    struct fixture f;
+
+    setup(&f);
+    load(&f, GROUP_SSH(G1), PORT(P1, "10.0.0.1", G1));
+    WANT1(&f, "h1", PORT, P1);
+    load(&f, GROUP(G1), PORT(P1, "", G1));
+    CHECK_CHANGES(&f, "members~1@4<3(+0-1) port~1@5<2 rules~1@6<1 "
+                  "port~1@7<5");
+    publish(&f, &list);
+    p = CONTAINER_OF(ovs_list_front(&list), struct publication, node);
+    REQUIRE(p->update.n_ports == 1);
+    port = &p->update.ports[0];
+    CHECK_UEQ(port->n_fixed_ips, 0);
+    REQUIRE(CHECK_UEQ(port->n_pairs, 1));
+    CHECK_UEQ(port->pairs[0].prefix.plen, 128);
+    p = CONTAINER_OF(ovs_list_back(&list), struct publication, node);
+    REQUIRE(p->update.n_ports == 1);
+    port = &p->update.ports[0];
+    REQUIRE(CHECK_UEQ(port->n_pairs, 2));
+    CHECK_UEQ(port->pairs[0].prefix.plen, 0);
+    LIST_FOR_EACH_POP (p, node, &list) {
+        publication_destroy(p);
+    }
     teardown(&f);
 }
 

@@ -118,6 +118,24 @@ add_port(char *buf, size_t size, int n, const char *more)
              n, more);
 }
 
+/* Ports without addresses: not given any, and given one that cannot be. */
+static void
+add_bare_ports(char *buf, size_t size)
+{
+    static const char *const ips[] = { "", "\"224.0.0.5\"" };
+
+    for (size_t i = 0; i < sizeof ips / sizeof *ips; i++) {
+        size_t len = strlen(buf);
+
+        snprintf(buf + len, size - len,
+                 "{\"kind\": \"port\", \"port\": {\"id\": \"" PORT "%s\","
+                 " \"revision\": 1, \"mac_address\": \"02:00:00:00:00:01\","
+                 " \"allowed_address_pairs\": [], \"fixed_ips\": [%s],"
+                 " \"security_groups\": [\"" A "\"]}},",
+                 i ? "a" : "9", ips[i]);
+    }
+}
+
 /* The whole answer, once the case's rules are known. */
 static void
 read_case(struct table_case *c)
@@ -142,6 +160,7 @@ read_case(struct table_case *c)
     add_port(text, sizeof text, 8, "\"allowed_address_pairs\":"
              " [{\"ip_address\": \"0.0.0.0/0\"}],"
              " \"security_groups\": [\"" A "\"]");
+    add_bare_ports(text, sizeof text);
 
     size_t len = strlen(text);
     snprintf(text + len, sizeof text - len,
@@ -243,7 +262,8 @@ check_row(struct table_case *c, const char *line, bool wanted, int line_no)
         { PORT "3", "tap3", "qvb3", true }, { PORT "4", "tap4", "qvb4", true },
         { PORT "5", "tap5", "qvb5", true }, { PORT "6", "tap6", "qvb6", true },
         { PORT "7", "tap7", "qvb7", false },
-        { PORT "8", "tap8", "qvb8", true },
+        { PORT "8", "tap8", "qvb8", true }, { PORT "9", "tap9", "qvb9", true },
+        { PORT "a", "tapa", "qvba", true },
     };
     size_t n_plugs = sizeof plugs / sizeof *plugs;
     struct semantics_verdict v;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "sg/port_source.h"
 #include "tools/sg-controller/ref_set.h"
 #include "uuid.h"
 
@@ -73,6 +74,9 @@ port_change_common(const struct sg_port_spec *old,
         }
     }
     common->n_pairs = n;
+    if (!sg_port_has_source(common)) {
+        sg_port_no_source(common);
+    }
 }
 
 /* Has 'a' a group that 'b' has not, and whose rules are among 'rules'? */

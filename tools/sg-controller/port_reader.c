@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rpc/message.h"
+#include "sg/port_source.h"
 #include "tools/sg-controller/fields.h"
 #include "tools/sg-controller/reader.h"
 #include "tools/sg-controller/ref_set.h"
@@ -17,6 +18,7 @@
 static bool read_id(const struct port_context *,
                     const struct reader_node *port,
                     const struct reader_node *, struct uuid *);
+static bool settle_sources(struct sg_port_spec *);
 static bool read_host(const struct port_context *,
                       const struct reader_node *, char **host);
 static bool read_device(const struct port_context *,
@@ -65,7 +67,19 @@ port_read(const struct port_context *context, const struct reader_node *node,
             && read_groups(context, v[GROUPS], spec)
             && read_flag(context, v[PORT_SECURITY], "port_security_enabled",
                          &spec->port_security_enabled)
-            && read_flag(context, v[TRUSTED], "trusted", &spec->trusted));
+            && read_flag(context, v[TRUSTED], "trusted", &spec->trusted)
+            && settle_sources(spec));
+}
+
+/* As agents understand a port without addresses, so that it counts as what it
+ * is when it changes. */
+static bool
+settle_sources(struct sg_port_spec *spec)
+{
+    if (!sg_port_has_source(spec)) {
+        sg_port_any_source(spec);
+    }
+    return true;
 }
 
 static bool
