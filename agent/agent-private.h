@@ -77,6 +77,7 @@ struct agent {
     struct revoker *revoker;    /* NULL if simulated. */
     struct pacer *pacer;
     struct port_status *status;
+    size_t n_unfiltered;        /* As was logged last. */
     struct resync resync;
     struct agent_metrics metrics;
 

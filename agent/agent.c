@@ -356,6 +356,21 @@ thread_cpu_us(void)
            + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 }
 
+/* What lets everything pass is never switched silently. */
+static void
+note_unfiltered(struct agent *a)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 6);
+    const struct host_info *host = port_status_host(a->status);
+
+    if (host->n_unfiltered != a->n_unfiltered) {
+        a->n_unfiltered = host->n_unfiltered;
+        VLOG_INFO_RL(&rl, "%"PRIuSIZE" of %"PRIuSIZE" ports are trusted or "
+                     "without port security: nothing filters them",
+                     host->n_unfiltered, host->n_ports);
+    }
+}
+
 static void
 apply_structure(struct agent *a, long long int now)
 {
@@ -425,6 +440,7 @@ apply_structure(struct agent *a, long long int now)
                    || firewall_has_litter(a->firewall) ? PACER_PARTLY
                  : PACER_DONE, time_msec());
     agent_update_status(a, now);
+    note_unfiltered(a);
 }
 
 /* An operator's resync, step by step. */

@@ -688,6 +688,8 @@ agent_metrics_document(struct agent *a)
     set_gauge(m, "sg_ports", "Ports on this host.", host->n_ports);
     set_gauge(m, "sg_ports_protected", "Ports protected.",
               host->n_protected);
+    set_gauge(m, "sg_ports_unfiltered", "Ports that are trusted or without "
+              "port security.", host->n_unfiltered);
     set_gauge(m, "sg_unknown_devices",
               "Devices on managed bridges that are no port's; closed.",
               i.in.unknown_devices_total);

@@ -233,6 +233,8 @@ judge_port(struct update *u, const struct sg_port *port,
     info->excepted = is_excepted(u->ps, port);
     info->generation = 0;
     info->counts = info->closed = true;
+    info->unfiltered = (!absent && port->state != SG_DELETED
+                        && !sg_port_filters(&port->spec));
 
     state = absent ? judge_absent(u, port, &v) : PORT_KNOWN;
     switch (b->plug) {
@@ -666,13 +668,14 @@ describe_ports(struct update *u)
 
     host->n_ports = hmap_count(&u->ps->ports);
     host->n_protected = host->n_closed = host->n_degraded = 0;
-    host->n_unenforceable = host->n_excepted = 0;
+    host->n_unenforceable = host->n_excepted = host->n_unfiltered = 0;
     HMAP_FOR_EACH (info, node, &u->ps->ports) {
         bool unenforceable = info->reason == PORT_REASON_UNENFORCEABLE;
 
         host->n_protected += info->state == PORT_PROTECTED;
         host->n_degraded += info->state == PORT_DEGRADED && !unenforceable;
         host->n_closed += info->closed;
+        host->n_unfiltered += info->unfiltered;
         host->n_unenforceable += unenforceable;
         host->n_excepted += unenforceable && info->excepted;
         if (info->counts && unenforceable) {

@@ -90,6 +90,7 @@ struct port_info {
                                  * it was found, which may be open. */
     bool excepted;              /* Named in unenforceable_ok. */
     bool counts;                /* Against the status of the host. */
+    bool unfiltered;            /* Its policy is to let everything pass. */
     /* Internal. */
     uint64_t known_at;          /* Generation that must be in the kernel. */
     struct sg_binding binding;  /* At that time. */
@@ -166,7 +167,7 @@ struct host_info {
     bool ok;                    /* No problem is active. */
     struct host_problem problems[N_HOST_REASONS];
     size_t n_ports, n_protected, n_closed, n_degraded;
-    size_t n_unenforceable, n_excepted;
+    size_t n_unenforceable, n_excepted, n_unfiltered;
 };
 
 struct port_status;

@@ -497,6 +497,7 @@ counts_json(const struct host_info *host)
     json_object_set_new(j, "unenforceable",
                         report_count(host->n_unenforceable));
     json_object_set_new(j, "excepted", report_count(host->n_excepted));
+    json_object_set_new(j, "unfiltered", report_count(host->n_unfiltered));
     return j;
 }
 

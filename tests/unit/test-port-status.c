@@ -406,12 +406,14 @@ TEST(groups)
     apply(&f);
     check_port(&f, "p1", "degraded group_orphaned since 3040 gen 5 counts: "
                "rules of 67000002-0000-4000-8000-000000000002");
+    CHECK_UEQ(port_status_host(f.ps)->n_unfiltered, 0);
     /* Groups of a port that is not filtered are no matter. */
     sync_request_full(f.sync, f.now);
     ask(&f);
     answer(&f, "port p1 rev=3 groups=g1,g2 trusted");
     apply(&f);
     check_port(&f, "p1", "protected none since 3040 gen 6");
+    CHECK_UEQ(port_status_host(f.ps)->n_unfiltered, 1);
     uninit(&f);
 }
 

@@ -240,7 +240,8 @@ TEST(status_when_all_is_well)
     PATH(j, "broker.stage", "\"up\"");
     PATH(j, "broker.sessions", "2");
     PATH(j, "ports", "{\"total\":1,\"protected\":1,\"degraded\":0,"
-         "\"closed\":0,\"unenforceable\":0,\"excepted\":0}");
+         "\"closed\":0,\"unenforceable\":0,\"excepted\":0,"
+         "\"unfiltered\":0}");
     PATH(j, "last_apply.ok", "true");
     PATH(j, "last_apply.age_ms", "500");
     PATH(j, "last_apply.problems", "[]");
