@@ -590,7 +590,7 @@ class Lab:
                 "external_ids:attached-mac=\"%s\"" % i.mac)])
         self._save()
         for i in instances:
-            self.announce(i.name)
+            self._announce(i)
 
     def _plug_lines(self, i):
         tap, qbr, qvb, qvo = (i.device(kind)
@@ -619,13 +619,15 @@ class Lab:
     def announce(self, name):
         """Sends one gratuitous ARP from the instance, so that the bridges
         know where it is and do not flood what is sent to it."""
-        i = self.instances()[name]
+        self._announce(self.instances()[name])
+
+    def _announce(self, i):
         mac = bytes.fromhex(i.mac.replace(":", ""))
         ip = socket.inet_aton(i.address(4) or "0.0.0.0")
         frame = (b"\xff" * 6 + mac + b"\x08\x06"
                  + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
                  + mac + ip + b"\0" * 6 + ip)
-        with self.space(name).entered(), \
+        with self.space(i.name).entered(), \
                 socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
             sock.bind(("eth0", 0))
             sock.send(frame)

@@ -12,6 +12,7 @@ import itertools
 import select
 import socket
 import struct
+import time
 
 # What labhostile builds frames of, too.
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: F401
@@ -79,7 +80,7 @@ class Wire:
             self.senders[name] = sock
         self.senders[name].send(frame)
 
-    def _drain(self, seen):
+    def drain(self, seen):
         for sock in select.select(self.captures, [], [], 0.05)[0]:
             while True:
                 try:
@@ -99,17 +100,38 @@ class Wire:
                 who, frame = (frame if isinstance(frame, tuple)
                               else (sender, frame))
                 self.send(who, frame)
-            self._drain(seen)
+            self.drain(seen)
 
         for _ in range(200):
             if any(last.mark in frame for frame in seen):
                 break
-            self._drain(seen)
+            self.drain(seen)
         else:
             raise AssertionError("%s: a legal frame does not arrive"
                                  % last.name)
         return [case for case in cases
                 if any(case.mark in frame for frame in seen)]
+
+    def eventually(self, cases, sender, last, timeout=2):
+        """Like run(), at a moment at which 'last' may not pass yet: it is
+        sent until it does.  Returns the cases whose mark came through, and
+        how many seconds that took, or None."""
+        seen = []
+        for case in cases:
+            for frame in case.frames:
+                who, frame = (frame if isinstance(frame, tuple)
+                              else (sender, frame))
+                self.send(who, frame)
+        start = time.monotonic()
+        took = None
+        while took is None and time.monotonic() < start + timeout:
+            self.send(sender, last.frames[0])
+            self.drain(seen)
+            if any(last.mark in frame for frame in seen):
+                took = time.monotonic() - start
+        self.drain(seen)
+        return [case for case in cases
+                if any(case.mark in frame for frame in seen)], took
 
     def close(self):
         for sock in self.captures + list(self.senders.values()):

@@ -261,6 +261,21 @@ class Lab(labcore.Lab):
             labnet.end_procs(labnet.procs_in_netns({space.netns}), 0)
             self._save()
 
+    def plug_again(self, name, host):
+        """Plugs the port of instance `name' on `host' as well, as during a
+        live migration.  Returns the second guest's name, for unplug()."""
+        port = self.port(self.topology(), name)
+        guest = labcore.Instance(dict(port, host=host,
+                                      name="%s-on-%s" % (name, host)))
+        with self.changing():
+            self._plug([guest])
+        self.strangers[guest.name] = guest
+        return guest.name
+
+    def unplug_again(self, name):
+        del self.strangers[name]
+        self.unplug([name])
+
     # --- Broker -------------------------------------------------------------
 
     def http(self, path, method="GET", body=None):

@@ -25,7 +25,7 @@ import threading
 import time
 
 MAGIC = b"sgtalk"
-PAYLOAD = struct.Struct("!6sBBI")       # MAGIC, conversation, end, number.
+PAYLOAD = struct.Struct("!6sHBI")       # MAGIC, conversation, end, number.
 PORTS = "7000:7999"
 CLIENT, SERVER = 0, 1
 UDP, TCP, SCTP = 17, 6, 132
@@ -171,11 +171,17 @@ class Talk:
 
 
 class Talks:
-    """All conversations, spoken by one thread."""
+    """All conversations, spoken by one thread.
 
-    def __init__(self, lab, rate=200):
+    rate    how often the thread sends, a second
+    share   each time only one of so many conversations has its turn, so that
+            a thousand slow ones are no bursts"""
+
+    def __init__(self, lab, rate=200, share=1):
         self.lab = lab
         self.pause = 1 / rate
+        self.share = share
+        self.by_number = {}
         self.talks = {}
         self.sockets = {}               # Instance name: socket.
         self.lock = threading.Lock()
@@ -193,6 +199,7 @@ class Talks:
                 self._open(end)
         with self.lock:
             self.talks[name] = talk
+            self.by_number[talk.number] = talk
 
     def _open(self, instance):
         space = self.lab.space(instance)
@@ -219,7 +226,6 @@ class Talks:
         talk.sent[end].append(time.monotonic())
 
     def _receive(self):
-        by_number = {t.number: t for t in self.talks.values()}
         for name, sock in self.sockets.items():
             while True:
                 try:
@@ -230,7 +236,7 @@ class Talks:
                 if address[2] == socket.PACKET_OUTGOING or at < 0:
                     continue
                 _, number, end, serial = PAYLOAD.unpack_from(frame, at)
-                talk = by_number.get(number)
+                talk = self.by_number.get(number)
                 if talk and talk.ends[1 - end].name == name:
                     now = time.monotonic()
                     talk.got[1 - end].setdefault(serial, now)
@@ -238,13 +244,16 @@ class Talks:
 
     def _run(self):
         due = time.monotonic()
+        turn = 0
         while not self.ending:
             with self.lock:
                 self._receive()
                 if time.monotonic() >= due:
                     due += self.pause
+                    turn += 1
                     for talk in self.talks.values():
-                        if talk.speaking:
+                        if (talk.speaking and talk.number % self.share
+                                == turn % self.share):
                             self._send(talk, CLIENT)
                             self._send(talk, SERVER)
             time.sleep(max(0.0005, min(0.002, due - time.monotonic())))
