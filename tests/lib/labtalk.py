@@ -217,7 +217,8 @@ class Talks:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
         sock.bind(("eth0", 3))
         sock.setblocking(False)
-        self.sockets[instance] = sock
+        with self.lock:
+            self.sockets[instance] = sock
 
     def _send(self, talk, end, flags="data"):
         number = len(talk.sent[end])
