@@ -114,6 +114,7 @@ CORE_SRCS += firewall/set_writer.c
 CORE_SRCS += firewall/slots.c
 CORE_SRCS += firewall/sources.c
 CORE_SRCS += firewall/table_diff.c
+CORE_SRCS += firewall/walk.c
 CORE_SRCS += include/sg/latency.c
 CORE_SRCS += include/sg/members.c
 CORE_SRCS += include/sg/policy.c
@@ -343,6 +344,7 @@ UNIT_TESTS += tests/unit/test-timing.c
 UNIT_TESTS += tests/unit/test-taking-away.c
 UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-types.c
+UNIT_TESTS += tests/unit/test-walk.c
 UNIT_TESTS += tests/unit/test-zone.c
 
 # Scripts that check-unit runs like those; they end with the same count.

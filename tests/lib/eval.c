@@ -3,25 +3,17 @@
 #include <config.h>
 #include "tests/lib/eval.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
+#include "firewall/walk.h"
 #include "util.h"
 
-/* One packet on its way through one table. */
-struct walk {
+/* One packet on its way through the tables. */
+struct passage {
     const struct eval_filter *filter;
-    const struct eval_packet *packet;
-    const struct fw_table *table;
-    const struct fw_rule *zone_rule;    /* The first CT target met. */
-    uint16_t zone;
-    bool untracked;
-    size_t n_compared;
+    struct fw_packet packet;
+    struct fw_walk walk;
 };
-
-static const struct fw_rule *walk_chain(struct walk *, const char *chain);
-static bool matches(const struct walk *, const struct fw_rule *);
-static bool matches_l4(const struct fw_rule *, const struct eval_packet *);
 
 static const struct sg_members *
 policy_members(const void *policy_, const char *name)
@@ -45,13 +37,79 @@ eval_policy_filter(const struct eval_policy *ep)
     };
 }
 
+/* Is this a set for prefixes? */
+static bool
+holds_nets(const char *set)
+{
+    struct fw_set_form form;
+
+    return fw_set_kind(set, &form) == FW_NAME_SET && form.content == FW_NETS;
+}
+
+/* The members may be those of a group: then only what belongs in such a set
+ * counts. */
+static bool
+in_set(void *passage_, const char *set, const struct sg_prefix *address)
+{
+    const struct passage *passage = passage_;
+    const struct eval_filter *filter = passage->filter;
+    const struct sg_members *members = filter->members(filter->aux, set);
+    const struct sg_member *m;
+
+    if (!members || !holds_nets(set)) {
+        return members && sg_members_contains(members, address);
+    }
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (!sg_prefix_is_host(&m->prefix)
+            && sg_prefix_contains(&m->prefix, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+begin(struct passage *passage, const struct eval_filter *filter,
+      const struct eval_packet *p)
+{
+    struct fw_packet *packet = &passage->packet;
+
+    BUILD_ASSERT_DECL(EVAL_NO_FLOW == FW_NO_FLOW);
+    passage->filter = filter;
+    *packet = (struct fw_packet) {
+        .family = p->family,
+        .src = p->src,
+        .dst = p->dst,
+        .mac = p->mac,
+        .proto = p->proto,
+        .sport = p->sport,
+        .dport = p->dport,
+        .icmp_type = p->icmp_type,
+        .icmp_code = p->icmp_code,
+        .flow_zone = p->flow_zone,
+        .flow_mark = p->flow_mark,
+    };
+    ovs_strlcpy(packet->in, p->bridge, sizeof packet->in);
+    ovs_strlcpy(packet->out, p->routed[0] ? p->routed : p->bridge,
+                sizeof packet->out);
+    ovs_strlcpy(packet->physdev_in, p->physdev_in,
+                sizeof packet->physdev_in);
+    ovs_strlcpy(packet->physdev_out, p->physdev_out,
+                sizeof packet->physdev_out);
+    passage->walk = (struct fw_walk) {
+        .rs = filter->rs,
+        .packet = packet,
+        .in_set = in_set,
+        .aux = passage,
+    };
+}
+
 /* Falling off the end of a built-in chain meets its policy, ACCEPT. */
 static bool
-passes(struct walk *w, enum fw_table_id id, const char *chain,
+passes(struct passage *passage, enum fw_table_id id, const char *chain,
        const struct fw_rule **decided)
 {
-    w->table = &w->filter->rs->tables[w->packet->family][id];
-    *decided = walk_chain(w, chain);
+    *decided = fw_walk_chain(&passage->walk, id, chain);
     return !*decided || (*decided)->verdict == FW_ACCEPT;
 }
 
@@ -59,20 +117,22 @@ void
 eval_forward(const struct eval_filter *filter, const struct eval_packet *p,
              struct eval_result *result)
 {
-    struct walk w = { .filter = filter, .packet = p };
     const struct fw_rule *decided;
+    struct passage passage;
 
+    begin(&passage, filter, p);
     memset(result, 0, sizeof *result);
-    passes(&w, FW_RAW, "PREROUTING", &decided);
-    result->zone = w.zone;
+    passes(&passage, FW_RAW, "PREROUTING", &decided);
+    result->zone = passage.walk.zone;
 
-    bool through = passes(&w, FW_FILTER, "FORWARD", &decided);
+    bool through = passes(&passage, FW_FILTER, "FORWARD", &decided);
     if (filter->filter_drops && !decided) {
         through = false;
     }
-    result->accepted = passes(&w, FW_SECURITY, "FORWARD", &result->decided)
+    result->accepted = passes(&passage, FW_SECURITY, "FORWARD",
+                              &result->decided)
                        && through;
-    result->n_compared = w.n_compared;
+    result->n_compared = passage.walk.n_compared;
 }
 
 bool
@@ -89,147 +149,14 @@ eval_chain(const struct eval_filter *filter, enum fw_table_id id,
            const char *chain, const struct eval_packet *p,
            size_t *n_compared)
 {
-    struct walk w = {
-        .filter = filter,
-        .packet = p,
-        .table = &filter->rs->tables[p->family][id],
-    };
-    const struct fw_rule *decided = walk_chain(&w, chain);
+    struct passage passage;
 
-    *n_compared = w.n_compared;
-    return w.zone_rule ? w.zone_rule : decided;
-}
+    begin(&passage, filter, p);
 
-/* Returns the rule that accepts or drops, or NULL if the packet falls off.
- * A goto leaves nothing to return to in this chain, so falling off its target
- * is falling off this chain. */
-static const struct fw_rule *
-walk_chain(struct walk *w, const char *name)
-{
-    const struct fw_chain *chain = fw_table_find(w->table, name);
+    const struct fw_rule *decided = fw_walk_chain(&passage.walk, id, chain);
 
-    for (size_t i = 0; chain && i < chain->n_rules; i++) {
-        const struct fw_rule *rule = &chain->rules[i];
-        const struct fw_rule *decided;
-
-        w->n_compared++;
-        if (!matches(w, rule)) {
-            continue;
-        }
-        switch ((enum fw_verdict) rule->verdict) {
-        case FW_NONE:
-            break;
-        case FW_ACCEPT:
-        case FW_DROP:
-            return rule;
-        case FW_RETURN:
-            return NULL;
-        case FW_JUMP:
-            decided = walk_chain(w, rule->target);
-            if (decided) {
-                return decided;
-            }
-            break;
-        case FW_GOTO:
-            return walk_chain(w, rule->target);
-        case FW_ZONE:
-        case FW_NOTRACK:
-            /* The packet goes on, and a second CT target changes nothing. */
-            if (!w->zone_rule) {
-                w->zone_rule = rule;
-                w->zone = rule->zone;
-                w->untracked = rule->verdict == FW_NOTRACK;
-            }
-            break;
-        }
-    }
-    return NULL;
-}
-
-static bool
-device_matches(const char *pattern, const char *name)
-{
-    size_t len = strlen(pattern);
-
-    return (len && pattern[len - 1] == '+'
-            ? !strncmp(pattern, name, len - 1) : !strcmp(pattern, name));
-}
-
-/* Is this a set for prefixes? */
-static bool
-holds_nets(const char *set)
-{
-    struct fw_set_form form;
-
-    return fw_set_kind(set, &form) == FW_NAME_SET && form.content == FW_NETS;
-}
-
-/* 'members' may be those of a group: then only what belongs in such a set
- * counts. */
-static bool
-in_set(const struct walk *w, const char *set, const struct sg_prefix *address)
-{
-    const struct sg_members *members = w->filter->members(w->filter->aux,
-                                                          set);
-    const struct sg_member *m;
-
-    if (!members || !holds_nets(set)) {
-        return members && sg_members_contains(members, address);
-    }
-    SG_MEMBERS_FOR_EACH (m, members) {
-        if (!sg_prefix_is_host(&m->prefix)
-            && sg_prefix_contains(&m->prefix, address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Does the tracking know the packet's flow?  Where there is none, no. */
-static bool
-is_known(const struct walk *w)
-{
-    return !w->untracked && w->packet->flow_zone == w->zone;
-}
-
-static bool
-matches(const struct walk *w, const struct fw_rule *rule)
-{
-    const struct eval_packet *p = w->packet;
-    const uint32_t m = rule->match;
-
-    return !(m & FW_M_FOREIGN)
-        && (!(m & FW_M_SRC) || sg_prefix_contains(&rule->src, &p->src))
-        && (!(m & FW_M_DST) || sg_prefix_contains(&rule->dst, &p->dst))
-        && (!(m & FW_M_IN) || device_matches(rule->in, p->bridge))
-        && (!(m & FW_M_OUT)
-            || device_matches(rule->out, p->routed[0] ? p->routed
-                              : p->bridge))
-        && (!(m & FW_M_PHYSDEV_IN)
-            || device_matches(rule->physdev_in, p->physdev_in))
-        && (!(m & FW_M_PHYSDEV_OUT)
-            || device_matches(rule->physdev_out, p->physdev_out))
-        && (!(m & FW_M_ESTABLISHED) || is_known(w))
-        && (!(m & FW_M_CONNMARK)
-            || (is_known(w) && p->flow_mark & rule->connmark))
-        && (!(m & FW_M_MAC) || !memcmp(&rule->mac, &p->mac, sizeof p->mac))
-        && (!(m & FW_M_SET_SRC) || in_set(w, rule->set, &p->src))
-        && (!(m & FW_M_SET_DST) || in_set(w, rule->set, &p->dst))
-        && matches_l4(rule, p);
-}
-
-static bool
-matches_l4(const struct fw_rule *rule, const struct eval_packet *p)
-{
-    const uint32_t m = rule->match;
-
-    return (!(m & FW_M_PROTO) || rule->proto == p->proto)
-        && (!(m & FW_M_SPORT)
-            || (rule->sport_min <= p->sport && p->sport <= rule->sport_max))
-        && (!(m & FW_M_DPORT)
-            || (rule->dport_min <= p->dport && p->dport <= rule->dport_max))
-        && (!(m & FW_M_ICMP_TYPE) || rule->icmp_type == p->icmp_type)
-        && (!(m & FW_M_ICMP_CODE) || rule->icmp_code == p->icmp_code);
+    *n_compared = passage.walk.n_compared;
+    return passage.walk.zone_rule ? passage.walk.zone_rule : decided;
 }
 
 void

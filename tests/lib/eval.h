@@ -2,7 +2,7 @@
 #ifndef TESTS_LIB_EVAL_H
 #define TESTS_LIB_EVAL_H 1
 
-/* What happens to a packet: walks the rules of a ruleset as the kernel does.
+/* What happens to a packet at a host's hooks, by firewall/walk.h.
  *
  * A bridged frame passes raw PREROUTING, where it gets its conntrack zone,
  * filter FORWARD and security FORWARD; so does one that the host routes from
