@@ -160,6 +160,7 @@ IO_SRCS += firewall/conntrack.c
 IO_SRCS += firewall/iptables/backend_iptables.c
 IO_SRCS += firewall/iptables/ipt_table.c
 IO_SRCS += firewall/iptables/kset.c
+IO_SRCS += firewall/iptables/kset_list.c
 IO_SRCS += firewall/iptables/xtables_lock.c
 IO_SRCS += firewall/l2guard/nft_guard.c
 IO_SRCS += firewall/l2guard/nft_rules.c
