@@ -27,10 +27,10 @@
  * not a packet can get there.  end() releases everything.  Rules that an edit
  * does not touch keep their counters.
  *
- * Sets.  Of a set that is named to members(), add() and del() name, family and
- * content count.  add/del take any number of members of one set and treat
- * "already there" / "not there" as success; '*n_done' (if not NULL) says how
- * many members from the front certainly took effect. */
+ * Sets.  Of a set that is named to members(), test(), add() and del() name,
+ * family and content count.  add/del take any number of members of one set and
+ * treat "already there" / "not there" as success; '*n_done' (if not NULL) says
+ * how many members from the front certainly took effect. */
 
 #include "firewall/plan.h"
 #include "firewall/ruleset.h"
@@ -80,6 +80,9 @@ struct fw_backend_class {
     /* Appends the members of a set. */
     int (*set_members)(struct fw_backend *, const struct fw_set *,
                        struct sg_prefix_list *);
+    /* Is the single address in the set, or in a prefix of it? */
+    int (*set_test)(struct fw_backend *, const struct fw_set *,
+                    const struct sg_prefix *address, bool *member);
     int (*set_create)(struct fw_backend *, const struct fw_set *);
     int (*set_add)(struct fw_backend *, const struct fw_set *,
                    const struct sg_prefix *, size_t n, size_t *n_done);

@@ -607,6 +607,39 @@ memory_set_members(struct fw_backend *up, const struct fw_set *set,
 }
 
 static int
+memory_set_test(struct fw_backend *up, const struct fw_set *set,
+                const struct sg_prefix *address, bool *member)
+{
+    struct backend_memory *b = memory_cast(up);
+    const struct content *content;
+    const struct sg_member *m;
+    int error;
+
+    if (!is_set_name_ok(set->name) || address->family != set->family
+        || !sg_prefix_is_host(address)) {
+        return fail(b, EINVAL, "test", "set");
+    }
+    error = fault(b, FW_FAULT_MEMBERS, set->name);
+    content = find_content(b, set->name);
+    if (error) {
+        return error;
+    }
+    if (!content) {
+        return fail(b, ENOENT, "test", set->name);
+    }
+    if (!is_meant(fw_ruleset_find_set(b->state, set->name), set)) {
+        return fail(b, EINVAL, "test", set->name);
+    }
+    *member = sg_members_contains(&content->members, address);
+    if (set->content == FW_NETS && !*member) {
+        SG_MEMBERS_FOR_EACH (m, &content->members) {
+            *member = *member || sg_prefix_contains(&m->prefix, address);
+        }
+    }
+    return 0;
+}
+
+static int
 memory_set_create(struct fw_backend *up, const struct fw_set *set)
 {
     struct backend_memory *b = memory_cast(up);
@@ -812,6 +845,7 @@ static const struct fw_backend_class memory_class = {
     .end = memory_end,
     .list_sets = memory_list_sets,
     .set_members = memory_set_members,
+    .set_test = memory_set_test,
     .set_create = memory_set_create,
     .set_add = memory_set_add,
     .set_del = memory_set_del,

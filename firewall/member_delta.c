@@ -218,3 +218,23 @@ in_list(const struct sg_prefix *list, size_t n, const struct sg_prefix *p)
     }
     return false;
 }
+
+/* A prefix of length 0 contains what its two halves do. */
+bool
+fw_set_matches(const struct fw_set *set, const struct sg_members *members,
+               const struct sg_prefix *address)
+{
+    const struct sg_member *m;
+
+    if (set->content == FW_HOSTS) {
+        return (fw_set_can_hold(set, address)
+                && sg_members_contains(members, address));
+    }
+    SG_MEMBERS_FOR_EACH (m, members) {
+        if (!sg_prefix_is_host(&m->prefix)
+            && sg_prefix_contains(&m->prefix, address)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -20,6 +20,9 @@ bool fw_set_can_hold(const struct fw_set *, const struct sg_prefix *p);
 void fw_set_elements(const struct fw_set *, const struct sg_members *members,
                      struct sg_prefix_list *);
 size_t fw_set_n_elements(const struct fw_set *, const struct sg_members *);
+/* Does one of these elements fit the single address? */
+bool fw_set_matches(const struct fw_set *, const struct sg_members *,
+                    const struct sg_prefix *address);
 
 /* What changes in the sets of a group.  The lists keep their memory from one
  * delta to the next. */

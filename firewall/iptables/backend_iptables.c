@@ -263,6 +263,15 @@ iptables_set_members(struct fw_backend *up, const struct fw_set *set,
 }
 
 static int
+iptables_set_test(struct fw_backend *up, const struct fw_set *set,
+                  const struct sg_prefix *address, bool *member)
+{
+    struct backend_iptables *b = backend_cast(up);
+
+    return kset_result(b, kset_test(b->kset, set, address, member));
+}
+
+static int
 iptables_set_create(struct fw_backend *up, const struct fw_set *set)
 {
     struct backend_iptables *b = backend_cast(up);
@@ -318,6 +327,7 @@ static const struct fw_backend_class iptables_class = {
     .end = iptables_end,
     .list_sets = iptables_list_sets,
     .set_members = iptables_set_members,
+    .set_test = iptables_set_test,
     .set_create = iptables_set_create,
     .set_add = iptables_set_add,
     .set_del = iptables_set_del,

@@ -31,6 +31,8 @@ const char *kset_error(const struct kset *);
 int kset_list(struct kset *, struct fw_ruleset *) SG_MUST_USE;
 int kset_members(struct kset *, const struct fw_set *,
                  struct sg_prefix_list *) SG_MUST_USE;
+int kset_test(struct kset *, const struct fw_set *,
+              const struct sg_prefix *address, bool *member) SG_MUST_USE;
 
 int kset_set_create(struct kset *, const struct fw_set *) SG_MUST_USE;
 int kset_set_destroy(struct kset *, const char *name) SG_MUST_USE;

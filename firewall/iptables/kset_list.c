@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
 
-/* Reading sets: all headers, the members of one. */
+/* Reading sets: all headers, the members of one, one address. */
 
 #include <config.h>
 #include "firewall/iptables/kset-private.h"
@@ -20,12 +20,22 @@ open_dump(struct kset *k)
     return mnl_socket_bind(k->dump, 0, MNL_SOCKET_AUTOPID) < 0 ? errno : 0;
 }
 
+/* After a failure nobody knows what else is in it. */
+static void
+close_dump(struct kset *k)
+{
+    if (k->dump) {
+        mnl_socket_close(k->dump);
+        k->dump = NULL;
+    }
+}
+
 static struct nlmsghdr *
-list_request(struct kset *k, const char *name, uint32_t flags)
+request(struct kset *k, enum ipset_cmd cmd, const char *name, uint16_t flags)
 {
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(k->buffer);
-    nlh->nlmsg_type = NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_LIST;
-    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_DUMP;
+    nlh->nlmsg_type = NFNL_SUBSYS_IPSET << 8 | cmd;
+    nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
     nlh->nlmsg_seq = ++k->dump_seq;
 
     struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(nlh, sizeof *nfg);
@@ -36,6 +46,14 @@ list_request(struct kset *k, const char *name, uint32_t flags)
     if (name) {
         mnl_attr_put_strz(nlh, IPSET_ATTR_SETNAME, name);
     }
+    return nlh;
+}
+
+static struct nlmsghdr *
+list_request(struct kset *k, const char *name, uint32_t flags)
+{
+    struct nlmsghdr *nlh = request(k, IPSET_CMD_LIST, name, NLM_F_DUMP);
+
     if (flags) {
         mnl_attr_put_u32(nlh, IPSET_ATTR_FLAGS, htonl(flags));
     }
@@ -74,10 +92,7 @@ list(struct kset *k, const char *name, uint32_t flags, mnl_cb_t cb, void *aux)
         }
     }
     if (error) {
-        if (k->dump) {
-            mnl_socket_close(k->dump);
-            k->dump = NULL;
-        }
+        close_dump(k);
         return kset_failed(k, error, "list", name ? name : "all");
     }
     return 0;
@@ -292,4 +307,76 @@ kset_members(struct kset *k, const struct fw_set *set,
         members->n = n;
     }
     return error;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Asking for one address. */
+
+/* Sends a request that is answered by nothing but its acknowledgement. */
+static int
+ask(struct kset *k, const struct nlmsghdr *nlh)
+{
+    unsigned int portid = mnl_socket_get_portid(k->dump);
+    int retval = MNL_CB_OK;
+
+    if (mnl_socket_sendto(k->dump, nlh, nlh->nlmsg_len) < 0) {
+        return errno;
+    }
+    while (retval > MNL_CB_STOP) {
+        ssize_t n = mnl_socket_recvfrom(k->dump, k->buffer, sizeof k->buffer);
+
+        if (n >= 0) {
+            retval = mnl_cb_run(k->buffer, n, k->dump_seq, portid, NULL,
+                                NULL);
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return retval < MNL_CB_STOP ? errno : 0;
+}
+
+static struct nlmsghdr *
+test_request(struct kset *k, const struct fw_set *set,
+             const struct sg_prefix *address)
+{
+    struct nlmsghdr *nlh = request(k, IPSET_CMD_TEST, set->name, 0);
+    uint16_t type = (address->family == SG_IPV4 ? IPSET_ATTR_IPADDR_IPV4
+                     : IPSET_ATTR_IPADDR_IPV6);
+    struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+    struct nlattr *data, *ip;
+
+    nfg->nfgen_family = nfproto(set->family);
+    data = mnl_attr_nest_start(nlh, IPSET_ATTR_DATA);
+    ip = mnl_attr_nest_start(nlh, IPSET_ATTR_IP);
+    mnl_attr_put(nlh, type | NLA_F_NET_BYTEORDER,
+                 sg_family_bits(address->family) / 8, address->addr);
+    mnl_attr_nest_end(nlh, ip);
+    mnl_attr_nest_end(nlh, data);
+    return nlh;
+}
+
+/* Is 'address', a single one, in the set, of which name, family and content
+ * count?  Prefixes of a hash:net that contain it count. */
+int
+kset_test(struct kset *k, const struct fw_set *set,
+          const struct sg_prefix *address, bool *member)
+{
+    int error;
+
+    if (!is_name_ok(set->name) || address->family != set->family
+        || !sg_prefix_is_host(address)) {
+        return kset_failed(k, EINVAL, "test", set->name);
+    }
+    error = k->dump ? 0 : open_dump(k);
+    error = error ? error : ask(k, test_request(k, set, address));
+
+    /* The kernel's own numbers of ipset: "not there", and all else that is
+     * wrong with the set or the request. */
+    if (!error || error == IPSET_ERR_EXIST) {
+        *member = !error;
+        return 0;
+    }
+    close_dump(k);
+    return kset_failed(k, error >= IPSET_ERR_PRIVATE ? EINVAL : error,
+                       "test", set->name);
 }

@@ -134,6 +134,65 @@ BACKEND_TEST(set_life)
     check_set_life(f, SET6, SG_IPV6);
 }
 
+static void
+check_test(struct fixture *f, const char *name, enum sg_family family,
+           const struct sg_prefix *address, int error, bool expected)
+{
+    struct fw_set meant = named(name, family);
+    bool member = !expected;
+
+    CHECK_EQ(f->c->set_test(f->b, &meant, address, &member), error);
+    if (!error) {
+        CHECK_EQ(member, expected);
+    }
+}
+
+/* A test reads: nothing is added, whatever it is asked for. */
+static void
+check_set_tests(struct fixture *f, const char *name, const char *nets,
+                enum sg_family family)
+{
+    int half = sg_family_bits(family) / 2;
+    struct sg_prefix one = make_host(family, 7), other = make_host(family, 8);
+    struct sg_prefix net = make_host(family, 0), wrong;
+
+    wrong = make_host(family == SG_IPV4 ? SG_IPV6 : SG_IPV4, 7);
+    net.plen = sg_family_bits(family) - 3;
+    CHECK_EQ(create(f, name, family, 1024), 0);
+    CHECK_EQ(create(f, nets, family, 1024), 0);
+    check_test(f, name, family, &one, 0, false);
+    check_test(f, nets, family, &one, 0, false);
+
+    CHECK_EQ(add(f, name, family, &one, 1, NULL), 0);
+    CHECK_EQ(add(f, nets, family, &net, 1, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        check_test(f, name, family, &one, 0, true);
+        check_test(f, name, family, &other, 0, false);
+        check_test(f, nets, family, &one, 0, true);
+        check_test(f, nets, family, &other, 0, false);
+    }
+    check_members(f, name, family, 7, 1);
+
+    /* The larger of two prefixes counts as well. */
+    net = make_host(family, 0);
+    net.plen = half;
+    CHECK_EQ(add(f, nets, family, &net, 1, NULL), 0);
+    check_test(f, nets, family, &other, 0, true);
+
+    check_test(f, name, family, &wrong, EINVAL, false);
+    check_test(f, name, family, &net, EINVAL, false);
+    check_test(f, "", family, &one, EINVAL, false);
+    CHECK_EQ(f->c->set_destroy(f->b, name), 0);
+    CHECK_EQ(f->c->set_destroy(f->b, nets), 0);
+    check_test(f, name, family, &one, ENOENT, false);
+}
+
+BACKEND_TEST(set_tests)
+{
+    check_set_tests(f, SET4, NETS4, SG_IPV4);
+    check_set_tests(f, SET6, NETS6, SG_IPV6);
+}
+
 BACKEND_TEST(set_headers)
 {
     struct fw_ruleset *rs = fw_ruleset_create();

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "firewall/member_delta.h"
 #include "firewall/walk.h"
 #include "util.h"
 
@@ -37,35 +38,21 @@ eval_policy_filter(const struct eval_policy *ep)
     };
 }
 
-/* Is this a set for prefixes? */
-static bool
-holds_nets(const char *set)
-{
-    struct fw_set_form form;
-
-    return fw_set_kind(set, &form) == FW_NAME_SET && form.content == FW_NETS;
-}
-
 /* The members may be those of a group: then only what belongs in such a set
  * counts. */
 static bool
-in_set(void *passage_, const char *set, const struct sg_prefix *address)
+in_set(void *passage_, const char *name, const struct sg_prefix *address)
 {
     const struct passage *passage = passage_;
     const struct eval_filter *filter = passage->filter;
-    const struct sg_members *members = filter->members(filter->aux, set);
-    const struct sg_member *m;
+    const struct sg_members *members = filter->members(filter->aux, name);
+    struct fw_set_form form;
+    struct fw_set set = { .family = address->family };
 
-    if (!members || !holds_nets(set)) {
-        return members && sg_members_contains(members, address);
+    if (fw_set_kind(name, &form) == FW_NAME_SET) {
+        set.content = form.content;
     }
-    SG_MEMBERS_FOR_EACH (m, members) {
-        if (!sg_prefix_is_host(&m->prefix)
-            && sg_prefix_contains(&m->prefix, address)) {
-            return true;
-        }
-    }
-    return false;
+    return members && fw_set_matches(&set, members, address);
 }
 
 static void
