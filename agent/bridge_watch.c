@@ -221,6 +221,9 @@ bridge_watch_get_status(const struct bridge_watch *w,
         .n_knobs_repaired = w->n_knobs_repaired,
     };
     l2_keeper_get_status(w->keeper, &status->l2);
+    if (w->want_guard) {
+        status->elements = l2_keeper_installed(w->keeper);
+    }
     if (!w->want_guard) {
         status->guard = "off";
     } else if (status->l2.in_place) {

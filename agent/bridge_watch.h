@@ -42,6 +42,8 @@ struct bridge_watch_status {
                                  * NULL. */
     uint64_t n_knobs_repaired;
     struct l2_keeper_status l2;
+    const struct l2_elements *elements; /* Of the guard; NULL unless it is in
+                                         * place. */
 };
 /* Borrowed until the next call of anything here. */
 void bridge_watch_get_status(const struct bridge_watch *,

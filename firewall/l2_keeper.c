@@ -138,6 +138,15 @@ l2_keeper_get_status(const struct l2_keeper *k,
     };
 }
 
+const struct l2_elements *
+l2_keeper_installed(const struct l2_keeper *k)
+{
+    struct l2_keeper_status status;
+
+    l2_keeper_get_status(k, &status);
+    return status.in_place ? &k->installed : NULL;
+}
+
 /* Makes the kernel what it is to be, or says why not. */
 static void
 look(struct l2_keeper *k, long long int now)

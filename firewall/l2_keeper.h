@@ -57,5 +57,8 @@ void l2_keeper_wait(struct l2_keeper *);
 long long int l2_keeper_next(const struct l2_keeper *);
 
 void l2_keeper_get_status(const struct l2_keeper *, struct l2_keeper_status *);
+/* The elements that the kernel has, or NULL unless it is in place.  Borrowed
+ * until the next call of anything here. */
+const struct l2_elements *l2_keeper_installed(const struct l2_keeper *);
 
 #endif /* firewall/l2_keeper.h */
