@@ -30,8 +30,6 @@ static int look_ahead(struct firewall *, const struct sg_policy *,
 static bool is_fresh(const struct fw_ruleset *);
 static void begin_result(struct fw_result *, uint64_t generation);
 static void clear_result(struct fw_result *);
-static void set_origins(struct fw_ruleset *actual,
-                        const struct fw_ruleset *desired);
 
 struct firewall *
 firewall_create(struct fw_backend *backend, const struct fw_layout *layout,
@@ -528,35 +526,6 @@ firewall_dry_run(struct firewall *fw, const struct sg_policy *policy,
     return error;
 }
 
-int
-firewall_snapshot(struct firewall *fw, const struct sg_policy *policy,
-                  struct fw_ruleset **rsp)
-{
-    struct fw_ruleset *actual, *desired;
-    char *text = NULL;
-    int error = fw->backend->class->begin(fw->backend);
-
-    if (error) {
-        fw->stats.lock_busy += error == EAGAIN;
-        return error;
-    }
-    error = fw_read_all(fw->backend, &actual, &text);
-    fw->backend->class->end(fw->backend);
-    free(text);
-    if (error) {
-        return error;
-    }
-
-    struct fw_slots *slots = fw_slots_clone(fw->slots);
-    prospect_keep_sets(actual, slots);
-    desired = fw_render(policy, &fw->layout, slots, NULL);
-    fw_slots_destroy(slots);
-    set_origins(actual, desired);
-    fw_ruleset_destroy(desired);
-    *rsp = actual;
-    return 0;
-}
-
 void
 firewall_get_stats(const struct firewall *fw, struct fw_stats *stats)
 {
@@ -596,43 +565,4 @@ clear_result(struct fw_result *result)
     free(result->error_text);
     fw_problems_clear(&result->problems);
     memset(result, 0, sizeof *result);
-}
-
-static void
-set_chain_origins(struct fw_chain *actual, const struct fw_chain *desired)
-{
-    for (size_t i = 0; i < actual->n_rules; i++) {
-        for (size_t j = 0; j < desired->n_rules; j++) {
-            if (fw_rule_equals(&actual->rules[i], &desired->rules[j])) {
-                actual->rules[i].origin = desired->rules[j].origin;
-                break;
-            }
-        }
-    }
-}
-
-/* The kernel does not know which security-group rule a rule comes from, nor
- * the group of a set. */
-static void
-set_origins(struct fw_ruleset *actual, const struct fw_ruleset *desired)
-{
-    struct fw_set *set;
-
-    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        const struct fw_table *table = &desired->tables[f][FW_SECURITY];
-        struct fw_chain *chain;
-
-        HMAP_FOR_EACH (chain, node, &actual->tables[f][FW_SECURITY].chains) {
-            const struct fw_chain *other = fw_table_find(table, chain->name);
-            if (other && fw_chain_kind(chain->name) == FW_NAME_GROUP) {
-                set_chain_origins(chain, other);
-            }
-        }
-    }
-    HMAP_FOR_EACH (set, node, &actual->sets) {
-        const struct fw_set *other = fw_ruleset_find_set(desired, set->name);
-        if (other) {
-            set->group = other->group;
-        }
-    }
 }

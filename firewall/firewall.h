@@ -45,6 +45,7 @@
 
 #include "firewall/backend.h"
 #include "firewall/render.h"
+#include "firewall/trace.h"
 
 struct firewall;
 
@@ -139,6 +140,14 @@ int firewall_dry_run(struct firewall *, const struct sg_policy *,
  * rule's 'origin' is set; caller destroys. */
 int firewall_snapshot(struct firewall *, const struct sg_policy *,
                       struct fw_ruleset **) SG_MUST_USE;
+
+/* What becomes of a packet now, by the installed state of its family, and
+ * why; nothing is written.  Returns 0 and a trace that the caller destroys, or
+ * a malloc'd sentence in '*why'; or an errno.  Reads the three tables of the
+ * family and renders the policy: some 20 ms with 1,000 ports. */
+int firewall_trace(struct firewall *, const struct sg_policy *,
+                   const struct fw_trace_query *, struct fw_trace **,
+                   char **why) SG_MUST_USE;
 
 /* Counters since start. */
 struct fw_stats {

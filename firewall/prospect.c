@@ -104,14 +104,17 @@ prospect_uninit(struct prospect *p)
     fw_plan_destroy(p->plan);
 }
 
-int
-fw_read_all(struct fw_backend *backend, struct fw_ruleset **rsp, char **text)
+/* Reads these families, and the headers of all sets. */
+static int
+read_families(struct fw_backend *backend, unsigned int families,
+              struct fw_ruleset **rsp, char **text)
 {
     struct fw_ruleset *rs = fw_ruleset_create();
     int error = list_sets(backend, rs, text);
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        for (size_t t = 0; !error && t < FW_N_TABLES; t++) {
+        for (size_t t = 0; !error && families & 1u << f && t < FW_N_TABLES;
+             t++) {
             error = read_table(backend, f, t, rs, text);
         }
     }
@@ -121,6 +124,19 @@ fw_read_all(struct fw_backend *backend, struct fw_ruleset **rsp, char **text)
     }
     *rsp = rs;
     return 0;
+}
+
+int
+fw_read_all(struct fw_backend *backend, struct fw_ruleset **rsp, char **text)
+{
+    return read_families(backend, (1u << SG_N_FAMILIES) - 1, rsp, text);
+}
+
+int
+fw_read_family(struct fw_backend *backend, enum sg_family family,
+               struct fw_ruleset **rsp, char **text)
+{
+    return read_families(backend, 1u << family, rsp, text);
 }
 
 static int

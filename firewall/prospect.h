@@ -67,5 +67,8 @@ void prospect_keep_sets(const struct fw_ruleset *actual, struct fw_slots *);
 /* Reads all tables and set headers.  Returns as prospect_init() does. */
 int fw_read_all(struct fw_backend *, struct fw_ruleset **, char **text)
     SG_MUST_USE;
+/* The same of one family; the other one is left empty. */
+int fw_read_family(struct fw_backend *, enum sg_family, struct fw_ruleset **,
+                   char **text) SG_MUST_USE;
 
 #endif /* firewall/prospect.h */

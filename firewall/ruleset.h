@@ -88,6 +88,8 @@ struct fw_rule {
     struct uuid origin;         /* Security-group rule id, or zero. */
 };
 
+/* "tcp", as iptables calls it; NULL for one without a name. */
+const char *fw_protocol_name(uint8_t protocol);
 /* Do headers of this protocol have ports that a rule can match? */
 bool fw_protocol_has_ports(int protocol);
 bool fw_rule_equals(const struct fw_rule *, const struct fw_rule *);

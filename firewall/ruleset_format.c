@@ -145,6 +145,29 @@ fw_ruleset_format(const struct fw_ruleset *rs, struct ds *ds)
     }
 }
 
+const char *
+fw_protocol_name(uint8_t proto)
+{
+    switch (proto) {
+    case IPPROTO_ICMP:
+        return "icmp";
+    case IPPROTO_TCP:
+        return "tcp";
+    case IPPROTO_UDP:
+        return "udp";
+    case IPPROTO_DCCP:
+        return "dccp";
+    case IPPROTO_ICMPV6:
+        return "ipv6-icmp";
+    case IPPROTO_SCTP:
+        return "sctp";
+    case IPPROTO_UDPLITE:
+        return "udplite";
+    default:
+        return NULL;
+    }
+}
+
 static void
 put_name(struct ds *ds, const char *option, const char *name, size_t size)
 {
@@ -175,33 +198,10 @@ put_mac(struct ds *ds, const struct sg_mac *mac)
     }
 }
 
-static const char *
-protocol_name(uint8_t proto)
-{
-    switch (proto) {
-    case IPPROTO_ICMP:
-        return "icmp";
-    case IPPROTO_TCP:
-        return "tcp";
-    case IPPROTO_UDP:
-        return "udp";
-    case IPPROTO_DCCP:
-        return "dccp";
-    case IPPROTO_ICMPV6:
-        return "ipv6-icmp";
-    case IPPROTO_SCTP:
-        return "sctp";
-    case IPPROTO_UDPLITE:
-        return "udplite";
-    default:
-        return NULL;
-    }
-}
-
 static void
 put_protocol(const struct fw_rule *rule, struct ds *ds)
 {
-    const char *name = protocol_name(rule->proto);
+    const char *name = fw_protocol_name(rule->proto);
 
     if (!(rule->match & FW_M_PROTO)) {
         return;
@@ -225,7 +225,7 @@ put_l4(const struct fw_rule *rule, enum sg_family family, struct ds *ds)
                       && rule->proto != IPPROTO_UDP);
 
         if (!multi) {
-            ds_put_format(ds, " -m %s", protocol_name(rule->proto));
+            ds_put_format(ds, " -m %s", fw_protocol_name(rule->proto));
         }
         if (m & FW_M_SPORT) {
             put_range(ds, multi ? "-m multiport --sports" : "--sport",

@@ -9,9 +9,12 @@
 #include "tests/lib/answer-host.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "tests/lib/test.h"
 #include "util.h"
+#include "uuid.h"
 
 #define N_PACKETS 150
 #define N_CHANGES 8
@@ -127,6 +130,140 @@ change_and_watch(struct world *w, int change, bool members_only)
     }
 }
 
+/* ------------------------------------------------------------------------ */
+/* What a trace says of the packets. */
+
+static size_t n_traced[FW_TRACE_OTHER + 1], n_by_rule, n_same_rule;
+
+/* The packet as a question, if it is one of those that can be asked: bridged,
+ * between a port's device and its uplink. */
+static bool
+make_query(const struct world *w, const struct eval_packet *p,
+           const struct semantics_packet *sp, struct fw_trace_query *q)
+{
+    memset(q, 0, sizeof *q);
+    for (size_t i = 0; i < ANSWER_N_PORTS && !p->routed[0]; i++) {
+        const struct sg_binding *b = &w->answer.bindings[i];
+        bool out = (!strcmp(p->physdev_in, b->device)
+                    && !strcmp(p->physdev_out, b->uplink));
+        bool in = (!strcmp(p->physdev_in, b->uplink)
+                   && !strcmp(p->physdev_out, b->device));
+
+        if ((in || out) && w->plugs[i].enforceable
+            && sg_id_from_string(answer_port_id(i), &q->port)) {
+            q->direction = out ? SG_EGRESS : SG_INGRESS;
+            q->state = (sp->revoked_flow ? FW_TRACE_REVOKED
+                        : sp->known_flow ? FW_TRACE_ESTABLISHED
+                        : FW_TRACE_NEW);
+            q->packet.family = p->family;
+            q->packet.src = p->src;
+            q->packet.dst = p->dst;
+            q->packet.mac = p->mac;
+            q->packet.proto = p->proto;
+            q->packet.sport = p->sport;
+            q->packet.dport = p->dport;
+            q->packet.icmp_type = p->icmp_type;
+            q->packet.icmp_code = p->icmp_code;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What both call the same.  What everybody may do and what belongs to a known
+ * flow can be true at once, and the two do not look in the same order. */
+static bool
+is_same_reason(const char *why, enum fw_trace_reason reason, bool known_flow)
+{
+    static const struct {
+        const char *why;
+        enum fw_trace_reason reason;
+    } reasons[] = {
+        { "rule ", FW_TRACE_BY_RULE },
+        { "no rule of its groups", FW_TRACE_NO_RULE },
+        { "known flow", FW_TRACE_BY_FLOW },
+        { "revoked flow", FW_TRACE_IS_REVOKED },
+        { "not its own source", FW_TRACE_SOURCE },
+        { "getting an address", FW_TRACE_BASIC },
+        { "DHCP server or router", FW_TRACE_FORBIDDEN },
+        { "DHCP client", FW_TRACE_BASIC },
+        { "DHCP answer", FW_TRACE_BASIC },
+        { "neighbour discovery", FW_TRACE_BASIC },
+        { "trusted", FW_TRACE_UNFILTERED },
+        { "the port is", FW_TRACE_CLOSED },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (!strncmp(why, reasons[i].why, strlen(reasons[i].why))) {
+            enum fw_trace_reason r = reasons[i].reason;
+
+            return (r == reason
+                    || (known_flow
+                        && (r == FW_TRACE_BASIC || r == FW_TRACE_BY_FLOW)
+                        && (reason == FW_TRACE_BASIC
+                            || reason == FW_TRACE_BY_FLOW)));
+        }
+    }
+    return false;
+}
+
+static bool
+trace_agrees(const struct fw_trace *t, const struct semantics_verdict *v,
+             const struct semantics_packet *sp)
+{
+    bool ok = (t->allowed == v->allowed && t->wanted == v->allowed
+               && t->wanted_reason == t->reason && !t->set_error
+               && !t->n_differences_total && !t->n_elsewhere
+               && is_same_reason(v->why, t->reason, sp->known_flow));
+
+    for (size_t i = 0; i < t->n_misses; i++) {
+        ok = ok && t->misses[i].missed;
+    }
+    if (ok && t->reason == FW_TRACE_BY_RULE) {
+        const struct fw_trace_rule *rule = &t->rules[t->decisive];
+        char id[UUID_LEN + 1];
+
+        /* Of rules that say the same each judge names one. */
+        snprintf(id, sizeof id, UUID_FMT, UUID_ARGS(&rule->rule.origin));
+        n_by_rule++;
+        n_same_rule += !strcasecmp(v->why + strlen("rule "), id);
+        ok = (!uuid_is_zero(&rule->rule.origin)
+              && !uuid_is_zero(&rule->group));
+    }
+    return ok;
+}
+
+static void
+trace_packet(struct world *w, const struct eval_packet *p, int change)
+{
+    struct fw_trace *trace = NULL;
+    struct semantics_verdict v;
+    struct semantics_packet sp;
+    struct fw_trace_query q;
+    char *why = NULL;
+
+    answer_packet_for_semantics(&w->answer, p, &sp);
+    if (!make_query(w, p, &sp, &q)) {
+        return;
+    }
+    semantics_judge(&w->semantics, w->plugs, ANSWER_N_PORTS, &sp, &v);
+    CHECK_EQ(firewall_trace(w->host.fw, policy_store_policy(w->host.store), &q, &trace,
+                            &why), 0);
+    CHECK_NO_ERROR(why);
+    if (trace && !trace_agrees(trace, &v, &sp)) {
+        char *text = xasprintf("the semantics: %s, the trace: %s, %s; "
+                               "intended: %s", v.why,
+                               trace->allowed ? "passes" : "does not pass",
+                               fw_trace_reason_text(trace->reason),
+                               fw_trace_reason_text(trace->wanted_reason));
+
+        report(w, text, p, change);
+        free(text);
+    }
+    n_traced[trace ? trace->reason : FW_TRACE_OTHER]++;
+    fw_trace_destroy(trace);
+}
+
 static void
 world_init(struct world *w, int flags, uint64_t seed)
 {
@@ -179,6 +316,41 @@ TEST(nothing_but_what_the_json_says)
 TEST(many_groups_that_change)
 {
     change_many_times(test_rounds(30), ANSWER_MANY, test_seed() + 9000);
+}
+
+/* What `sgctl trace` would say, after each change. */
+TEST(traces_say_why)
+{
+    unsigned int end = test_rounds(60);
+    static struct world w;
+    size_t n = 0;
+
+    for (unsigned int i = 0; i < end && !test_failed(); i++) {
+        world_init(&w, 0, test_seed() + 9000 + i);
+        for (int j = 0; j < N_CHANGES / 2 && !test_failed(); j++) {
+            change_and_watch(&w, j, test_random(&w.random) % 2);
+            for (size_t k = 0; k < N_PACKETS / 4 && !test_failed(); k++) {
+                trace_packet(&w, &w.packets[k], j);
+            }
+        }
+        if (test_failed()) {
+            FAIL("round %u", i);
+        }
+        world_uninit(&w);
+    }
+    for (size_t i = 0; i <= FW_TRACE_OTHER; i++) {
+        n += n_traced[i];
+    }
+    CHECK(n > end * N_CHANGES / 2 * N_PACKETS / 4 / 3);
+    CHECK(n_traced[FW_TRACE_BY_RULE] > n / 50);
+    CHECK(n_traced[FW_TRACE_NO_RULE] > n / 20);
+    CHECK(n_traced[FW_TRACE_SOURCE] > n / 50);
+    CHECK(n_traced[FW_TRACE_BY_FLOW] > 0);
+    CHECK(n_traced[FW_TRACE_IS_REVOKED] > 0);
+    CHECK(n_traced[FW_TRACE_BASIC] > 0);
+    CHECK(n_traced[FW_TRACE_UNFILTERED] > 0);
+    CHECK(n_traced[FW_TRACE_FORBIDDEN] > 0);
+    CHECK(n_same_rule > n_by_rule * 3 / 4);
 }
 
 /* Something fails on the way.  A packet may be lost then, but none passes
