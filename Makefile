@@ -64,6 +64,7 @@ CORE_SRCS += agent/report.c
 CORE_SRCS += agent/report_kernel.c
 CORE_SRCS += agent/report_latency.c
 CORE_SRCS += agent/report_limits.c
+CORE_SRCS += agent/report_trace.c
 CORE_SRCS += agent/revoke.c
 CORE_SRCS += agent/start.c
 CORE_SRCS += agent/store_apply.c

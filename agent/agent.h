@@ -71,6 +71,13 @@ char *agent_version_document(struct agent *);
 /* These read the kernel; EAGAIN while somebody else holds the lock. */
 int agent_sets_document(struct agent *, char **document);
 int agent_rules_document(struct agent *, char **document);
+/* What becomes of a packet, and why; the words as in trace_query.h.  A
+ * question is parsed once and may be asked again. */
+struct fw_trace_query;
+char *agent_trace_query(const struct agent *, int n, const char *words[],
+                        struct fw_trace_query *);
+int agent_trace_document(struct agent *, const struct fw_trace_query *,
+                         char **document, char **error);
 /* What would change now; with 'file', with the policy in that file, in the
  * encoding of an answer to `sync`. */
 int agent_plan_document(struct agent *, const char *file, char **document,

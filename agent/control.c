@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/trace_query.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
@@ -38,6 +39,7 @@ struct pending {
     long long int deadline;
     unsigned long long int generation;  /* sg/wait. */
     char *file;                         /* sg/plan, or NULL. */
+    struct fw_trace_query *query;       /* sg/trace, or NULL. */
 };
 
 struct control {
@@ -64,6 +66,7 @@ pending_free(struct control *c, struct pending *p)
     c->n_pending--;
     c->n_waits -= p->try == try_wait;
     free(p->file);
+    free(p->query);
     free(p);
 }
 
@@ -124,6 +127,20 @@ try_plan(struct control *c, struct pending *p)
 {
     char *document = NULL, *why = NULL;
     int error = agent_plan_document(c->agent, p->file, &document, &why);
+
+    if (why) {
+        unixctl_command_reply_error(p->conn, why);
+        free(why);
+        return true;
+    }
+    return answer_kernel(p, error, document);
+}
+
+static bool
+try_trace(struct control *c, struct pending *p)
+{
+    char *document = NULL, *why = NULL;
+    int error = agent_trace_document(c->agent, p->query, &document, &why);
 
     if (why) {
         unixctl_command_reply_error(p->conn, why);
@@ -207,6 +224,26 @@ cmd_plan(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
 
     if (p && argc > 1) {
         p->file = xstrdup(argv[1]);
+    }
+}
+
+/* sg/trace PORT in|out KEY=VALUE... */
+static void
+cmd_trace(struct unixctl_conn *conn, int argc, const char *argv[], void *c_)
+{
+    struct control *c = c_;
+    struct fw_trace_query query;
+    char *error = agent_trace_query(c->agent, argc - 1, argv + 1, &query);
+    struct pending *p;
+
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+        return;
+    }
+    p = defer(c, conn, try_trace, CONTROL_LOCK_MS);
+    if (p) {
+        p->query = xmemdup(&query, sizeof query);
     }
 }
 
@@ -318,6 +355,8 @@ control_create(const char *path, struct agent *agent, struct control **cp)
     unixctl_command_register("sg/sets", "", 0, 0, cmd_sets, c);
     unixctl_command_register("sg/rules", "", 0, 0, cmd_rules, c);
     unixctl_command_register("sg/plan", "[file]", 0, 1, cmd_plan, c);
+    unixctl_command_register("sg/trace", "port in|out [key=value]...", 2,
+                             TRACE_MAX_WORDS, cmd_trace, c);
     unixctl_command_register("sg/resync", "", 0, 0, cmd_resync, c);
     unixctl_command_register("sg/enforce", "", 0, 0, cmd_enforce, c);
     unixctl_command_register("sg/accept-removal", "", 0, 0,

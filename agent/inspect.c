@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "agent/report.h"
+#include "agent/report_trace.h"
+#include "agent/trace_query.h"
 #include "rpc/message.h"
 #include "timeval.h"
 #include "util.h"
@@ -274,6 +276,48 @@ int
 agent_rules_document(struct agent *a, char **document)
 {
     return kernel_document(a, report_rules, document);
+}
+
+char *
+agent_trace_query(const struct agent *a, int n, const char *words[],
+                  struct fw_trace_query *query)
+{
+    return trace_query_parse(policy_store_policy(a->store), n, words, query);
+}
+
+int
+agent_trace_document(struct agent *a, const struct fw_trace_query *query,
+                     char **document, char **error)
+{
+    struct report_trace r = { .trace = NULL };
+    struct fw_trace *trace = NULL;
+    struct inputs i;
+    int retval;
+
+    *error = NULL;
+    retval = firewall_trace(a->firewall, policy_store_policy(a->store), query,
+                            &trace, error);
+    if (!retval && !*error) {
+        const struct fw_packet *packet = &trace->query.packet;
+
+        gather(a, &i);
+        r = (struct report_trace) {
+            .trace = trace,
+            .guard = i.bridges.guard,
+            .knob_problem = i.bridges.knob_problem,
+        };
+        if (i.bridges.elements) {
+            const char *prefix = a->config->tap_prefix;
+
+            r.has_view = true;
+            r.view = l2_view(i.bridges.elements, packet,
+                             !strncmp(packet->physdev_in, prefix,
+                                      strlen(prefix)));
+        }
+        *document = report_trace(&i.in, &r);
+        fw_trace_destroy(trace);
+    }
+    return retval;
 }
 
 /* Reads 'name' whole; NULL and a sentence if it cannot or is too large. */

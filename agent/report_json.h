@@ -18,6 +18,11 @@ json_t *report_prefix(const struct sg_prefix *);
 json_t *report_count(uint64_t);
 /* Milliseconds from 'then' to 'now'; null if 'then' is LLONG_MIN. */
 json_t *report_age(long long int now, long long int then);
+/* A rule of the packet filter, and one edit of a table. */
+struct fw_rule;
+struct fw_edit;
+json_t *report_rule_json(const struct fw_rule *, enum sg_family);
+json_t *report_edit_json(const struct fw_edit *, enum sg_family);
 /* What report_loop() says. */
 struct loop_watch;
 json_t *report_loop_json(const struct loop_watch *, long long int now);

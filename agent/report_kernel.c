@@ -21,18 +21,17 @@
 struct owner {
     const struct sg_port *port;
     const struct sg_group *group;
+    const char *direction;      /* Of a chain; else NULL. */
 };
 
 static void find_owners(const struct sg_policy *, struct shash *);
 static void add_owner(struct shash *, const char *name,
-                      const struct sg_port *, const struct sg_group *);
+                      const struct owner *);
 static void owners_destroy(struct shash *);
 static json_t *set_json(const struct fw_set *, const struct owner *);
 static void add_table(json_t *, const struct fw_table *, enum sg_family,
                       enum fw_table_id, const struct shash *owners);
-static json_t *rule_json(const struct fw_rule *, enum sg_family);
 static json_t *step_json(const struct fw_step *);
-static json_t *edit_json(const struct fw_edit *, enum sg_family);
 static const char *step_name(enum fw_step_kind);
 static const char *edit_name(enum fw_edit_kind);
 
@@ -110,42 +109,47 @@ find_owners(const struct sg_policy *policy, struct shash *owners)
     char set[FW_SET_LEN];
 
     HMAP_FOR_EACH (port, node, &policy->ports) {
+        struct owner owner = { .port = port };
+
         if (!port->binding.device[0]) {
             continue;
         }
         fw_name_bridge_chain(chain, port->binding.device);
-        add_owner(owners, chain, port, NULL);
+        add_owner(owners, chain, &owner);
+        owner.direction = sg_direction_name(SG_EGRESS);
         fw_name_egress_chain(chain, port->binding.device);
-        add_owner(owners, chain, port, NULL);
+        add_owner(owners, chain, &owner);
+        owner.direction = sg_direction_name(SG_INGRESS);
         fw_name_ingress_chain(chain, port->binding.device);
-        add_owner(owners, chain, port, NULL);
+        add_owner(owners, chain, &owner);
     }
     HMAP_FOR_EACH (group, node, &policy->groups) {
-        fw_name_group_chain(chain, SG_INGRESS, &group->id);
-        add_owner(owners, chain, NULL, group);
-        fw_name_group_chain(chain, SG_EGRESS, &group->id);
-        add_owner(owners, chain, NULL, group);
+        struct owner owner = { .group = group };
+
         for (unsigned int i = 0; i < 8; i++) {
             fw_name_set(set, &(struct fw_set_form) {
                 .family = i & 1 ? SG_IPV6 : SG_IPV4,
                 .content = i & 2 ? FW_NETS : FW_HOSTS,
                 .slot = i & 4 ? FW_SLOT_B : FW_SLOT_A,
             }, &group->id);
-            add_owner(owners, set, NULL, group);
+            add_owner(owners, set, &owner);
+        }
+        for (int d = 0; d < SG_N_DIRECTIONS; d++) {
+            fw_name_group_chain(chain, (enum sg_direction) d, &group->id);
+            owner.direction = sg_direction_name((enum sg_direction) d);
+            add_owner(owners, chain, &owner);
         }
     }
 }
 
+/* Two ids with one name: the renderer reports it. */
 static void
-add_owner(struct shash *owners, const char *name, const struct sg_port *port,
-          const struct sg_group *group)
+add_owner(struct shash *owners, const char *name, const struct owner *owner)
 {
-    struct owner *owner = xmalloc(sizeof *owner);
+    struct owner *copy = xmemdup(owner, sizeof *owner);
 
-    *owner = (struct owner) { port, group };
-    if (!shash_add_once(owners, name, owner)) {
-        /* Two ids with one name: the renderer reports it. */
-        free(owner);
+    if (!shash_add_once(owners, name, copy)) {
+        free(copy);
     }
 }
 
@@ -208,7 +212,7 @@ add_table(json_t *array, const struct fw_table *table, enum sg_family family,
                 || (chain->builtin && !(rule->match & FW_M_COMMENT))) {
                 continue;       /* Somebody else's. */
             }
-            j = rule_json(rule, family);
+            j = report_rule_json(rule, family);
             json_object_set_new(j, "table", report_string(fw_table_name(id)));
             json_object_set_new(j, "chain", report_string(chain->name));
             json_object_set_new(j, "index", report_count(k));
@@ -220,6 +224,8 @@ add_table(json_t *array, const struct fw_table *table, enum sg_family family,
             json_object_set_new(j, "group", owner && owner->group
                                 ? report_id(&owner->group->id)
                                 : json_null());
+            json_object_set_new(j, "direction", report_nullable(
+                owner ? owner->direction : NULL));
             json_array_append_new(array, j);
         }
     }
@@ -227,8 +233,8 @@ add_table(json_t *array, const struct fw_table *table, enum sg_family family,
     shash_destroy(&by_name);
 }
 
-static json_t *
-rule_json(const struct fw_rule *rule, enum sg_family family)
+json_t *
+report_rule_json(const struct fw_rule *rule, enum sg_family family)
 {
     struct ds text = DS_EMPTY_INITIALIZER;
     json_t *j = json_object();
@@ -254,8 +260,8 @@ step_json(const struct fw_step *step)
         json_t *edits = json_array();
 
         for (size_t i = 0; i < step->n_edits; i++) {
-            json_array_append_new(edits, edit_json(&step->edits[i],
-                                                   step->family));
+            json_array_append_new(edits, report_edit_json(&step->edits[i],
+                                                          step->family));
         }
         json_object_set_new(j, "family", report_string(
             sg_family_name(step->family)));
@@ -279,16 +285,18 @@ step_json(const struct fw_step *step)
     return j;
 }
 
-static json_t *
-edit_json(const struct fw_edit *edit, enum sg_family family)
+json_t *
+report_edit_json(const struct fw_edit *edit, enum sg_family family)
 {
     bool has_rule = (edit->kind == FW_EDIT_INSERT
-                     || edit->kind == FW_EDIT_REPLACE);
-    json_t *j = has_rule ? rule_json(&edit->rule, family) : json_object();
+                     || edit->kind == FW_EDIT_REPLACE
+                     || edit->kind == FW_EDIT_DELETE);
+    json_t *j = (has_rule ? report_rule_json(&edit->rule, family)
+                 : json_object());
 
     json_object_set_new(j, "kind", report_string(edit_name(edit->kind)));
     json_object_set_new(j, "chain", report_string(edit->chain));
-    if (has_rule || edit->kind == FW_EDIT_DELETE) {
+    if (has_rule) {
         json_object_set_new(j, "index", report_count(edit->index));
     }
     return j;

@@ -13,6 +13,7 @@
 #include "agent/latency.h"
 #include "agent/loop_watch.h"
 #include "agent/metrics.h"
+#include "agent/report_trace.h"
 #include "rpc/amqp_reason.h"
 #include "rpc/topology.h"
 #include "tests/lib/policy-text.h"
@@ -488,8 +489,10 @@ TEST(sets_and_rules)
     PATH(j, "rules.1.rule_id", "\"72000001-0000-4000-8000-000000000001\"");
     PATH(j, "rules.1.table", "\"security\"");
     PATH(j, "rules.1.text", "\"-j DROP\"");
+    PATH(j, "rules.1.direction", "\"egress\"");
     PATH(j, "rules.2.family", "\"IPv6\"");
     PATH(j, "rules.2.group", "\"67000001-0000-4000-8000-000000000001\"");
+    PATH(j, "rules.2.direction", "\"ingress\"");
     PATH(j, "rules.3", "-");
     json_decref(j);
     fw_ruleset_destroy(rs);
@@ -602,6 +605,149 @@ TEST(small_documents)
          "\"# TYPE sg_x gauge\\n# HELP sg_x X\\nsg_x 2\\n# EOF\\n\"");
     json_decref(j);
     metrics_destroy(m);
+    uninit(&f);
+}
+
+/* A packet to tap1 that a rule for members of g1 allowed. */
+static void
+make_trace(struct fw_trace *trace, struct fw_trace_rule *rule)
+{
+    memset(trace, 0, sizeof *trace);
+    memset(rule, 0, sizeof *rule);
+    trace->query.port = policy_text_id("p1");
+    trace->query.direction = SG_INGRESS;
+    trace->query.packet.src = policy_text_prefix("10.0.0.2");
+    trace->query.packet.dst = policy_text_prefix("10.0.0.1");
+    trace->query.packet.proto = 6;
+    trace->query.packet.sport = 49152;
+    trace->query.packet.dport = 80;
+    strcpy(trace->query.packet.physdev_out, "tap1");
+    trace->allowed = trace->wanted = true;
+    trace->reason = trace->wanted_reason = FW_TRACE_BY_RULE;
+    rule->table = FW_SECURITY;
+    rule->index = 2;
+    strcpy(rule->chain, "c");
+    strcpy(rule->rule.set, "s");
+    rule->rule.match = FW_M_SET_SRC;
+    rule->rule.verdict = FW_ACCEPT;
+    rule->rule.origin = policy_text_id("r1");
+    rule->group = rule->members = policy_text_id("g1");
+    trace->rules = rule;
+    trace->n_rules = 1;
+}
+
+TEST(trace)
+{
+    struct fw_trace_rule rule;
+    struct fw_trace trace;
+    struct report_trace r = {
+        .trace = &trace, .guard = "in place", .has_view = true,
+        .view = L2_VIEW_NOT_LOOKED_AT,
+    };
+    struct fixture f;
+    json_t *j;
+
+    init(&f, "port p1 rev=1");
+    make_trace(&trace, &rule);
+    j = load(report_trace(&f.in, &r));
+    PATH(j, "verdict", "\"allowed\"");
+    PATH(j, "by", "\"tables\"");
+    PATH(j, "reason", "\"rule\"");
+    PATH(j, "device", "\"tap1\"");
+    PATH(j, "direction", "\"ingress\"");
+    PATH(j, "packet.text", "\"IPv4 tcp 10.0.0.2:49152 > 10.0.0.1:80\"");
+    PATH(j, "packet.destination_port", "80");
+    PATH(j, "packet.state", "\"new\"");
+    PATH(j, "packet.mac", "-");
+    PATH(j, "rule.rule_id", "\"72000001-0000-4000-8000-000000000001\"");
+    PATH(j, "rule.group", "\"67000001-0000-4000-8000-000000000001\"");
+    PATH(j, "rule.members_of", "\"67000001-0000-4000-8000-000000000001\"");
+    PATH(j, "rule.set", "\"s\"");
+    PATH(j, "steps.0.chain", "\"c\"");
+    PATH(j, "steps.0.index", "2");
+    PATH(j, "as_intended", "true");
+    PATH(j, "guard", "{\"state\":\"in place\",\"passes\":true,\"view\":"
+         "\"not_looked_at\",\"why\":\"not from a tap of ours\"}");
+    PATH(j, "notes", "[]");
+    json_decref(j);
+
+    /* What it misses, what is not as it is to be, and no rule. */
+    trace.allowed = false;
+    trace.reason = FW_TRACE_NO_RULE;
+    trace.decisive = 1;
+    trace.misses[0] = rule;
+    trace.misses[0].missed = FW_M_SET_SRC;
+    trace.n_misses = trace.n_misses_total = 1;
+    trace.differences[0].table = FW_SECURITY;
+    trace.differences[0].edit.kind = FW_EDIT_DELETE;
+    trace.differences[0].edit.rule = rule.rule;
+    trace.n_differences = 1;
+    trace.n_differences_total = 20;
+    j = load(report_trace(&f.in, &r));
+    PATH(j, "verdict", "\"denied\"");
+    PATH(j, "rule", "null");
+    PATH(j, "as_intended", "false");
+    PATH(j, "intended.verdict", "\"allowed\"");
+    PATH(j, "needed.0.needs", "\"source a member of "
+         "67000001-0000-4000-8000-000000000001, in set s\"");
+    PATH(j, "differences.0.kind", "\"delete\"");
+    PATH(j, "differences.0.text", "\"-m set --match-set s src -j ACCEPT\"");
+    PATH(j, "differences_total", "20");
+    json_decref(j);
+    uninit(&f);
+}
+
+/* What nobody knows is not called allowed, and what the guard drops is
+ * denied. */
+TEST(verdicts_of_a_trace)
+{
+    struct fw_trace_rule rule;
+    struct fw_trace trace;
+    struct report_trace r = { .trace = &trace, .guard = "off" };
+    struct fixture f;
+    json_t *j;
+
+    init(&f, "port p1 rev=1");
+    make_trace(&trace, &rule);
+    CHECK_STR(report_trace_verdict(&r), "allowed");
+    trace.n_foreign[FW_RAW] = 1;
+    CHECK_STR(report_trace_verdict(&r), "allowed");
+    trace.n_foreign[FW_FILTER] = 2;
+    CHECK_STR(report_trace_verdict(&r), "unknown");
+    trace.n_foreign[FW_FILTER] = 0;
+    trace.n_foreign[FW_SECURITY] = 1;
+    CHECK_STR(report_trace_verdict(&r), "unknown");
+    j = load(report_trace(&f.in, &r));
+    PATH(j, "notes.1", "\"rules of others in table security were met "
+         "(1): what they do is not known\"");
+    json_decref(j);
+    trace.n_foreign[FW_SECURITY] = 0;
+    trace.set_error = 5;
+    CHECK_STR(report_trace_verdict(&r), "unknown");
+    trace.set_error = 0;
+    r.knob_problem = "the knob is 0";
+    CHECK_STR(report_trace_verdict(&r), "unknown");
+    r.has_view = true;
+    r.view = L2_VIEW_SHUT;
+    CHECK_STR(report_trace_verdict(&r), "denied");
+    j = load(report_trace(&f.in, &r));
+    PATH(j, "by", "\"guard\"");
+    PATH(j, "reason", "\"shut\"");
+    PATH(j, "notes.0", "\"the knob is 0\"");
+    json_decref(j);
+
+    r.knob_problem = NULL;
+    r.view = L2_VIEW_FORGED;
+    trace.query.direction = SG_EGRESS;
+    trace.query.state = FW_TRACE_RELATED;
+    trace.untracked = true;
+    f.in.applied--;
+    j = load(report_trace(&f.in, &r));
+    PATH(j, "verdict", "\"denied\"");
+    PATH(j, "packet.mac", "\"00:00:00:00:00:00\"");
+    PATH(j, "notes.1", "\"what passes this bridge is not tracked: no flow is "
+         "known\"");
+    json_decref(j);
     uninit(&f);
 }
 
