@@ -186,6 +186,7 @@ TOOLS_SRCS += tools/columns.c
 TOOLS_SRCS += tools/output.c
 TOOLS_SRCS += tools/output_kernel.c
 TOOLS_SRCS += tools/output_text.c
+TOOLS_SRCS += tools/output_trace.c
 TOOLS_SRCS += tools/sg-controller/answer.c
 TOOLS_SRCS += tools/sg-controller/beacon.c
 TOOLS_SRCS += tools/sg-controller/closure.c
@@ -211,6 +212,7 @@ TOOLS_SRCS += tools/sg-controller/state.c
 TOOLS_SRCS += tools/sg-controller/topology.c
 TOOLS_SRCS += tools/sg-controller/topology_load.c
 TOOLS_SRCS += tools/sg-swarm/placement.c
+TOOLS_SRCS += tools/trace_args.c
 
 # The programs' own files: main and what only that program has.
 AGENT_SRCS += agent/main.c
@@ -353,6 +355,7 @@ UNIT_TESTS += tests/unit/test-sync.c
 UNIT_TESTS += tests/unit/test-timing.c
 UNIT_TESTS += tests/unit/test-taking-away.c
 UNIT_TESTS += tests/unit/test-topology.c
+UNIT_TESTS += tests/unit/test-trace-args.c
 UNIT_TESTS += tests/unit/test-trace.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-walk.c

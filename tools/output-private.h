@@ -51,6 +51,11 @@ void put_refused(struct ds *, const json_t *list);
 
 typedef void show_func(const json_t *document, const struct output_query *,
                        struct ds *);
-show_func show_sets, show_rules, show_plan;
+show_func show_sets, show_rules, show_plan, show_trace;
+
+/* What rules have counted, by the security-group rule that they come from; to
+ * be shown instead of them. */
+json_t *sum_counters(const json_t *rules);
+void show_counters(const json_t *document, struct ds *);
 
 #endif /* tools/output-private.h */

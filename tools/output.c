@@ -17,7 +17,7 @@ static show_func show_status, show_ports, show_groups;
 static show_func show_resync, show_wait, show_metrics;
 static show_func show_enforce, show_limits, show_version, show_latency;
 static show_func show_loop;
-static good_func status_is_good, is_done;
+static good_func status_is_good, is_done, is_allowed;
 
 /* What there is to know of a kind of document. */
 struct kind {
@@ -32,6 +32,7 @@ static const struct kind kinds[] = {
     [OUTPUT_GROUPS] = { show_groups, NULL, "groups", "group" },
     [OUTPUT_SETS] = { show_sets, NULL, "sets", "set" },
     [OUTPUT_RULES] = { show_rules, NULL, "rules", "rule of a port" },
+    [OUTPUT_TRACE] = { show_trace, is_allowed, NULL, NULL },
     [OUTPUT_PLAN] = { show_plan, NULL, NULL, NULL },
     [OUTPUT_RESYNC] = { show_resync, is_done, NULL, NULL },
     [OUTPUT_ENFORCE] = { show_enforce, NULL, NULL, NULL },
@@ -78,6 +79,11 @@ output_format(const char *text, const struct output_query *query,
         return xasprintf("the agent's answer is not a JSON object");
     }
     error = select_entries(document, query);
+    if (!error && query->counters) {
+        json_object_set_new(document, "counters",
+                            sum_counters(get(document, "rules")));
+        json_object_del(document, "rules");
+    }
     if (!error) {
         *good = !kind->is_good || kind->is_good(document);
         if (query->json) {
@@ -86,6 +92,8 @@ output_format(const char *text, const struct output_query *query,
 
             ds_put_format(out, "%s\n", dump);
             free(dump);
+        } else if (query->counters) {
+            show_counters(document, out);
         } else {
             kind->show(document, query, out);
         }
@@ -204,6 +212,12 @@ static bool
 is_done(const json_t *document)
 {
     return is(document, "done");
+}
+
+static bool
+is_allowed(const json_t *document)
+{
+    return equals(document, "verdict", "allowed");
 }
 
 /* ## Showing ## */

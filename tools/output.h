@@ -18,6 +18,7 @@ enum output_kind {
     OUTPUT_GROUPS,
     OUTPUT_SETS,
     OUTPUT_RULES,
+    OUTPUT_TRACE,
     OUTPUT_PLAN,
     OUTPUT_RESYNC,
     OUTPUT_ENFORCE,
@@ -36,6 +37,7 @@ struct output_query {
      * an id.  For rules: those that decide about this port. */
     const char *id;
     const char *family;         /* Rules: "IPv4" or "IPv6". */
+    bool counters;              /* Rules: summed up by security-group rule. */
     bool json;
 };
 

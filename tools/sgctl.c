@@ -18,8 +18,10 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "svec.h"
 #include "tools/columns.h"
 #include "tools/output.h"
+#include "tools/trace_args.h"
 #include "unixctl.h"
 #include "util.h"
 
@@ -34,15 +36,17 @@
 
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1,            /* Of status: not enforcing or not in sync. */
+    EXIT_FAILED = 1,            /* Of status: not enforcing or not in sync; of
+                                 * trace: not allowed. */
     EXIT_USAGE = 2,
     EXIT_UNREACHABLE = 3,
 };
 
 /* Options; those of one command have its bit. */
 enum option_id {
-    OPT_PORT = UCHAR_MAX + 1, OPT_FAMILY, OPT_AGAINST, OPT_GENERATION,
-    OPT_RESET, OPT_TIMEOUT, OPT_JSON,
+    OPT_PORT = UCHAR_MAX + 1, OPT_FAMILY, OPT_COUNTERS, OPT_AGAINST,
+    OPT_GENERATION, OPT_RESET, OPT_MAC, OPT_ICMP_TYPE, OPT_ICMP_CODE,
+    OPT_STATE, OPT_TIMEOUT, OPT_JSON,
 };
 #define BIT(OPTION) (1u << ((OPTION) - OPT_PORT))
 
@@ -57,9 +61,15 @@ static const struct {
     { "timeout", OPT_TIMEOUT, "SECONDS", "how long to wait for the agent" },
     { "port", OPT_PORT, "DEVICE|ID", "rules: that decide about this port" },
     { "family", OPT_FAMILY, "4|6", "rules: of this address family" },
+    { "counters", OPT_COUNTERS, NULL, "rules: hits by security-group rule" },
     { "against", OPT_AGAINST, "FILE", "plan: for the policy of a file" },
     { "generation", OPT_GENERATION, "N", "wait: until this one is applied" },
     { "reset", OPT_RESET, NULL, "loop: forget it, having shown it" },
+    { "mac", OPT_MAC, "ADDRESS", "trace: the source MAC address" },
+    { "icmp-type", OPT_ICMP_TYPE, "N", "trace: instead of an echo request" },
+    { "icmp-code", OPT_ICMP_CODE, "N", "trace: by default 0" },
+    { "state", OPT_STATE, "STATE",
+      "trace: new, established, related, invalid, revoked" },
     { "help", 'h', NULL, "this text" },
     { "version", 'V', NULL, "the version of sgctl" },
 };
@@ -69,9 +79,11 @@ struct invocation {
     const struct command *command;
     const char *socket;
     struct output_query query;
+    char **args;                /* As many as the command takes. */
     const char *against;
     char *generation;
     bool reset;
+    struct trace_args trace;
     int timeout;                /* 0: not given. */
 };
 
@@ -79,7 +91,7 @@ struct command {
     const char *name;
     const char *args;           /* For help. */
     const char *help;
-    bool takes_id;
+    int min_args, max_args;     /* An only one is an id. */
     unsigned int options;       /* BIT()s. */
     const char *remote;         /* The agent's name of it. */
     enum output_kind kind;
@@ -88,51 +100,61 @@ struct command {
 
 static enum exit_status run_show(const struct invocation *);
 static enum exit_status run_plan(const struct invocation *);
+static enum exit_status run_trace(const struct invocation *);
 static enum exit_status run_resync(const struct invocation *);
 static enum exit_status run_wait(const struct invocation *);
 static enum exit_status run_loop(const struct invocation *);
 static enum exit_status run_help(const struct invocation *);
 static enum exit_status run_completion(const struct invocation *);
 
+/* Of trace. */
+#define TRACE_ARGS 5
+
 static const struct command commands[] = {
     { "status", "", "how the agent is; fails unless enforcing and in sync",
-      false, 0, "sg/status", OUTPUT_STATUS, run_show },
+      0, 0, 0, "sg/status", OUTPUT_STATUS, run_show },
     { "ports", "[ID|DEVICE]", "ports of this host",
-      true, 0, "sg/ports", OUTPUT_PORTS, run_show },
+      0, 1, 0, "sg/ports", OUTPUT_PORTS, run_show },
     { "groups", "[ID]", "security groups and address groups they need",
-      true, 0, "sg/groups", OUTPUT_GROUPS, run_show },
+      0, 1, 0, "sg/groups", OUTPUT_GROUPS, run_show },
     { "sets", "[ID|NAME]", "member sets in the kernel",
-      true, 0, "sg/sets", OUTPUT_SETS, run_show },
-    { "rules", "[--port DEVICE|ID] [--family 4|6]",
+      0, 1, 0, "sg/sets", OUTPUT_SETS, run_show },
+    { "rules", "[--port DEVICE|ID] [--family 4|6] [--counters]",
       "rules in the kernel, with counters and where they come from",
-      false, BIT(OPT_PORT) | BIT(OPT_FAMILY), "sg/rules", OUTPUT_RULES,
-      run_show },
+      0, 0, BIT(OPT_PORT) | BIT(OPT_FAMILY) | BIT(OPT_COUNTERS), "sg/rules",
+      OUTPUT_RULES, run_show },
+    { "trace", "ID|DEVICE in|out PROTOCOL SOURCE DESTINATION",
+      "what becomes of a packet, and why; fails unless allowed",
+      TRACE_ARGS, TRACE_ARGS, (BIT(OPT_MAC) | BIT(OPT_ICMP_TYPE)
+                               | BIT(OPT_ICMP_CODE) | BIT(OPT_STATE)),
+      "sg/trace", OUTPUT_TRACE, run_trace },
     { "plan", "[--against FILE]", "what would change in the kernel now",
-      false, BIT(OPT_AGAINST), "sg/plan", OUTPUT_PLAN, run_plan },
+      0, 0, BIT(OPT_AGAINST), "sg/plan", OUTPUT_PLAN, run_plan },
     { "resync", "", "ask the controller for everything, compare, repair",
-      false, 0, "sg/resync", OUTPUT_RESYNC, run_resync },
+      0, 0, 0, "sg/resync", OUTPUT_RESYNC, run_resync },
     { "enforce", "", "at a first start: wait for no port, close the unknown",
-      false, 0, "sg/enforce", OUTPUT_ENFORCE, run_show },
+      0, 0, 0, "sg/enforce", OUTPUT_ENFORCE, run_show },
     { "accept-removal", "", "let the controller take away what is held",
-      false, 0, "sg/accept-removal", OUTPUT_ENFORCE, run_show },
+      0, 0, 0, "sg/accept-removal", OUTPUT_ENFORCE, run_show },
     { "wait", "[--generation N]", "until in sync and in the kernel",
-      false, BIT(OPT_GENERATION), "sg/wait", OUTPUT_WAIT, run_wait },
+      0, 0, BIT(OPT_GENERATION), "sg/wait", OUTPUT_WAIT, run_wait },
     { "limits", "[NAME]", "what is allowed, in use, and was refused",
-      true, 0, "sg/limits", OUTPUT_LIMITS, run_show },
+      0, 1, 0, "sg/limits", OUTPUT_LIMITS, run_show },
     { "metrics", "", "counters, as OpenMetrics text",
-      false, 0, "sg/metrics", OUTPUT_METRICS, run_show },
+      0, 0, 0, "sg/metrics", OUTPUT_METRICS, run_show },
     { "latency", "", "publish to stored and to the kernel, by kind",
-      false, 0, "sg/latency", OUTPUT_LATENCY, run_show },
+      0, 0, 0, "sg/latency", OUTPUT_LATENCY, run_show },
     { "loop", "[--reset]", "the longest turn of the agent's loop",
-      false, BIT(OPT_RESET), "sg/loop", OUTPUT_LOOP, run_loop },
+      0, 0, BIT(OPT_RESET), "sg/loop", OUTPUT_LOOP, run_loop },
     { "version", "", "of the agent and of sgctl",
-      false, 0, "sg/version", OUTPUT_VERSION, run_show },
+      0, 0, 0, "sg/version", OUTPUT_VERSION, run_show },
     { "completion", "", "a script for bash: source <(sgctl completion)",
-      false, 0, NULL, OUTPUT_VERSION, run_completion },
-    { "help", "", "this text", false, 0, NULL, OUTPUT_VERSION, run_help },
+      0, 0, 0, NULL, OUTPUT_VERSION, run_completion },
+    { "help", "", "this text", 0, 0, 0, NULL, OUTPUT_VERSION, run_help },
 };
 
 static void parse(int argc, char *argv[], struct invocation *);
+static void take_arguments(int n, char *args[], struct invocation *);
 static unsigned int parse_options(int argc, char *argv[],
                                   struct invocation *);
 static int parse_timeout(const char *);
@@ -194,6 +216,29 @@ run_plan(const struct invocation *i)
     }
     status = ask(i, 1, &file, timeout);
     free(file);
+    return status;
+}
+
+static enum exit_status
+run_trace(const struct invocation *i)
+{
+    struct trace_args args = i->trace;
+    struct svec words = SVEC_EMPTY_INITIALIZER;
+    enum exit_status status;
+    char *error;
+
+    args.port = i->args[0];
+    args.direction = i->args[1];
+    args.protocol = i->args[2];
+    args.source = i->args[3];
+    args.destination = i->args[4];
+    error = trace_args_to_words(&args, &words);
+    if (error) {
+        usage_error("trace: %s", error);
+    }
+    status = ask(i, words.n, words.names,
+                 i->timeout ? i->timeout : DEFAULT_TIMEOUT);
+    svec_destroy(&words);
     return status;
 }
 
@@ -367,17 +412,7 @@ parse(int argc, char *argv[], struct invocation *i)
         usage_error("there is no command %s", argv[optind]);
     }
     i->query.kind = i->command->kind;
-    optind++;
-    if (optind < argc && i->command->takes_id) {
-        i->query.id = argv[optind++];
-        if (!*i->query.id) {
-            usage_error("%s: the argument is empty", i->command->name);
-        }
-    }
-    if (optind < argc) {
-        usage_error("%s: unexpected argument %s", i->command->name,
-                    argv[optind]);
-    }
+    take_arguments(argc - optind - 1, argv + optind + 1, i);
     for (size_t n = 0; n < ARRAY_SIZE(options); n++) {
         if (options[n].value >= OPT_PORT && options[n].value < OPT_TIMEOUT
             && given & BIT(options[n].value)
@@ -385,6 +420,29 @@ parse(int argc, char *argv[], struct invocation *i)
             usage_error("%s: has no option --%s", i->command->name,
                         options[n].name);
         }
+    }
+}
+
+static void
+take_arguments(int n, char *args[], struct invocation *i)
+{
+    const struct command *command = i->command;
+
+    if (n > command->max_args) {
+        usage_error("%s: unexpected argument %s", command->name,
+                    args[command->max_args]);
+    }
+    if (n < command->min_args) {
+        usage_error("%s: expected %s", command->name, command->args);
+    }
+    for (int k = 0; k < n; k++) {
+        if (!*args[k]) {
+            usage_error("%s: the argument is empty", command->name);
+        }
+    }
+    i->args = args;
+    if (n && command->max_args == 1) {
+        i->query.id = args[0];
     }
 }
 
@@ -445,6 +503,21 @@ parse_options(int argc, char *argv[], struct invocation *i)
             break;
         case OPT_RESET:
             i->reset = true;
+            break;
+        case OPT_COUNTERS:
+            i->query.counters = true;
+            break;
+        case OPT_MAC:
+            i->trace.mac = optarg;
+            break;
+        case OPT_ICMP_TYPE:
+            i->trace.icmp_type = optarg;
+            break;
+        case OPT_ICMP_CODE:
+            i->trace.icmp_code = optarg;
+            break;
+        case OPT_STATE:
+            i->trace.state = optarg;
             break;
         case 'h':
             run_help(i);

@@ -288,6 +288,109 @@ TEST(rules)
     free(port);
 }
 
+#define HIT(RULE, GROUP, DIRECTION, FAMILY, PACKETS) \
+    "{\"family\": \""FAMILY"\", \"chain\": \"c\", \"group\": "GROUP"," \
+    " \"direction\": "DIRECTION", \"packets\": "PACKETS", \"bytes\":" \
+    " "PACKETS"00, \"rule_id\": "RULE", \"device\": null}"
+#define HITS \
+    "{\"rules\": [" \
+    HIT("\"r1\"", "\"g1\"", "\"ingress\"", "IPv4", "5")"," \
+    HIT("\"r2\"", "\"g1\"", "\"egress\"", "IPv6", "7")"," \
+    HIT("\"r1\"", "\"g1\"", "\"ingress\"", "IPv4", "3")"," \
+    HIT("null", "null", "null", "IPv4", "1000")"," \
+    HIT("null", "\"g1\"", "\"egress\"", "IPv6", "9")"]}"
+
+/* A rule may stand twice, for addresses and prefixes of its remote group; what
+ * comes from no group does not count. */
+TEST(hits_by_security_group_rule)
+{
+    struct output_query query = { .kind = OUTPUT_RULES, .counters = true };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool good;
+
+    CHECK_NO_ERROR(output_format(HITS, &query, &ds, &good));
+    CHECK(good);
+    CHECK_STR(ds_cstr(&ds),
+              "SECURITY GROUP RULE  GROUP  DIRECTION  FAMILY  PACKETS  BYTES"
+              "  KERNEL RULES\n"
+              "r1                   g1     ingress    IPv4          8    800"
+              "             2\n"
+              "r2                   g1     egress     IPv6          7    700"
+              "             1\n"
+              "-                    g1     egress     IPv6          9    900"
+              "             1\n");
+    ds_clear(&ds);
+    query.json = true;
+    query.family = "IPv6";
+    CHECK_NO_ERROR(output_format(HITS, &query, &ds, &good));
+    CHECK_CONTAINS(ds_cstr(&ds), "\"rule_id\": \"r2\"");
+    CHECK(!strstr(ds_cstr(&ds), "r1") && !strstr(ds_cstr(&ds), "\"rules\""));
+    ds_destroy(&ds);
+}
+
+#define TRACE(VERDICT, MORE) \
+    "{\"device\": \"tap1\", \"direction\": \"ingress\", \"packet\":" \
+    " {\"text\": \"IPv4 tcp 10.0.0.7:49152 > 10.0.0.1:90\", \"state\":" \
+    " \"new\"}, \"verdict\": \""VERDICT"\", \"why\": \"so it is\"," \
+    " \"guard\": {\"state\": \"in place\", \"passes\": true, \"why\":" \
+    " \"not from a tap of ours\"}, \"steps\": [{\"table\": \"raw\"," \
+    " \"chain\": \"PREROUTING\", \"index\": 0, \"rule_id\": null," \
+    " \"text\": \"-i qbr+ -j sg1-z\"}], "MORE"}"
+#define TRACE_HEAD(VERDICT) \
+    "packet        IPv4 tcp 10.0.0.7:49152 > 10.0.0.1:90 to tap1, new\n" \
+    "verdict       "VERDICT": so it is\n"
+#define TRACE_GUARD \
+    "l2 guard      in place, passes: not from a tap of ours\n"
+#define TRACE_STEPS \
+    "\nTABLE  CHAIN       NR  SECURITY GROUP RULE  KERNEL RULE\n" \
+    "raw    PREROUTING   1  -                    -i qbr+ -j sg1-z\n"
+
+/* A script may ask by the exit status alone. */
+TEST(trace)
+{
+    CHECK_SHOW(TRACE, NULL,
+               TRACE("allowed", "\"as_intended\": true, \"rule\": "
+                     "{\"rule_id\": \"r1\", \"group\": \"g1\", \"set\": "
+                     "\"s4\", \"members_of\": \"g2\"}"), true,
+               TRACE_HEAD("allowed")
+               "rule          r1 of group g1\n"
+               "members of    g2, in set s4\n" TRACE_GUARD TRACE_STEPS);
+    CHECK_SHOW(TRACE, NULL,
+               TRACE("denied", "\"as_intended\": false, \"intended\": "
+                     "{\"verdict\": \"allowed\", \"why\": \"a rule\"}, "
+                     "\"needed\": [{\"rule_id\": \"r1\", \"needs\": "
+                     "\"destination port 80\"}, {\"rule_id\": null, "
+                     "\"needs\": \"source 10.0.0.1\"}], \"needed_total\": "
+                     "5, \"differences\": [{\"table\": \"security\", "
+                     "\"kind\": \"insert\", \"chain\": \"c\", \"text\": "
+                     "\"-j ACCEPT\"}], \"differences_total\": 4, "
+                     "\"differences_elsewhere\": 2, "
+                     "\"notes\": [\"one\", \"two\"]"), false,
+               TRACE_HEAD("denied") TRACE_GUARD
+               "intended      allowed: a rule\n"
+               "not as meant  security: insert c -j ACCEPT\n"
+               "              and 3 more in these chains\n"
+               "              2 in other chains\n"
+               "needed        r1: destination port 80\n"
+               "              source 10.0.0.1\n"
+               "              and 3 rules more that are further from it\n"
+               "note          one\n"
+               "              two\n" TRACE_STEPS);
+    CHECK_SHOW(TRACE, NULL,
+               "{\"direction\": \"egress\", \"device\": \"tap1\", "
+               "\"packet\": {\"text\": \"p\", \"state\": \"new\", "
+               "\"mac\": \"m\"}, \"verdict\": \"unknown\", \"why\": \"w\","
+               " \"as_intended\": true, \"rule\": {\"rule_id\": null, "
+               "\"group\": \"g1\"}, \"guard\": {\"state\": \"off\"}}",
+               false,
+               "packet        p from tap1, new\n"
+               "              source MAC address m\n"
+               "verdict       unknown: w\n"
+               "rule          of group g1, but of no rule that it has\n"
+               "l2 guard      off\n"
+               "\nTABLE  CHAIN  NR  SECURITY GROUP RULE  KERNEL RULE\n");
+}
+
 TEST(plan_resync_wait_metrics)
 {
     CHECK_SHOW(PLAN, NULL, "{\"empty\": true, \"text\": \"\"}", true,
