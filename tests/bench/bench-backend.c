@@ -9,13 +9,16 @@
 
 #include <config.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "firewall/firewall.h"
 #include "openvswitch/util.h"
 #include "tests/conformance/backend.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/policy-text.h"
 #include "util.h"
 
 #define ROUNDS 7
@@ -26,6 +29,7 @@
 #define BUDGET_BATCH_US 1.0
 #define BUDGET_MEMBER_US 0.5
 #define BUDGET_EDIT_1000_MS 27.0
+#define BUDGET_TRACE_1000_MS 50.0       /* What a turn of the loop may take. */
 
 static double
 cpu_us(void)
@@ -337,5 +341,92 @@ KERNEL_TEST(tables)
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
         bench_table(ports[i], SG_IPV4, f);
         bench_table(ports[i], SG_IPV6, f);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/* A trace: a turn of the agent's loop. */
+
+static void
+put_policy(struct ds *ds, unsigned int n_ports)
+{
+    for (unsigned int i = 1; i <= n_ports; i++) {
+        ds_put_format(ds, "port p%u device=tap%05x-ab bridge=qbr%05x-ab "
+                      "uplink=qvb%05x-ab zone=%u mac=52:54:00:00:%02x:%02x "
+                      "ip=10.0.%u.%u ip=2001:db8::%x group=g1\n", i, i, i, i,
+                      i, i >> 8, i & 255, i >> 8, i & 255, i);
+    }
+    ds_put_cstr(ds, "rules g1\nrule egress IPv4\nrule egress IPv6\n"
+                "rule ingress IPv4 group=g1\nrule ingress IPv6 group=g1\n"
+                "members g1 10.0.0.1 10.0.0.2 2001:db8::1 2001:db8::2\n");
+}
+
+/* A packet to the last port, from no member: both rules of the direction are
+ * looked at, and what it lacks is found out. */
+static void
+bench_trace(struct firewall *fw, const struct policy_text *pt,
+            unsigned int n_ports, enum sg_family family)
+{
+    bool v4 = family == SG_IPV4;
+    struct fw_trace_query q = {
+        .direction = SG_INGRESS,
+        .packet = {
+            .family = family, .proto = IPPROTO_TCP, .dport = 80,
+            .src = policy_text_prefix(v4 ? "192.0.2.1" : "2001:db8:1::1"),
+            .dst = policy_text_prefix(v4 ? "10.0.0.1" : "2001:db8::1"),
+        },
+    };
+    double rounds[ROUNDS];
+    char what[64], id[16];
+
+    snprintf(id, sizeof id, "p%u", n_ports);
+    q.port = policy_text_id(id);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct fw_trace *trace = NULL;
+        char *why = NULL;
+        double start = cpu_us();
+
+        REQUIRE(!firewall_trace(fw, &pt->policy, &q, &trace, &why) && !why);
+        rounds[round] = cpu_us() - start;
+        CHECK(!trace->allowed && !trace->n_differences_total
+              && trace->n_misses == 1);
+        fw_trace_destroy(trace);
+    }
+    snprintf(what, sizeof what, "trace, %s, %u ports", sg_family_name(family),
+             n_ports);
+    report(rounds, 1000, n_ports == 1000 ? BUDGET_TRACE_1000_MS : 0, what,
+           "ms");
+}
+
+TEST(traces)
+{
+    static const struct fw_backend_iptables_config config = {
+        .lock_path = "/run/xtables.lock",
+    };
+    static const unsigned int ports[] = { 20, 200, 1000 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+        struct ds text = DS_EMPTY_INITIALIZER;
+        struct fw_layout layout;
+        struct policy_text pt;
+        struct fw_backend *b;
+        struct firewall *fw;
+        char *error = NULL;
+
+        netns_enter();
+        b = fw_backend_iptables_create(&config, &error);
+        CHECK_NO_ERROR(error);
+        REQUIRE(b);
+        put_policy(&text, ports[i]);
+        policy_text_init(&pt, ds_cstr(&text));
+        fw_layout_default(&layout);
+        fw = firewall_create(b, &layout, 1);
+        firewall_set_complete(fw);
+        REQUIRE(!firewall_apply(fw, &pt.policy));
+        bench_trace(fw, &pt, ports[i], SG_IPV4);
+        bench_trace(fw, &pt, ports[i], SG_IPV6);
+        firewall_destroy(fw);
+        policy_text_uninit(&pt);
+        ds_destroy(&text);
     }
 }
