@@ -296,8 +296,8 @@ run_help(const struct invocation *i OVS_UNUSED)
         free(left);
     }
     printf("\nExit status: 0 done; 1 failed, or status: not enforcing or not "
-           "in sync,\nor trace: not allowed; 2 wrong usage; 3 the agent cannot "
-           "be reached.\n");
+           "in sync,\nor trace: not allowed; 2 wrong usage; 3 the agent "
+           "cannot be reached.\n");
     return EXIT_DONE;
 }
 

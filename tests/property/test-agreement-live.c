@@ -247,8 +247,8 @@ trace_packet(struct world *w, const struct eval_packet *p, int change)
         return;
     }
     semantics_judge(&w->semantics, w->plugs, ANSWER_N_PORTS, &sp, &v);
-    CHECK_EQ(firewall_trace(w->host.fw, policy_store_policy(w->host.store), &q, &trace,
-                            &why), 0);
+    CHECK_EQ(firewall_trace(w->host.fw, policy_store_policy(w->host.store),
+                            &q, &trace, &why), 0);
     CHECK_NO_ERROR(why);
     if (trace && !trace_agrees(trace, &v, &sp)) {
         char *text = xasprintf("the semantics: %s, the trace: %s, %s; "
