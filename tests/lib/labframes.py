@@ -112,10 +112,10 @@ class Wire:
         return [case for case in cases
                 if any(case.mark in frame for frame in seen)]
 
-    def eventually(self, cases, sender, last, timeout=2):
-        """Like run(), at a moment at which 'last' may not pass yet: it is
-        sent until it does.  Returns the cases whose mark came through, and
-        how many seconds that took, or None."""
+    def eventually(self, cases, sender, lasts, timeout=2):
+        """Like run(), at a moment at which the legal cases 'lasts' may not
+        pass yet: they are sent until all do.  Returns the cases whose mark
+        came through, and how many seconds that took, or None."""
         seen = []
         for case in cases:
             for frame in case.frames:
@@ -125,9 +125,11 @@ class Wire:
         start = time.monotonic()
         took = None
         while took is None and time.monotonic() < start + timeout:
-            self.send(sender, last.frames[0])
+            for last in lasts:
+                self.send(sender, last.frames[0])
             self.drain(seen)
-            if any(last.mark in frame for frame in seen):
+            if all(any(last.mark in frame for frame in seen)
+                   for last in lasts):
                 took = time.monotonic() - start
         self.drain(seen)
         return [case for case in cases
