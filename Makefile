@@ -170,6 +170,7 @@ IO_SRCS += firewall/iptables/kset.c
 IO_SRCS += firewall/iptables/kset_list.c
 IO_SRCS += firewall/iptables/xtables_lock.c
 IO_SRCS += firewall/l2guard/nft_guard.c
+IO_SRCS += firewall/l2guard/nft_others.c
 IO_SRCS += firewall/l2guard/nft_rules.c
 IO_SRCS += firewall/l2guard/nft_talk.c
 IO_SRCS += rpc/amqp_client.c

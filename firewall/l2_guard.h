@@ -27,6 +27,7 @@
  * write of this object. */
 
 #include "firewall/l2_elements.h"
+#include "firewall/l2_tables.h"
 
 struct l2_guard {
     const struct l2_guard_class *class;
@@ -62,6 +63,10 @@ struct l2_guard_class {
     int (*replace)(struct l2_guard *, const struct l2_elements *);
     /* Removes the table, if there is one. */
     int (*remove)(struct l2_guard *);
+    /* Which tables others have, that IP packets meet; '*tables' is empty
+     * before, and to be used only on success.  Concerns no write: what
+     * changed() says has nothing to do with it. */
+    int (*tables)(struct l2_guard *, struct l2_tables *tables);
     /* Wakes the loop when hint() would say yes. */
     void (*wait)(struct l2_guard *);
 };
@@ -75,6 +80,8 @@ void l2_guard_memory_fail(struct l2_guard *, int n, int error);
 uint64_t l2_guard_memory_writes(const struct l2_guard *);
 /* Somebody else makes it so. */
 void l2_guard_memory_spoil(struct l2_guard *, enum l2_found);
+/* Somebody else has these, or (NULL) nobody can tell.  Unannounced. */
+void l2_guard_memory_tables(struct l2_guard *, const struct l2_tables *);
 const struct l2_elements *l2_guard_memory_elements(const struct l2_guard *);
 
 /* What the rules depend on. */

@@ -17,6 +17,8 @@ struct memory_guard {
     struct l2_elements elements;        /* In order; none unless found. */
     uint64_t generation, read;          /* Now; at the last read or write. */
     bool hint;
+    struct l2_tables tables;    /* Of others. */
+    bool tables_hidden;         /* They cannot be read. */
     uint64_t n_writes;
     int n_failures, failure;
 };
@@ -175,6 +177,18 @@ memory_guard_remove(struct l2_guard *guard)
     return write_model(memory_guard_cast(guard), L2_NOTHING, &none);
 }
 
+static int
+memory_guard_tables(struct l2_guard *guard, struct l2_tables *tables)
+{
+    const struct memory_guard *m = memory_guard_cast(guard);
+
+    if (m->tables_hidden) {
+        return EINTR;
+    }
+    *tables = m->tables;
+    return 0;
+}
+
 static void
 memory_guard_wait(struct l2_guard *guard OVS_UNUSED)
 {
@@ -208,6 +222,18 @@ l2_guard_memory_spoil(struct l2_guard *guard, enum l2_found found)
     m->hint = true;
 }
 
+void
+l2_guard_memory_tables(struct l2_guard *guard, const struct l2_tables *tables)
+{
+    struct memory_guard *m = memory_guard_cast(guard);
+
+    m->tables_hidden = !tables;
+    if (tables) {
+        m->tables = *tables;
+    }
+    m->generation++;
+}
+
 const struct l2_elements *
 l2_guard_memory_elements(const struct l2_guard *guard)
 {
@@ -224,5 +250,6 @@ static const struct l2_guard_class memory_guard_class = {
     .edit = memory_guard_edit,
     .replace = memory_guard_replace,
     .remove = memory_guard_remove,
+    .tables = memory_guard_tables,
     .wait = memory_guard_wait,
 };

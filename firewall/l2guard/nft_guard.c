@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "firewall/l2guard/l2_key.h"
+#include "firewall/l2guard/nft_others.h"
 #include "firewall/l2guard/nft_rules.h"
 #include "firewall/l2guard/nft_talk.h"
 #include "openvswitch/dynamic-string.h"
@@ -469,6 +470,15 @@ nft_guard_read(struct l2_guard *guard, enum l2_found *found,
     return 0;
 }
 
+static int
+nft_guard_tables(struct l2_guard *guard, struct l2_tables *tables)
+{
+    struct nft_guard *g = nft_guard_cast(guard);
+    int error = nft_others_read(g->talk, tables);
+
+    return error ? failed(g, "listing chains", error) : 0;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Writing. */
 
@@ -694,5 +704,6 @@ static const struct l2_guard_class nft_guard_class = {
     .edit = nft_guard_edit,
     .replace = nft_guard_replace,
     .remove = nft_guard_remove,
+    .tables = nft_guard_tables,
     .wait = nft_guard_wait,
 };

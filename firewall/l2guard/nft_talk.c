@@ -241,7 +241,9 @@ nft_talk_get(struct nft_talk *t, const struct nft_question *q, mnl_cb_t cb,
     struct nlmsghdr *nlh = put_header(t, t->answer, q->type, q->family,
                                       q->flags ? q->flags : NLM_F_ACK);
 
-    mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, q->table);
+    if (q->table) {
+        mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, q->table);
+    }
     if (q->set) {
         mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, q->set);
     }

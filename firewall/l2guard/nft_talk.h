@@ -31,9 +31,9 @@ int nft_talk_generation(struct nft_talk *, uint32_t *generation);
 bool nft_talk_hint(struct nft_talk *);
 void nft_talk_wait(struct nft_talk *);
 
-/* A request without a body but a table (and 'set', if not NULL); 'flags'
- * NLM_F_DUMP or 0.  EINTR if the kernel says that the answer is no longer
- * true. */
+/* A request without a body but a table and a set, where these are not NULL;
+ * 'flags' NLM_F_DUMP or 0.  EINTR if the kernel says that the answer is no
+ * longer true. */
 struct nft_question {
     uint16_t type, flags;
     uint8_t family;             /* NFPROTO_... */

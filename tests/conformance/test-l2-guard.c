@@ -366,6 +366,103 @@ KERNEL_TEST(damage)
     }
 }
 
+static void
+check_tables(struct guard_fixture *f, const char *after, const char *expected)
+{
+    struct l2_tables tables = L2_TABLES_INIT;
+    char *names;
+
+    REQUIRE(CHECK_EQ(f->c->tables(f->g, &tables), 0));
+    names = l2_tables_names(&tables);
+    if (strcmp(names ? names : "", expected)) {
+        FAIL("after %s: \"%s\", not \"%s\"", after, names ? names : "",
+             expected);
+    }
+    CHECK(true);
+    free(names);
+}
+
+GUARD_TEST(no_tables_of_others)
+{
+    check_tables(f, "nothing", "");
+    check_read(f, L2_NOTHING, "");
+    replace(f, ALL);
+    check_tables(f, "the guard", "");
+    CHECK_EQ(f->c->remove(f->g), 0);
+    check_tables(f, "its end", "");
+}
+
+/* Of the families of IP, with a hook, and not the guard's own. */
+KERNEL_TEST(tables_of_others)
+{
+    static const struct step {
+        const char *command;
+        const char *names;      /* Of all that are there then. */
+    } steps[] = {
+        { "add table ip filter", "" },
+        { "add chain ip filter plain", "" },
+        { "add rule ip filter plain drop", "" },
+        { "add table bridge b; add chain bridge b c "
+          "{ type filter hook forward priority 0; }", "" },
+        { "add table arp a; add chain arp a c "
+          "{ type filter hook input priority 0; }", "" },
+        { "add chain ip filter FORWARD "
+          "{ type filter hook forward priority 0; }", "ip filter" },
+        { "add chain ip filter INPUT "
+          "{ type filter hook input priority 0; }", "ip filter" },
+        { "add table inet x; add chain inet x c "
+          "{ type filter hook output priority 0; }", "ip filter, inet x" },
+        { "add table ip6 nat; add chain ip6 nat c "
+          "{ type nat hook prerouting priority -100; }",
+          "ip filter, inet x, ip6 nat" },
+        /* Called like ours, and none of them. */
+        { "add table ip sg1-guard; add chain ip sg1-guard c "
+          "{ type filter hook forward priority 0; }",
+          "ip filter, inet x, ip6 nat, ip sg1-guard" },
+        { "delete chain ip filter FORWARD",
+          "ip filter, inet x, ip6 nat, ip sg1-guard" },
+        { "delete chain ip filter INPUT", "inet x, ip6 nat, ip sg1-guard" },
+        { "flush ruleset", "" },
+    };
+
+    check_read(f, L2_NOTHING, "");
+    replace(f, ALL);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        bool changed = false;
+
+        check_read(f, L2_INTACT, ALL);
+        free(netns_run(NULL, "nft '%s'", steps[i].command));
+        CHECK_EQ(f->c->changed(f->g, &changed), 0);
+        CHECK(changed);
+        check_tables(f, steps[i].command, steps[i].names);
+        CHECK_EQ(f->c->changed(f->g, &changed), 0);
+        CHECK(changed);
+    }
+}
+
+/* More than one buffer of an answer; and what the command of the other
+ * kind of iptables makes. */
+KERNEL_TEST(many_tables_of_others)
+{
+    struct ds script = DS_EMPTY_INITIALIZER;
+
+    free(netns_run(NULL, "iptables-nft -A FORWARD -j ACCEPT"));
+    free(netns_run(NULL, "ip6tables-nft -t mangle -A PREROUTING -j ACCEPT"));
+    check_tables(f, "iptables-nft", "ip filter, ip6 mangle");
+    for (int i = 0; i < 300; i++) {
+        ds_put_format(&script, "add table inet t%d\n", i);
+        for (int j = 0; j < 10; j++) {
+            ds_put_format(&script, "add chain inet t%d c%d%s\n", i, j,
+                          j % 5 ? "" : " { type filter hook forward "
+                          "priority 0; }");
+        }
+    }
+    free(netns_run(ds_cstr(&script), "nft -f -"));
+    check_tables(f, "300 tables", "ip filter, ip6 mangle, inet t0, inet t1, "
+                 "inet t2 and 297 more");
+    ds_destroy(&script);
+}
+
 /* An element of somebody's is one more; the table is not damaged by it. */
 KERNEL_TEST(foreign_element)
 {
