@@ -33,15 +33,21 @@ struct l2_keeper {
                                  * that is not undone yet. */
     bool mismatch;              /* What was written is not what is read. */
 
+    struct l2_tables others;    /* Tables of others. */
+    bool others_stale;          /* Since they were read the kernel was found
+                                 * changed. */
+    long long int next_others;  /* Not before. */
+
     char *problem;
     long long int last_look;
     long long int next_look;    /* For unannounced changes, or a hint. */
     long long int next_try;     /* After a failure; LLONG_MIN: at once. */
     long long int retry_ms;
-    uint64_t n_reads, n_writes, n_failures, n_restored;
+    uint64_t n_reads, n_writes, n_failures, n_restored, n_others_reads;
 };
 
 static void look(struct l2_keeper *, long long int now);
+static void look_at_others(struct l2_keeper *, long long int now);
 static int look_once(struct l2_keeper *);
 static int write_difference(struct l2_keeper *);
 static int write_anew(struct l2_keeper *);
@@ -56,7 +62,7 @@ l2_keeper_create(struct l2_guard *guard, const char *problem)
 
     k->guard = guard;
     k->problem = nullable_xstrdup(problem);
-    k->next_look = k->next_try = LLONG_MIN;
+    k->next_look = k->next_try = k->next_others = LLONG_MIN;
     k->retry_ms = L2_KEEPER_RETRY_MIN_MS;
     return k;
 }
@@ -135,6 +141,7 @@ l2_keeper_get_status(const struct l2_keeper *k,
         .n_writes = k->n_writes,
         .n_failures = k->n_failures,
         .n_restored = k->n_restored,
+        .n_others_reads = k->n_others_reads,
     };
 }
 
@@ -145,6 +152,12 @@ l2_keeper_installed(const struct l2_keeper *k)
 
     l2_keeper_get_status(k, &status);
     return status.in_place ? &k->installed : NULL;
+}
+
+const struct l2_tables *
+l2_keeper_others(const struct l2_keeper *k)
+{
+    return &k->others;
 }
 
 /* Makes the kernel what it is to be, or says why not. */
@@ -183,6 +196,24 @@ look(struct l2_keeper *k, long long int now)
                                  : "there is no table of it");
         }
     }
+    look_at_others(k, now);
+}
+
+/* Comes with each look, so one that has to wait is made up for. */
+static void
+look_at_others(struct l2_keeper *k, long long int now)
+{
+    struct l2_tables others = L2_TABLES_INIT;
+
+    if (!k->others_stale || now < k->next_others) {
+        return;
+    }
+    k->next_others = now + L2_KEEPER_OTHERS_MS;
+    k->n_others_reads++;
+    if (!k->guard->class->tables(k->guard, &others)) {
+        k->others = others;
+        k->others_stale = false;
+    }
 }
 
 static int
@@ -218,6 +249,7 @@ read_back(struct l2_keeper *k)
     l2_elements_clear(&k->installed);
     error = k->guard->class->read(k->guard, &k->found, &k->installed);
     k->known = !error;
+    k->others_stale = true;
     k->n_reads++;
     return error;
 }

@@ -16,7 +16,11 @@
  *
  * Somebody else's change (a flushed ruleset, a deleted rule) is found by the
  * generation that the kernel counts: after a notification, and once a second
- * without one; then everything is read, and put back. */
+ * without one; then everything is read, and put back.
+ *
+ * Whoever changes anything may have made or removed tables of his own, so the
+ * same look finds those; also when there is to be no guard, because it costs
+ * no question more.  That they cannot be read is no problem of the guard's. */
 
 #include "firewall/l2_guard.h"
 
@@ -25,6 +29,8 @@
 /* How soon after a look a notification leads to the next one: somebody who
  * changes tables of his own without end must not keep us reading. */
 #define L2_KEEPER_PAUSE_MS 100
+/* How often at most the tables of others are read. */
+#define L2_KEEPER_OTHERS_MS 5000
 /* After a failure: from here on, doubled. */
 #define L2_KEEPER_RETRY_MIN_MS 50
 #define L2_KEEPER_RETRY_MAX_MS 5000
@@ -35,6 +41,7 @@ struct l2_keeper_status {
     size_t n_elements;          /* Wanted. */
     uint64_t n_reads, n_writes, n_failures;
     uint64_t n_restored;        /* Somebody else's changes undone. */
+    uint64_t n_others_reads;    /* Of the tables of others. */
 };
 
 struct l2_keeper;
@@ -60,5 +67,8 @@ void l2_keeper_get_status(const struct l2_keeper *, struct l2_keeper_status *);
 /* The elements that the kernel has, or NULL unless it is in place.  Borrowed
  * until the next call of anything here. */
 const struct l2_elements *l2_keeper_installed(const struct l2_keeper *);
+/* The tables of others, as of the last time they could be read.  Borrowed
+ * until the next call of anything here. */
+const struct l2_tables *l2_keeper_others(const struct l2_keeper *);
 
 #endif /* firewall/l2_keeper.h */

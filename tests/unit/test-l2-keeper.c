@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+
+#include <linux/netfilter.h>
 
 #include "tests/lib/policy-text.h"
 #include "tests/lib/test.h"
@@ -220,6 +223,126 @@ TEST(dismissed)
     teardown(&f);
 }
 
+/* Somebody gets a table more. */
+static void
+add_table(struct keeper_fixture *f, struct l2_tables *tables,
+          const char *name)
+{
+    l2_tables_add(tables, NFPROTO_IPV4, name);
+    l2_guard_memory_tables(f->guard, tables);
+}
+
+/* Told before the policy is known; then what comes and goes. */
+TEST(tables_of_others)
+{
+    struct l2_tables tables = L2_TABLES_INIT;
+    struct keeper_fixture f;
+
+    setup(&f);
+    add_table(&f, &tables, "filter");
+    run(&f, 0);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 1);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    run(&f, L2_KEEPER_OTHERS_MS);
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 1);
+
+    run(&f, L2_KEEPER_OTHERS_MS);
+    add_table(&f, &tables, "nat");
+    run(&f, L2_KEEPER_LOOK_MS);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 2);
+    CHECK_STR(l2_keeper_others(f.k)->p[1].name, "nat");
+    memset(&tables, 0, sizeof tables);
+    l2_guard_memory_tables(f.guard, &tables);
+    run(&f, L2_KEEPER_LOOK_MS);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 2);
+    run(&f, L2_KEEPER_OTHERS_MS - L2_KEEPER_LOOK_MS);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 0);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 1);
+    CHECK_UEQ(status(&f).n_restored, 0);
+    teardown(&f);
+}
+
+/* They are read if something has changed, and then not often. */
+TEST(tables_of_others_cost)
+{
+    struct l2_tables tables = L2_TABLES_INIT;
+    struct keeper_fixture f;
+    uint64_t n;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    run(&f, L2_KEEPER_OTHERS_MS);
+    n = status(&f).n_others_reads;
+    CHECK(n >= 1 && n <= 2);
+    for (int i = 0; i < 100; i++) {
+        run(&f, L2_KEEPER_LOOK_MS);
+    }
+    /* Our own changes are none. */
+    apply(&f, PORT"ip=10.0.0.1 ip=10.0.0.2\n");
+    run(&f, L2_KEEPER_LOOK_MS);
+    CHECK_UEQ(status(&f).n_others_reads, n);
+
+    for (int i = 0; i < 100; i++) {
+        l2_guard_memory_tables(f.guard, &tables);
+        run(&f, L2_KEEPER_LOOK_MS);
+    }
+    CHECK_UEQ(status(&f).n_others_reads - n,
+              100 * L2_KEEPER_LOOK_MS / L2_KEEPER_OTHERS_MS);
+    teardown(&f);
+}
+
+/* What was read last stays, the guard is none the worse, and it is tried
+ * again although nothing changes any more. */
+TEST(tables_of_others_unreadable)
+{
+    struct l2_tables tables = L2_TABLES_INIT;
+    struct keeper_fixture f;
+    uint64_t n;
+
+    setup(&f);
+    add_table(&f, &tables, "filter");
+    apply(&f, PORT"ip=10.0.0.1\n");
+    l2_guard_memory_tables(f.guard, NULL);
+    run(&f, L2_KEEPER_OTHERS_MS);
+    n = status(&f).n_others_reads;
+    run(&f, L2_KEEPER_OTHERS_MS);
+    CHECK_UEQ(status(&f).n_others_reads, n + 1);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 1);
+    CHECK(status(&f).in_place);
+    CHECK(!status(&f).problem);
+    CHECK_UEQ(status(&f).n_failures, 0);
+
+    add_table(&f, &tables, "nat");
+    run(&f, L2_KEEPER_OTHERS_MS);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 2);
+    teardown(&f);
+}
+
+/* The guard's own trouble hides nobody's tables; nor need there be a guard. */
+TEST(tables_of_others_without_a_guard)
+{
+    struct l2_tables tables = L2_TABLES_INIT;
+    struct keeper_fixture f;
+
+    setup(&f);
+    run(&f, 0);
+    add_table(&f, &tables, "filter");
+    l2_guard_memory_fail(f.guard, INT_MAX, EPERM);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    run(&f, L2_KEEPER_OTHERS_MS);
+    CHECK(!status(&f).in_place);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 1);
+
+    l2_guard_memory_fail(f.guard, 0, 0);
+    l2_keeper_dismiss(f.k, f.now);
+    add_table(&f, &tables, "nat");
+    run(&f, L2_KEEPER_OTHERS_MS);
+    CHECK(!status(&f).problem);
+    CHECK_UEQ(l2_keeper_others(f.k)->n, 2);
+    teardown(&f);
+}
+
 TEST(none)
 {
     struct l2_keeper *k = l2_keeper_create(NULL, "the kernel has none");
@@ -233,6 +356,7 @@ TEST(none)
     CHECK(!s.in_place);
     CHECK_STR(s.problem, "the kernel has none");
     CHECK_EQ(l2_keeper_next(k), LLONG_MAX);
+    CHECK_UEQ(l2_keeper_others(k)->n, 0);
     policy_text_uninit(&pt);
     l2_keeper_destroy(k);
 }
