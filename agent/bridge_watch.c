@@ -25,6 +25,8 @@ struct bridge_watch {
     struct l2_keeper *keeper;
     uint64_t n_restored;        /* That have been logged. */
     bool was_in_place;
+    struct l2_tables others;    /* As last said in the log, */
+    char *other_tables;         /* and in words. */
 
     char *knob_problem;
     bool shut;                  /* As the guard was told. */
@@ -61,6 +63,7 @@ bridge_watch_destroy(struct bridge_watch *w)
 {
     if (w) {
         l2_keeper_destroy(w->keeper);
+        free(w->other_tables);
         free(w->knob_problem);
         free(w);
     }
@@ -89,6 +92,28 @@ log_guard(struct bridge_watch *w)
                      " elements", s.n_elements);
     }
     w->was_in_place = s.in_place;
+}
+
+static void
+log_others(struct bridge_watch *w)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(6, 6);
+    const struct l2_tables *others = l2_keeper_others(w->keeper);
+
+    if (l2_tables_equal(others, &w->others)) {
+        return;
+    }
+    w->others = *others;
+    free(w->other_tables);
+    w->other_tables = l2_tables_names(&w->others);
+    if (w->other_tables) {
+        VLOG_WARN_RL(&rl, "nf_tables has tables of other programs: %s; "
+                     "packets must pass these and the legacy tables, which "
+                     "the agent writes", w->other_tables);
+    } else {
+        VLOG_INFO_RL(&rl, "nf_tables has no tables of other programs any "
+                     "more");
+    }
 }
 
 void
@@ -202,6 +227,7 @@ bridge_watch_run(struct bridge_watch *w, long long int now)
     }
     l2_keeper_run(w->keeper, now);
     log_guard(w);
+    log_others(w);
     return w->shut != (w->knob_problem != NULL);
 }
 
@@ -218,6 +244,7 @@ bridge_watch_get_status(const struct bridge_watch *w,
 {
     *status = (struct bridge_watch_status) {
         .knob_problem = w->knob_problem,
+        .other_tables = w->other_tables,
         .n_knobs_repaired = w->n_knobs_repaired,
     };
     l2_keeper_get_status(w->keeper, &status->l2);

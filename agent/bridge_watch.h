@@ -10,7 +10,10 @@
  *
  * Both are looked at once a second, the guard as soon as the kernel announces
  * a change, and put back; a knob only if `bridge_nf: repair` says so and it
- * may be written. */
+ * may be written.
+ *
+ * And what else filters there: tables of nf_tables that others have.  These
+ * are only told. */
 
 #include "firewall/l2_keeper.h"
 
@@ -40,6 +43,7 @@ struct bridge_watch_status {
     const char *guard;          /* "in place", "missing", "off". */
     const char *guard_problem;  /* Why it is not in place though it should, or
                                  * NULL. */
+    const char *other_tables;   /* l2_tables_names(), or NULL. */
     uint64_t n_knobs_repaired;
     struct l2_keeper_status l2;
     const struct l2_elements *elements; /* Of the guard; NULL unless it is in

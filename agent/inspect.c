@@ -121,6 +121,7 @@ gather(struct agent *a, struct inputs *i)
         .last_apply = a->last_apply,
         .lag_ms = a->lag_ms,
         .l2_guard = i->bridges.guard,
+        .other_tables = i->bridges.other_tables,
         .unknown_devices = i->unknown,
         .n_unknown_devices = plugs.n_unknown_listed,
         .unknown_devices_total = plugs.n_unknown_devices,

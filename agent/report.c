@@ -307,6 +307,12 @@ host_warnings(const struct report_input *in)
         add_warning(array, "l2_guard", "off: what bridges do not pass up to "
                     "the tables is not filtered");
     }
+    if (in->other_tables) {
+        add_warning(array, "other_tables", "nf_tables has tables of others: "
+                    "%s; packets must pass these and the legacy tables, which "
+                    "the agent writes; it neither reads nor changes the "
+                    "others", in->other_tables);
+    }
     /* Problems of no port and no group: names of ours that others use. */
     for (size_t i = 0; in->result && i < in->result->problems.n; i++) {
         const struct fw_problem *p = &in->result->problems.p[i];

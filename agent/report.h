@@ -59,6 +59,7 @@ struct report_input {
     long long int last_apply;           /* Time, LLONG_MIN: never. */
     int64_t lag_ms;                     /* Publish to kernel, -1: none yet. */
     const char *l2_guard;               /* "in place", "missing", "off". */
+    const char *other_tables;           /* Names, in nf_tables; or NULL. */
     const char *const *unknown_devices; /* Closed; on bridges of ours. */
     size_t n_unknown_devices;           /* Listed. */
     size_t unknown_devices_total;

@@ -263,6 +263,16 @@ TEST(status_without_a_guard)
     PATH(j, "warnings.0.code", "\"l2_guard\"");
     PATH(j, "warnings.1", "-");
     json_decref(j);
+
+    f.in.l2_guard = "in place";
+    f.in.other_tables = "ip filter, ip6 filter";
+    j = load(report_status(&f.in));
+    PATH(j, "warnings.0", "{\"code\":\"other_tables\",\"text\":\"nf_tables "
+         "has tables of others: ip filter, ip6 filter; packets must pass "
+         "these and the legacy tables, which the agent writes; it neither "
+         "reads nor changes the others\"}");
+    PATH(j, "warnings.1", "-");
+    json_decref(j);
     uninit(&f);
 }
 
