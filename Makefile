@@ -403,6 +403,7 @@ CONFORMANCE_TESTS += tests/conformance/test-backend-sets.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-flow-table.c
 CONFORMANCE_TESTS += tests/conformance/test-handover.c
+CONFORMANCE_TESTS += tests/conformance/test-iptables-words.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 CONFORMANCE_TESTS += tests/conformance/test-l2-guard.c
 CONFORMANCE_TESTS += tests/conformance/test-refusal-kernel.c
