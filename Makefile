@@ -138,6 +138,7 @@ CORE_SRCS += rpc/digest.c
 CORE_SRCS += rpc/message.c
 CORE_SRCS += rpc/message_decode.c
 CORE_SRCS += rpc/message_encode.c
+CORE_SRCS += rpc/message_encode_update.c
 CORE_SRCS += rpc/message_json.c
 CORE_SRCS += rpc/message_members.c
 CORE_SRCS += rpc/message_port.c
