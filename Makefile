@@ -66,6 +66,7 @@ CORE_SRCS += agent/report_latency.c
 CORE_SRCS += agent/report_limits.c
 CORE_SRCS += agent/report_trace.c
 CORE_SRCS += agent/revoke.c
+CORE_SRCS += agent/revoke_pass.c
 CORE_SRCS += agent/start.c
 CORE_SRCS += agent/store_apply.c
 CORE_SRCS += agent/store_digest.c

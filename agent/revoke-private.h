@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
+#ifndef AGENT_REVOKE_PRIVATE_H
+#define AGENT_REVOKE_PRIVATE_H 1
+
+/* The inside of a struct revoke, for revoke.c, which knows what changes were
+ * about, and revoke_pass.c, which looks at flows for them. */
+
+#include "agent/revoke.h"
+
+#define N_ZONES (UINT16_MAX + 1)
+
+/* What changes were about, until a pass has looked. */
+struct scope {
+    bool any, all, marked, has_zones;
+    uint64_t generation;        /* Of the newest change. */
+    long long int since;        /* Of the oldest. */
+    unsigned long *zones, *gone;
+    struct sg_members addresses;
+};
+
+struct revoke {
+    struct revoke_config config;
+    bool started;
+    struct hmap devices, rules; /* What is known: revoke.c. */
+
+    /* Changes go from one to the next.  There are two in front, because what
+     * waits for its generation must not be overtaken by what still comes. */
+    struct scope noted, waiting, ready;
+    long long int settled_at;   /* When 'waiting' will be ready; LLONG_MAX: its
+                                 * rules are not in force yet. */
+    bool marks;                 /* There may be marked flows. */
+
+    bool busy;
+    long long int running_since;        /* Of the oldest change of the pass. */
+    long long int last_begin;   /* LLONG_MIN: none yet. */
+    long long int retry_at;     /* LLONG_MIN: the last pass succeeded. */
+    int n_failures;
+    int64_t budget_us;          /* At 'last_budget'. */
+    long long int last_budget;
+
+    struct flow_judge *judge;   /* Of 'judge_generation'; NULL: none. */
+    uint64_t judge_generation;
+
+    struct revoke_status status;
+    char *problem;
+};
+
+void revoke_scope_clear(struct scope *);
+/* What a pass was about is to be looked at once more. */
+void revoke_scope_take_back(struct scope *ready, struct revoke_job *);
+
+#endif /* agent/revoke-private.h */
