@@ -79,7 +79,7 @@ put_name(const char *name, struct ds *s)
 {
     size_t i;
 
-    for (i = 0; name[i] && i < L2_TABLE_NAME_SHOWN; i++) {
+    for (i = 0; i < L2_TABLE_NAME_SHOWN && name[i]; i++) {
         unsigned char c = name[i];
 
         if (c > ' ' && c < 0x7f && c != ',' && c != '\\') {
