@@ -443,6 +443,22 @@ apply_structure(struct agent *a, long long int now)
     note_unfiltered(a);
 }
 
+/* 7. Flows.  Whoever has left so far was told to the firewall. */
+
+static void
+look_at_flows(struct agent *a)
+{
+    const struct sg_policy *policy = policy_store_policy(a->store);
+    uint64_t applied = firewall_applied(a->firewall);
+    const struct revoke_in_force in_force = {
+        .rules = applied,
+        .deletions = (firewall_has_deleted(a->firewall)
+                      ? policy->generation : applied),
+    };
+
+    revoker_run(a->revoker, policy, &in_force, time_msec());
+}
+
 /* An operator's resync, step by step. */
 
 void
@@ -628,8 +644,7 @@ agent_run(struct agent *a)
     note_applied(a);
     step(a, LOOP_STRUCTURE);
     if (a->revoker) {
-        revoker_run(a->revoker, policy_store_policy(a->store),
-                    firewall_applied(a->firewall), time_msec());
+        look_at_flows(a);
         step(a, LOOP_FLOWS);
     }
     run_resync(a, now);

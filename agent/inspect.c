@@ -134,6 +134,20 @@ gather(struct agent *a, struct inputs *i)
     }
 }
 
+static const char *
+why_flows_wait(enum revoke_wait what)
+{
+    switch (what) {
+    case REVOKE_WAITS_FOR_RULES:
+        return "the rules that revoke them are not in the kernel";
+    case REVOKE_WAITS_FOR_DELETIONS:
+        return "members that left could not be deleted from their sets";
+    case REVOKE_WAITS_FOR_A_PASS:
+        return "there are too many to look at them sooner";
+    }
+    OVS_NOT_REACHED();
+}
+
 /* What a pass could not do is done again; only its failure, and what has
  * waited too long, is to be known. */
 static void
@@ -152,8 +166,9 @@ describe_flows(struct agent *a, long long int now, char *text, size_t size)
     } else if (s.waiting_since != LLONG_MAX
                && now - s.waiting_since > FLOWS_LATE_MS) {
         snprintf(text, size, "flows may go on that the policy does not allow "
-                 "any more since %lld s ago: there are too many to look at "
-                 "them sooner", (now - s.waiting_since) / 1000);
+                 "any more since %lld s ago: %s",
+                 (now - s.waiting_since) / 1000,
+                 why_flows_wait(s.waiting_for));
     }
 }
 

@@ -18,16 +18,23 @@ struct scope {
     struct sg_members addresses;
 };
 
+/* Changes that wait until they are in the kernel go from one to the next.
+ * There are two, because what waits for its generation must not be overtaken
+ * by what still comes. */
+struct lane {
+    struct scope noted, waiting;
+    long long int settled_at;   /* When 'waiting' will be ready; LLONG_MAX: it
+                                 * is not in force yet. */
+};
+
 struct revoke {
     struct revoke_config config;
     bool started;
     struct hmap devices, rules; /* What is known: revoke.c. */
 
-    /* Changes go from one to the next.  There are two in front, because what
-     * waits for its generation must not be overtaken by what still comes. */
-    struct scope noted, waiting, ready;
-    long long int settled_at;   /* When 'waiting' will be ready; LLONG_MAX: its
-                                 * rules are not in force yet. */
+    struct lane structure;
+    struct lane departures;     /* Members that left. */
+    struct scope ready;
     bool marks;                 /* There may be marked flows. */
 
     bool busy;

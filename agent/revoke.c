@@ -37,6 +37,8 @@ struct known_rules {
 static void scope_init(struct scope *);
 static void scope_uninit(struct scope *);
 static void scope_move(struct scope *to, struct scope *from);
+static void lane_init(struct lane *);
+static void lane_uninit(struct lane *);
 static void note_device(struct revoke *, const struct sg_policy *,
                         struct scope *, const char *device);
 static void note_rules(struct revoke *, const struct sg_policy *,
@@ -53,13 +55,13 @@ revoke_create(const struct revoke_config *config)
     r->config = *config;
     hmap_init(&r->devices);
     hmap_init(&r->rules);
-    scope_init(&r->noted);
-    scope_init(&r->waiting);
+    lane_init(&r->structure);
+    lane_init(&r->departures);
     scope_init(&r->ready);
     r->last_begin = r->retry_at = LLONG_MIN;
     r->last_budget = LLONG_MIN;
     r->budget_us = REVOKE_CPU_BURST_US;
-    r->running_since = r->settled_at = LLONG_MAX;
+    r->running_since = LLONG_MAX;
     r->marks = true;
     r->status.keep = config->keep;
     r->status.cut_lag_ms = r->status.longest_lag_ms = -1;
@@ -82,8 +84,8 @@ revoke_destroy(struct revoke *r)
             free(kr);
         }
         hmap_destroy(&r->rules);
-        scope_uninit(&r->noted);
-        scope_uninit(&r->waiting);
+        lane_uninit(&r->structure);
+        lane_uninit(&r->departures);
         scope_uninit(&r->ready);
         flow_judge_destroy(r->judge);
         free(r->problem);
@@ -206,6 +208,42 @@ revoke_scope_take_back(struct scope *ready, struct revoke_job *job)
 }
 
 /* ------------------------------------------------------------------------ */
+/* Lanes. */
+
+static void
+lane_init(struct lane *lane)
+{
+    scope_init(&lane->noted);
+    scope_init(&lane->waiting);
+    lane->settled_at = LLONG_MAX;
+}
+
+static void
+lane_uninit(struct lane *lane)
+{
+    scope_uninit(&lane->noted);
+    scope_uninit(&lane->waiting);
+}
+
+/* 'generation' is in force. */
+static void
+lane_run(struct lane *lane, struct scope *ready, uint64_t generation,
+         long long int now)
+{
+    if (now >= lane->settled_at) {
+        scope_move(ready, &lane->waiting);
+        lane->settled_at = LLONG_MAX;
+    }
+    if (!lane->waiting.any) {
+        scope_move(&lane->waiting, &lane->noted);
+    }
+    if (lane->waiting.any && lane->waiting.generation <= generation
+        && lane->settled_at == LLONG_MAX) {
+        lane->settled_at = now + REVOKE_SETTLE_MS;
+    }
+}
+
+/* ------------------------------------------------------------------------ */
 /* Changes. */
 
 void
@@ -225,66 +263,59 @@ revoke_started(struct revoke *r, const struct sg_policy *policy,
     HMAP_FOR_EACH (group, node, &policy->groups) {
         learn_rules(r, policy, &group->id);
     }
-    r->noted.all = !r->config.keep;
-    r->noted.marked = true;
-    scope_touch(&r->noted, policy, now);
+    r->structure.noted.all = !r->config.keep;
+    r->structure.noted.marked = true;
+    scope_touch(&r->structure.noted, policy, now);
 }
 
 void
 revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
                       const struct store_dirty *dirty, long long int now)
 {
+    struct scope *noted = &r->structure.noted;
+
     if (!r->started || r->config.keep) {
         return;
     }
     for (size_t i = 0; i < dirty->n_devices; i++) {
-        note_device(r, policy, &r->noted, dirty->devices[i]);
+        note_device(r, policy, noted, dirty->devices[i]);
     }
     for (size_t i = 0; i < dirty->n_groups; i++) {
-        note_rules(r, policy, &r->noted, &dirty->groups[i]);
+        note_rules(r, policy, noted, &dirty->groups[i]);
     }
-    scope_touch(&r->noted, policy, now);
+    scope_touch(noted, policy, now);
 }
 
-/* An address that comes can only bring flows back. */
+/* An address that comes can only bring flows back.  It may wait for rules. */
 void
 revoke_note_members(struct revoke *r, const struct sg_policy *policy,
                     const struct store_change *changes, size_t n,
                     long long int now)
 {
-    bool any = false;
+    struct scope *came = &r->structure.noted;
+    struct scope *left = &r->departures.noted;
 
     if (!r->started || r->config.keep) {
         return;
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < changes[i].removed.n; j++) {
-            scope_add_address(&r->noted, &changes[i].removed.p[j]);
-            any = true;
+            scope_add_address(left, &changes[i].removed.p[j]);
+            scope_touch(left, policy, now);
         }
         if (changes[i].added.n && (r->marks || r->busy)) {
-            r->noted.marked = any = true;
+            came->marked = true;
+            scope_touch(came, policy, now);
         }
-    }
-    if (any) {
-        scope_touch(&r->noted, policy, now);
     }
 }
 
 void
-revoke_applied(struct revoke *r, uint64_t generation, long long int now)
+revoke_applied(struct revoke *r, const struct revoke_in_force *in_force,
+               long long int now)
 {
-    if (now >= r->settled_at) {
-        scope_move(&r->ready, &r->waiting);
-        r->settled_at = LLONG_MAX;
-    }
-    if (!r->waiting.any) {
-        scope_move(&r->waiting, &r->noted);
-    }
-    if (r->waiting.any && r->waiting.generation <= generation
-        && r->settled_at == LLONG_MAX) {
-        r->settled_at = now + REVOKE_SETTLE_MS;
-    }
+    lane_run(&r->structure, &r->ready, in_force->rules, now);
+    lane_run(&r->departures, &r->ready, in_force->deletions, now);
 }
 
 static struct known_zone *

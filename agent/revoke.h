@@ -11,16 +11,17 @@
  * policy only narrows what is looked at: a *pass* goes over the flows of the
  * zones and addresses that changes were about.
  *
- *   noted --rules in force--> ready --pass begins--> under way --ends--> over
- *                               ^                        |
- *                               +------- failed ---------+
+ *   noted ----in force----> ready --pass begins--> under way --ends--> over
+ *                             ^                        |
+ *                             +------- failed ---------+
  *
- * The order that makes it safe: a pass begins after the narrower rules and
+ * The order that makes it safe: a pass begins after the narrower rules or
  * sets are in the kernel, so no flow that is not allowed can begin after it;
  * and what was let through before that is in the table when the pass looks
  * (REVOKE_SETTLE_MS).  Judged is by the newest policy, even if that is not in
  * the kernel yet: what it takes away it takes away a little earlier, and what
- * began too late for this pass is for the one that comes with it.
+ * began too late for this pass is for the one that comes with it.  Deletions
+ * from sets do not wait for rules, nor do the flows of who left.
  *
  * Everything that waits is served by one pass.  Passes begin at least
  * REVOKE_PACE_MS apart and together take at most REVOKE_CPU_PER_MILLE of a
@@ -69,8 +70,15 @@ void revoke_note_structure(struct revoke *, const struct sg_policy *,
 void revoke_note_members(struct revoke *, const struct sg_policy *,
                          const struct store_change *, size_t n,
                          long long int now);
-/* What the policy was at this generation is in the kernel. */
-void revoke_applied(struct revoke *, uint64_t generation, long long int now);
+/* What is in force, as generations of the policy. */
+struct revoke_in_force {
+    uint64_t rules;             /* As the policy was then, all is in the
+                                 * kernel. */
+    uint64_t deletions;         /* Who had left groups by then has left the
+                                 * sets. */
+};
+void revoke_applied(struct revoke *, const struct revoke_in_force *,
+                    long long int now);
 
 /* When there is something to do besides: call revoke_applied() and
  * revoke_begin() then.  LLONG_MAX: nothing, as far as is known now. */
@@ -111,12 +119,18 @@ struct revoke_result {
 void revoke_end(struct revoke *, struct revoke_job *,
                 const struct revoke_result *, long long int now);
 
+/* What the oldest change waits for whose flows were not looked at. */
+enum revoke_wait {
+    REVOKE_WAITS_FOR_RULES,     /* To be in the kernel. */
+    REVOKE_WAITS_FOR_DELETIONS, /* From sets. */
+    REVOKE_WAITS_FOR_A_PASS,    /* To begin or to end. */
+};
+
 struct revoke_status {
     bool keep;
     bool busy;                  /* A pass is under way. */
-    long long int waiting_since;        /* Of the oldest change of which the
-                                         * flows were not looked at; LLONG_MAX:
-                                         * none. */
+    long long int waiting_since;        /* LLONG_MAX: no change waits. */
+    enum revoke_wait waiting_for;
     int64_t cut_lag_ms;         /* Of the last pass: from its oldest change to
                                  * its end; -1: none yet. */
     int64_t longest_lag_ms;     /* Since start; -1. */

@@ -44,7 +44,8 @@ next_pass(const struct revoke *r)
 long long int
 revoke_next(const struct revoke *r)
 {
-    return MIN(next_pass(r), r->settled_at);
+    return MIN(next_pass(r), MIN(r->structure.settled_at,
+                                 r->departures.settled_at));
 }
 
 /* Only permissions came, and nothing is marked. */
@@ -293,12 +294,35 @@ revoke_end(struct revoke *r, struct revoke_job *job,
     free(job);
 }
 
+static void
+note_waiting(struct revoke_status *s, long long int since,
+             enum revoke_wait what)
+{
+    if (since < s->waiting_since) {
+        s->waiting_since = since;
+        s->waiting_for = what;
+    }
+}
+
+static void
+note_lane(struct revoke_status *s, const struct lane *lane,
+          enum revoke_wait what)
+{
+    note_waiting(s, MIN(lane->noted.since, lane->waiting.since),
+                 lane->settled_at == LLONG_MAX ? what
+                 : REVOKE_WAITS_FOR_A_PASS);
+}
+
 void
 revoke_get_status(const struct revoke *r, struct revoke_status *status)
 {
     *status = r->status;
     status->busy = r->busy;
     status->problem = r->problem;
-    status->waiting_since = MIN(MIN(r->noted.since, r->waiting.since),
-                                MIN(r->ready.since, r->running_since));
+    status->waiting_since = LLONG_MAX;
+    status->waiting_for = REVOKE_WAITS_FOR_A_PASS;
+    note_waiting(status, MIN(r->ready.since, r->running_since),
+                 REVOKE_WAITS_FOR_A_PASS);
+    note_lane(status, &r->structure, REVOKE_WAITS_FOR_RULES);
+    note_lane(status, &r->departures, REVOKE_WAITS_FOR_DELETIONS);
 }

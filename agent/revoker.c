@@ -210,9 +210,9 @@ begin(struct revoker *r, const struct sg_policy *policy, long long int now)
 
 void
 revoker_run(struct revoker *r, const struct sg_policy *policy,
-            uint64_t applied, long long int now)
+            const struct revoke_in_force *in_force, long long int now)
 {
-    revoke_applied(r->core, applied, now);
+    revoke_applied(r->core, in_force, now);
     if (r->running && latch_poll(&r->news)) {
         judge_batches(r, policy);
         take_result(r, now);

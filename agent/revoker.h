@@ -27,9 +27,8 @@ void revoker_destroy(struct revoker *);
 /* To tell it of changes. */
 struct revoke *revoker_core(struct revoker *);
 
-/* 'applied' is the generation that is in the kernel. */
 void revoker_run(struct revoker *, const struct sg_policy *,
-                 uint64_t applied, long long int now);
+                 const struct revoke_in_force *, long long int now);
 void revoker_wait(const struct revoker *);
 
 #endif /* agent/revoker.h */

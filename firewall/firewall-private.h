@@ -37,6 +37,8 @@ struct firewall {
                                  * that did not take all their members. */
     bool lacks_set;             /* Rules are to name the set for prefixes of
                                  * a group that had none so far. */
+    bool undeleted;             /* A deletion failed since the last apply that
+                                 * did not. */
     uint64_t applied;           /* Generation. */
     struct fw_result result;
     struct fw_stats stats;

@@ -273,6 +273,7 @@ delete_from_set(struct firewall *fw,
     }
 
     int error = set_writer_del(&fw->writer, &set->set, &now);
+    fw->undeleted = fw->undeleted || error;
     sg_prefix_list_uninit(&now);
     return error;
 }
@@ -291,6 +292,7 @@ firewall_delete_leaving(struct firewall *fw)
         }
         if (set_writer_del(&fw->writer, &set->set, &list)) {
             set_table_doubt(&fw->sets, set, true);
+            fw->undeleted = true;
             fw->stats.members_failed++;
         }
         set_table_left(&fw->sets, set);
@@ -324,6 +326,12 @@ bool
 firewall_is_urgent(const struct firewall *fw)
 {
     return fw->sets.n_leaving > 0;
+}
+
+bool
+firewall_has_deleted(const struct firewall *fw)
+{
+    return !fw->sets.n_leaving && !fw->undeleted;
 }
 
 bool
@@ -415,6 +423,7 @@ firewall_apply(struct firewall *fw, const struct sg_policy *policy)
         firewall_delete_leaving(fw);
     } else if (fw->scope == FW_SCOPE_ALL) {
         fw->applied = policy->generation;
+        fw->undeleted = false;
     }
     result->error = error;
     result->error_text = text;

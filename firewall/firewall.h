@@ -94,6 +94,10 @@ void firewall_hold(struct firewall *,
  * for. */
 bool firewall_is_urgent(const struct firewall *);
 
+/* Is everybody out of the sets who has left a group?  While a commit waits or
+ * fails that is so long before the generation is in force. */
+bool firewall_has_deleted(const struct firewall *);
+
 /* Does something wait for an apply besides what the caller knows (doubtful
  * sets, failed steps, first prefixes, urgent deletions)? */
 bool firewall_needs_apply(const struct firewall *);

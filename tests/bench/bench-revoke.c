@@ -114,11 +114,14 @@ make_flows(void)
 static double
 run_pass(struct revoker *r, const struct sg_policy *policy)
 {
+    const struct revoke_in_force in_force = {
+        policy->generation, policy->generation,
+    };
     double before = cpu_ms();
     struct revoke_status s;
 
     do {
-        revoker_run(r, policy, policy->generation, time_msec());
+        revoker_run(r, policy, &in_force, time_msec());
         revoke_get_status(revoker_core(r), &s);
         if (s.waiting_since != LLONG_MAX) {
             revoker_wait(r);

@@ -211,14 +211,17 @@ TEST(deletions_do_not_wait_for_an_apply_that_fails)
         fwf_start(&f, POLICY);
         fwf_hold_group(&f);
         CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.2"), 0);
+        CHECK(!firewall_has_deleted(f.fw));
         fwf_set_policy(&f, PORT RULES
                        "rule ingress IPv4\nmembers g1 10.0.0.1\n");
         fw_backend_memory_fail(f.backend, ops[i], 1, EAGAIN, false);
         CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
         CHECK(!firewall_is_urgent(f.fw));
         CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+        CHECK(firewall_has_deleted(f.fw));
         CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.1"), 0);
         CHECK(!firewall_is_urgent(f.fw));
+        CHECK(firewall_has_deleted(f.fw));
         CHECK_MEMBERS(&f, SET_A, "");
 
         CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
@@ -242,9 +245,18 @@ TEST(a_deletion_that_fails_in_the_end_makes_its_set_doubtful)
     fw_backend_memory_fail(f.backend, FW_FAULT_DEL, 1, EIO, false);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), EAGAIN);
     CHECK(!firewall_is_urgent(f.fw));
+    CHECK(!firewall_has_deleted(f.fw));
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1 10.0.0.2");
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(firewall_has_deleted(f.fw));
     CHECK_MEMBERS(&f, SET_A, "10.0.0.1");
+
+    /* So does the member lane. */
+    fw_backend_memory_fail(f.backend, FW_FAULT_DEL, 1, EIO, false);
+    CHECK_EQ(fwf_change(&f, "g1", NULL, "10.0.0.1"), EIO);
+    CHECK(!firewall_has_deleted(f.fw));
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK(firewall_has_deleted(f.fw));
     CHECK(!firewall_needs_apply(f.fw));
     fwf_uninit(&f);
 }

@@ -78,6 +78,14 @@ note_member(struct fixture *f, const char *address, bool added)
     revoke_note_members(f->r, &f->pt.policy, &change, 1, f->now);
 }
 
+static void
+in_force(struct fixture *f, uint64_t rules, uint64_t deletions)
+{
+    const struct revoke_in_force in_force = { rules, deletions };
+
+    revoke_applied(f->r, &in_force, f->now);
+}
+
 /* The thread's part, at once. */
 static void
 run_table(struct fixture *f, struct revoke_job *job)
@@ -114,15 +122,12 @@ run_table(struct fixture *f, struct revoke_job *job)
     }
 }
 
-/* One turn of the loop; true if there was a pass, which took 'cpu_us' and
- * failed if 'error'. */
+/* True if there was a pass, which took 'cpu_us' and failed if 'error'. */
 static bool
-turn(struct fixture *f, int64_t cpu_us, int error)
+pass(struct fixture *f, int64_t cpu_us, int error)
 {
-    struct revoke_job *job;
+    struct revoke_job *job = revoke_begin(f->r, &f->pt.policy, f->now);
 
-    revoke_applied(f->r, f->generation, f->now);
-    job = revoke_begin(f->r, &f->pt.policy, f->now);
     if (!job) {
         return false;
     }
@@ -135,6 +140,29 @@ turn(struct fixture *f, int64_t cpu_us, int error)
     }
     revoke_end(f->r, job, &f->result, f->now);
     return true;
+}
+
+/* One turn of the loop, in which everything is in force. */
+static bool
+turn(struct fixture *f, int64_t cpu_us, int error)
+{
+    in_force(f, f->generation, f->generation);
+    return pass(f, cpu_us, error);
+}
+
+/* Turns until there is a pass, for at most a second. */
+static long long int
+wait_in_force(struct fixture *f, uint64_t rules, uint64_t deletions)
+{
+    long long int begun = f->now;
+
+    for (; f->now <= begun + 1000; f->now++) {
+        in_force(f, rules, deletions);
+        if (pass(f, 1000, 0)) {
+            return f->now - begun;
+        }
+    }
+    return -1;
 }
 
 /* Turns until there is a pass, for at most 'ms'; how long it took, or -1. */
@@ -251,7 +279,8 @@ TEST(rules_first)
     set_policy(&f, PORTS "rules g1\n" OUT "rules g3\n" OUT "members g2\n");
     note_groups(&f, "g1");
     for (int i = 0; i < 1000; i++) {
-        revoke_applied(f.r, f.generation - 1, ++f.now);
+        f.now++;
+        in_force(&f, f.generation - 1, f.generation);
         CHECK(!revoke_begin(f.r, &f.pt.policy, f.now));
     }
     CHECK_EQ(wait_pass(&f, 100), REVOKE_SETTLE_MS);
@@ -296,6 +325,46 @@ TEST(a_member_that_leaves_and_comes)
     f.now += 1000;
     note_member(&f, "10.0.0.7", true);
     CHECK_EQ(wait_pass(&f, 2000), -1);
+    done(&f);
+}
+
+/* While commits fail, who has left is out of the sets, and his flows are cut
+ * all the same; what rules revoke waits. */
+TEST(deletions_do_not_wait_for_rules)
+{
+    struct revoke_status s;
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 2, "10.0.0.2", "10.0.0.9", 53);
+    set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n"
+               "members g2 10.0.0.9\n");
+    note_groups(&f, "g3");
+    f.now += 10;
+    note_member(&f, "10.0.0.8", false);
+    CHECK_EQ(wait_in_force(&f, f.generation - 1, f.generation - 1), -1);
+    revoke_get_status(f.r, &s);
+    CHECK_EQ(s.waiting_for, REVOKE_WAITS_FOR_RULES);
+
+    CHECK_EQ(wait_in_force(&f, f.generation - 1, f.generation),
+             REVOKE_SETTLE_MS);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), BIT);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.2", "10.0.0.9", 53), 0);
+    CHECK_EQ(wait_in_force(&f, f.generation - 1, f.generation), -1);
+    revoke_get_status(f.r, &s);
+    CHECK(s.waiting_since != LLONG_MAX);
+    CHECK_EQ(s.waiting_for, REVOKE_WAITS_FOR_RULES);
+
+    CHECK_EQ(wait_pass(&f, 100), REVOKE_SETTLE_MS);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.2", "10.0.0.9", 53), BIT);
+
+    /* And who could not be deleted. */
+    note_member(&f, "10.0.0.9", false);
+    CHECK_EQ(wait_in_force(&f, f.generation - 1, f.generation - 1), -1);
+    revoke_get_status(f.r, &s);
+    CHECK_EQ(s.waiting_for, REVOKE_WAITS_FOR_DELETIONS);
     done(&f);
 }
 
@@ -517,9 +586,9 @@ TEST(plans)
     note_member(&f, "10.0.0.8", false);
     note_member(&f, "2001:db8::8", false);
     note_device(&f, "tap2");
-    revoke_applied(f.r, f.generation, f.now);
+    in_force(&f, f.generation, f.generation);
     f.now += REVOKE_SETTLE_MS;
-    revoke_applied(f.r, f.generation, f.now);
+    in_force(&f, f.generation, f.generation);
     struct revoke_job *job = revoke_begin(f.r, &f.pt.policy, f.now);
     REQUIRE(job);
 
