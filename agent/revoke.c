@@ -45,6 +45,7 @@ static void note_rules(struct revoke *, const struct sg_policy *,
                        struct scope *, const struct uuid *group);
 static bool learn_rules(struct revoke *, const struct sg_policy *,
                         const struct uuid *group);
+static void forget_rules(struct revoke *, const struct sg_policy *);
 static void learn_device(struct revoke *, const struct sg_port *);
 
 struct revoke *
@@ -283,6 +284,7 @@ revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
     for (size_t i = 0; i < dirty->n_groups; i++) {
         note_rules(r, policy, noted, &dirty->groups[i]);
     }
+    forget_rules(r, policy);
     scope_touch(noted, policy, now);
 }
 
@@ -455,6 +457,14 @@ is_subset(const struct known_rules *a, const uint64_t *hashes, size_t n)
     return true;
 }
 
+static void
+forget(struct revoke *r, struct known_rules *kr)
+{
+    hmap_remove(&r->rules, &kr->node);
+    free(kr->hashes);
+    free(kr);
+}
+
 /* Remembers the rules as they are.  Returns whether one of those that were
  * remembered is missing, or none were. */
 static bool
@@ -491,9 +501,30 @@ learn_rules(struct revoke *r, const struct sg_policy *policy,
     kr->hashes = hashes;
     kr->n = n;
     if (!group) {
-        hmap_remove(&r->rules, &kr->node);
-        free(kr->hashes);
-        free(kr);
+        forget(r, kr);
     }
     return narrowed;
+}
+
+/* A group that nobody used any more goes without a word.  Whatever is not
+ * remembered counts as narrowed when it comes. */
+static void
+forget_rules(struct revoke *r, const struct sg_policy *policy)
+{
+    struct known_rules *kr;
+
+    if (hmap_count(&r->rules) <= hmap_count(&policy->groups)) {
+        return;
+    }
+    HMAP_FOR_EACH_SAFE (kr, node, &r->rules) {
+        if (!sg_policy_group(policy, &kr->group)) {
+            forget(r, kr);
+        }
+    }
+}
+
+size_t
+revoke_n_remembered(const struct revoke *r)
+{
+    return hmap_count(&r->rules);
 }

@@ -140,5 +140,7 @@ struct revoke_status {
     const char *problem;        /* Why the last pass failed, or NULL. */
 };
 void revoke_get_status(const struct revoke *, struct revoke_status *);
+/* Groups whose rules are remembered, for tests. */
+size_t revoke_n_remembered(const struct revoke *);
 
 #endif /* agent/revoke.h */

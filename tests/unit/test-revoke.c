@@ -389,6 +389,36 @@ TEST(rules_that_only_come)
     done(&f);
 }
 
+/* Groups come, are used, and go when their time is over, which the structure
+ * lane is not told by name. */
+TEST(groups_that_are_gone_are_forgotten)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    for (int i = 0; i < 100; i++) {
+        char group[16], text[1024];
+
+        snprintf(group, sizeof group, "g%d", 100 + i);
+        snprintf(text, sizeof text, BEFORE "rules %s\n" OUT, group);
+        set_policy(&f, text);
+        note_groups(&f, group);
+        set_policy(&f, BEFORE);
+        revoke_note_structure(f.r, &f.pt.policy, &(struct store_dirty) {
+            .n_groups = 0,
+        }, f.now);
+        CHECK(revoke_n_remembered(f.r)
+              <= hmap_count(&f.pt.policy.groups));
+    }
+
+    /* The others are remembered. */
+    set_policy(&f, BEFORE);
+    note_groups(&f, "g1");
+    CHECK_EQ(wait_pass(&f, 2000), -1);
+    done(&f);
+}
+
 /* What was tracked of it is deleted, but for what is marked: the rules that do
  * without the mark may not be in force yet.  Stateful again it is a port like
  * others. */
