@@ -177,19 +177,8 @@ static bool
 is_address_of(const struct sg_members *addresses,
               const struct sg_prefix *address)
 {
-    const struct sg_member *m;
-
-    if (sg_members_contains(addresses, address)) {
-        return true;
-    }
-    if (addresses->n_prefixes[address->family]) {
-        SG_MEMBERS_FOR_EACH (m, addresses) {
-            if (sg_prefix_contains(&m->prefix, address)) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return sg_members_contains(addresses, address)
+           || sg_members_have_prefix_of(addresses, address);
 }
 
 bool

@@ -319,27 +319,12 @@ is_remote(const struct sg_policy *policy, const struct sg_rule *rule,
     OVS_NOT_REACHED();
 }
 
-/* Looks each length up, because a group may have many addresses beside a few
- * prefixes.  The unspecified address is no member of a set. */
+/* The unspecified address is no member of a set. */
 static bool
 members_cover(const struct sg_members *members,
               const struct sg_prefix *address)
 {
-    struct sg_prefix p = *address;
-
-    if (sg_members_contains(members, address)
-        && !is_unspecified(address)) {
-        return true;
-    }
-    if (!members->n_prefixes[address->family]) {
-        return false;
-    }
-    for (int plen = address->plen - 1; plen >= 0; plen--) {
-        p.plen = plen;
-        p.addr[plen / 8] &= (uint8_t) (0xff00 >> plen % 8);
-        if (sg_members_contains(members, &p)) {
-            return true;
-        }
-    }
-    return false;
+    return (sg_members_contains(members, address)
+            && !is_unspecified(address))
+           || sg_members_have_prefix_of(members, address);
 }

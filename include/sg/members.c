@@ -41,6 +41,7 @@ sg_members_clear(struct sg_members *members)
     }
     memset(members->n_hosts, 0, sizeof members->n_hosts);
     memset(members->n_prefixes, 0, sizeof members->n_prefixes);
+    memset(members->lengths, 0, sizeof members->lengths);
 }
 
 void
@@ -69,6 +70,40 @@ sg_members_contains(const struct sg_members *members,
     return find_member(members, p, sg_prefix_hash(p)) != NULL;
 }
 
+bool
+sg_members_have_prefix_of(const struct sg_members *members,
+                          const struct sg_prefix *address)
+{
+    const uint64_t *lengths = members->lengths[address->family];
+    struct sg_prefix p = *address;
+
+    if (!members->n_prefixes[address->family]) {
+        return false;
+    }
+    for (int plen = address->plen - 1; plen >= 0; plen--) {
+        p.plen = plen;
+        p.addr[plen / 8] &= (uint8_t) (0xff00 >> plen % 8);
+        if (lengths[plen / 64] & UINT64_C(1) << plen % 64
+            && sg_members_contains(members, &p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+note_length(struct sg_members *members, const struct sg_prefix *p)
+{
+    uint64_t *lengths = members->lengths[p->family];
+
+    if (!sg_prefix_is_host(p)) {
+        if (!members->n_prefixes[p->family]) {
+            lengths[0] = lengths[1] = 0;
+        }
+        lengths[p->plen / 64] |= UINT64_C(1) << p->plen % 64;
+    }
+}
+
 /* Adds 'p', which is no member. */
 static struct sg_member *
 insert_member(struct sg_members *members, const struct sg_prefix *p,
@@ -79,6 +114,7 @@ insert_member(struct sg_members *members, const struct sg_prefix *p,
     m->prefix = *p;
     m->mark = MARK_NONE;
     hmap_insert(&members->hmap, &m->node, hash);
+    note_length(members, p);
     ++*counter(members, p);
     return m;
 }

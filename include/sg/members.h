@@ -21,6 +21,8 @@ struct sg_member {
 
 struct sg_members {
     struct hmap hmap;                   /* Contains "struct sg_member"s. */
+    uint64_t lengths[SG_N_FAMILIES][2]; /* Bits: lengths that real prefixes
+                                         * have, or had. */
     size_t n_hosts[SG_N_FAMILIES];      /* Single addresses per family. */
     size_t n_prefixes[SG_N_FAMILIES];   /* Real prefixes per family. */
 };
@@ -31,6 +33,10 @@ void sg_members_clear(struct sg_members *);
 void sg_members_swap(struct sg_members *, struct sg_members *);
 size_t sg_members_count(const struct sg_members *);
 bool sg_members_contains(const struct sg_members *, const struct sg_prefix *);
+/* Is the address in one of the real prefixes?  One look-up for each length
+ * that they have, however many there are. */
+bool sg_members_have_prefix_of(const struct sg_members *,
+                               const struct sg_prefix *address);
 bool sg_members_add(struct sg_members *, const struct sg_prefix *);
 bool sg_members_remove(struct sg_members *, const struct sg_prefix *);
 

@@ -3,7 +3,8 @@
 /* What it costs to revoke one member of a group on a host of 1,000 ports:
  * CPU of this process, that is of loop and thread (user and system), from the
  * change until its flows are cut; with 100,000 tracked flows, 100 of them the
- * member's, and with none.  Median of ROUNDS, one JSON line per figure. */
+ * member's, and with none; and N_PREFIXES prefixes that no flow has to do
+ * with, with as many.  Median of ROUNDS, one JSON line per figure. */
 
 #include <config.h>
 #include <limits.h>
@@ -23,11 +24,14 @@
 #define N_PORTS 1000
 #define N_MEMBERS 1000
 #define FLOWS_OF_MEMBER 100
+#define N_PREFIXES 3000
 #define FIRST_ZONE 4097
 
 /* In ms of CPU. */
 #define BUDGET_MANY 200.0
 #define BUDGET_NONE 15.0
+/* Every flow is looked at: some 200 ms, as at the start. */
+#define BUDGET_PREFIXES 400.0
 
 static double
 cpu_ms(void)
@@ -132,6 +136,45 @@ run_pass(struct revoker *r, const struct sg_policy *policy)
     return cpu_ms() - before;
 }
 
+/* The list leaves g2. */
+static double
+run_departure(struct revoker *r, struct policy_text *pt,
+              const struct sg_prefix_list *list)
+{
+    struct store_change change = {
+        .group = policy_text_id("g2"), .removed = *list,
+    };
+
+    pt->policy.generation++;
+    revoke_note_members(revoker_core(r), &pt->policy, &change, 1,
+                        time_msec());
+    return run_pass(r, &pt->policy);
+}
+
+/* Around those of the flows. */
+static void
+bench_prefixes(struct revoker *r, struct policy_text *pt, const char *flows)
+{
+    struct sg_prefix_list list = SG_PREFIX_LIST_INITIALIZER;
+    double rounds[ROUNDS];
+    char text[64];
+
+    for (size_t i = 0; i < N_PREFIXES; i++) {
+        struct sg_prefix p;
+
+        snprintf(text, sizeof text, "10.%"PRIuSIZE".%"PRIuSIZE".0/%"PRIuSIZE,
+                 i / 512, i / 2 % 256, 24 + i % 2);
+        p = policy_text_prefix(text);
+        sg_prefix_list_add(&list, &p);
+    }
+    for (size_t i = 0; i < ROUNDS; i++) {
+        rounds[i] = run_departure(r, pt, &list);
+    }
+    snprintf(text, sizeof text, "%d prefixes, %s", N_PREFIXES, flows);
+    report(rounds, BUDGET_PREFIXES, text);
+    sg_prefix_list_uninit(&list);
+}
+
 static void
 bench(const char *what, size_t n_flows, double budget)
 {
@@ -160,22 +203,20 @@ bench(const char *what, size_t n_flows, double budget)
     CHECK_UEQ(s.marked, 0);
     for (size_t i = 0; i < ROUNDS; i++) {
         char text[SG_PREFIX_STRLEN];
-        struct store_change change = { .group = policy_text_id("g2") };
         struct sg_prefix p;
 
         member_address(text, i);
         p = policy_text_prefix(text);
-        change.removed = (struct sg_prefix_list) { &p, 1, 1 };
         sg_members_remove(&policy_text_group(&pt, "g2")->members, &p);
-        pt.policy.generation++;
-        revoke_note_members(revoker_core(r), &pt.policy, &change, 1,
-                            time_msec());
-        rounds[i] = run_pass(r, &pt.policy);
+        rounds[i] = run_departure(r, &pt, &(struct sg_prefix_list) {
+            &p, 1, 1
+        });
     }
     revoke_get_status(revoker_core(r), &s);
     CHECK_UEQ(s.marked, n_flows ? ROUNDS * FLOWS_OF_MEMBER : 0);
     CHECK_UEQ(s.failed, 0);
     report(rounds, budget, what);
+    bench_prefixes(r, &pt, what);
     revoker_destroy(r);
     policy_text_uninit(&pt);
 }

@@ -94,6 +94,54 @@ TEST(swap)
     sg_members_uninit(&y);
 }
 
+TEST(prefixes_of_an_address)
+{
+    static const char *const prefixes[] = {
+        "0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/8", "10.7.0.0/31", "::/0",
+        "2001:db8::/63", "2001:db8::/64", "2001:db8::/65",
+        "2001:db8:0:0:8000::8/127",
+    };
+    static const char *const addresses[] = {
+        "10.7.0.1", "10.7.0.2", "11.0.0.1", "200.0.0.1", "::", "0.0.0.0",
+        "2001:db8::1", "2001:db8:0:0:8000::9", "2001:db8:0:0:8000::a",
+        "2001:db8:0:1::1", "2001:db8:0:2::1",
+    };
+    struct sg_members members;
+
+    /* Each subset of them. */
+    sg_members_init(&members);
+    for (size_t set = 0; set < 1u << ARRAY_SIZE(prefixes); set++) {
+        for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+            struct sg_prefix p = prefix(prefixes[i]);
+
+            if (set & 1u << i) {
+                sg_members_add(&members, &p);
+            } else {
+                sg_members_remove(&members, &p);
+            }
+        }
+        for (size_t j = 0; j < ARRAY_SIZE(addresses); j++) {
+            struct sg_prefix address = prefix(addresses[j]);
+            bool want = false;
+
+            for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+                struct sg_prefix p = prefix(prefixes[i]);
+
+                want = want || (set & 1u << i
+                                && sg_prefix_contains(&p, &address));
+            }
+            CHECK_EQ(sg_members_have_prefix_of(&members, &address), want);
+        }
+    }
+
+    /* Not those that are there themselves. */
+    sg_members_clear(&members);
+    struct sg_prefix host = prefix("10.7.0.1");
+    sg_members_add(&members, &host);
+    CHECK(!sg_members_have_prefix_of(&members, &host));
+    sg_members_uninit(&members);
+}
+
 /* Random changes against an array of booleans. */
 TEST(random_changes)
 {

@@ -653,6 +653,33 @@ TEST(plans)
     done(&f);
 }
 
+/* Prefixes leave: whoever is in one of them, whichever way, and who left
+ * beside them. */
+TEST(prefixes_that_leave)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    set_policy(&f, PORTS "rules g1\nrules g3\nmembers g2\n");
+    note_member(&f, "10.1.0.0/16", false);
+    note_member(&f, "10.2.3.0/25", false);
+    note_member(&f, "2001:db8:1::/48", false);
+    note_member(&f, "10.0.0.8", false);
+    add_flow(&f, 1, "10.1.255.1", "10.0.0.1", 53);
+    add_flow(&f, 1, "10.0.0.1", "10.2.3.127", 53);
+    add_flow(&f, 1, "10.2.3.128", "10.0.0.1", 53);
+    add_flow(&f, 1, "2001:db8:1:ffff::1", "2001:db8::1", 53);
+    add_flow(&f, 1, "2001:db8:2::1", "2001:db8::1", 53);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.judged, 4);
+    CHECK_UEQ(f.result.marked, 4);
+    CHECK_UEQ(mark_of(&f, 1, "10.2.3.128", "10.0.0.1", 53), 0);
+    CHECK_UEQ(mark_of(&f, 1, "2001:db8:2::1", "2001:db8::1", 53), 0);
+    done(&f);
+}
+
 /* More addresses than can be kept: everything is looked at. */
 TEST(many_addresses)
 {
