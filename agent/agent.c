@@ -46,6 +46,7 @@ create_revoker(struct agent *a, uint32_t bit, char **error)
     const struct revoke_config config = {
         .keep = !strcmp(a->config->established_on_revoke, "keep"),
         .bit = bit,
+        .few_flows = REVOKE_FEW_FLOWS,
     };
     struct flow_table *table = flow_table_kernel_create(error);
 

@@ -53,6 +53,7 @@
 struct revoke_config {
     bool keep;                  /* established_on_revoke. */
     uint32_t bit;               /* Of the mark. */
+    size_t few_flows;           /* REVOKE_FEW_FLOWS, but for tests. */
 };
 
 struct revoke;
@@ -87,6 +88,7 @@ long long int revoke_next(const struct revoke *);
 /* One pass. */
 struct revoke_job {
     uint32_t bit;
+    size_t few_flows;
     bool all;                   /* Every flow of a zone of ours. */
     bool marked;                /* Every marked one. */
     unsigned long *zones;       /* Bitmaps: every flow of these, */

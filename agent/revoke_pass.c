@@ -72,6 +72,7 @@ revoke_begin(struct revoke *r, const struct sg_policy *policy,
     }
     job = xzalloc(sizeof *job);
     job->bit = r->config.bit;
+    job->few_flows = r->config.few_flows;
     job->all = ready->all;
     job->marked = ready->marked && r->marks;
     job->zones = ready->zones;
@@ -163,7 +164,7 @@ revoke_job_plan(const struct revoke_job *job, size_t n_flows,
     if (!n_flows) {
         return 0;
     }
-    if (!job->all && n_flows > REVOKE_FEW_FLOWS) {
+    if (!job->all && n_flows > job->few_flows) {
         n = narrow_plan(job, filters);
     }
     if (n > REVOKE_MAX_FILTERS) {

@@ -178,7 +178,9 @@ bench_prefixes(struct revoker *r, struct policy_text *pt, const char *flows)
 static void
 bench(const char *what, size_t n_flows, double budget)
 {
-    const struct revoke_config config = { .bit = UINT32_C(1) << 31 };
+    const struct revoke_config config = {
+        .bit = UINT32_C(1) << 31, .few_flows = REVOKE_FEW_FLOWS,
+    };
     struct flow_table *table;
     struct revoke_status s;
     double rounds[ROUNDS];

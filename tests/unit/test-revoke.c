@@ -28,6 +28,23 @@
 #define BEFORE PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT          \
     "members g2 10.0.0.8 10.0.0.9\n"
 
+/* Of the config: by parts, or the whole table in one look. */
+static size_t few_flows;
+
+#define TEST_BOTH_WAYS(NAME)                            \
+    static void NAME##_either_way(void);                \
+    TEST(NAME)                                          \
+    {                                                   \
+        few_flows = 0;                                  \
+        NAME##_either_way();                            \
+    }                                                   \
+    TEST(NAME##_in_one_look)                            \
+    {                                                   \
+        few_flows = REVOKE_FEW_FLOWS;                   \
+        NAME##_either_way();                            \
+    }                                                   \
+    static void NAME##_either_way(void)
+
 struct fixture {
     struct revoke *r;
     struct policy_text pt;
@@ -217,7 +234,9 @@ mark_of(struct fixture *f, uint16_t zone, const char *src, const char *dst,
 static void
 init(struct fixture *f, bool keep)
 {
-    const struct revoke_config config = { .keep = keep, .bit = BIT };
+    const struct revoke_config config = {
+        .keep = keep, .bit = BIT, .few_flows = few_flows,
+    };
 
     memset(f, 0, sizeof *f);
     f->r = revoke_create(&config);
@@ -269,7 +288,7 @@ TEST(the_start_judges_everything)
 
 /* Nothing before the rules are in force, and packets under way have
  * passed. */
-TEST(rules_first)
+TEST_BOTH_WAYS(rules_first)
 {
     struct fixture f;
 
@@ -300,7 +319,7 @@ TEST(rules_first)
     done(&f);
 }
 
-TEST(a_member_that_leaves_and_comes)
+TEST_BOTH_WAYS(a_member_that_leaves_and_comes)
 {
     struct fixture f;
 
@@ -330,7 +349,7 @@ TEST(a_member_that_leaves_and_comes)
 
 /* While commits fail, who has left is out of the sets, and his flows are cut
  * all the same; what rules revoke waits. */
-TEST(deletions_do_not_wait_for_rules)
+TEST_BOTH_WAYS(deletions_do_not_wait_for_rules)
 {
     struct revoke_status s;
     struct fixture f;
@@ -369,7 +388,7 @@ TEST(deletions_do_not_wait_for_rules)
 }
 
 /* A rule that comes takes nothing away, however it is called. */
-TEST(rules_that_only_come)
+TEST_BOTH_WAYS(rules_that_only_come)
 {
     struct fixture f;
 
@@ -422,7 +441,7 @@ TEST(groups_that_are_gone_are_forgotten)
 /* What was tracked of it is deleted, but for what is marked: the rules that do
  * without the mark may not be in force yet.  Stateful again it is a port like
  * others. */
-TEST(a_port_that_becomes_stateless)
+TEST_BOTH_WAYS(a_port_that_becomes_stateless)
 {
     struct fixture f;
 
@@ -459,7 +478,7 @@ TEST(a_port_that_becomes_stateless)
 }
 
 /* Shows V33: only what is left of a port that is gone is deleted. */
-TEST(ports_that_go)
+TEST_BOTH_WAYS(ports_that_go)
 {
     struct fixture f;
 
@@ -550,7 +569,7 @@ TEST(dear_looks_are_seldom)
     done(&f);
 }
 
-TEST(a_look_that_fails_is_taken_again)
+TEST_BOTH_WAYS(a_look_that_fails_is_taken_again)
 {
     struct revoke_status s;
     struct fixture f;
@@ -584,7 +603,7 @@ TEST(a_look_that_fails_is_taken_again)
     done(&f);
 }
 
-TEST(flows_may_be_left_alone)
+TEST_BOTH_WAYS(flows_may_be_left_alone)
 {
     struct fixture f;
 
@@ -611,6 +630,7 @@ TEST(plans)
     struct flow_filter filters[REVOKE_MAX_FILTERS];
     struct fixture f;
 
+    few_flows = REVOKE_FEW_FLOWS;
     init(&f, false);
     start(&f);
     note_member(&f, "10.0.0.8", false);
@@ -655,7 +675,7 @@ TEST(plans)
 
 /* Prefixes leave: whoever is in one of them, whichever way, and who left
  * beside them. */
-TEST(prefixes_that_leave)
+TEST_BOTH_WAYS(prefixes_that_leave)
 {
     struct fixture f;
 
