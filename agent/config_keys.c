@@ -82,7 +82,8 @@ const struct config_key config_keys[] = {
         revoke_words,
         "What becomes of a tracked flow that the policy does not allow any "
         "more.  cut: it is marked, and dropped until the policy allows it "
-        "again.  keep: it goes on until it ends."),
+        "again.  keep: it goes on until it ends.  Flows of a port that is "
+        "gone, or does not track flows any more, are deleted in any case."),
     KEY("connmark_bit", INTEGER, connmark_bit, 0, 31, "31", NULL,
         "The bit of a flow's connection mark that says it is cut; 0 is the "
         "lowest.  No other program of this host may use it for flows of "

@@ -11,10 +11,10 @@
 
 /* What changes were about, until a pass has looked. */
 struct scope {
-    bool any, all, marked, has_zones;
+    bool any, all, marked;
     uint64_t generation;        /* Of the newest change. */
     long long int since;        /* Of the oldest. */
-    unsigned long *zones, *gone;
+    uint8_t *zones;             /* [N_ZONES] of REVOKE_ZONE_*; NULL: none. */
     struct sg_members addresses;
 };
 
@@ -35,10 +35,10 @@ struct revoke {
     struct lane structure;
     struct lane departures;     /* Members that left. */
     struct scope ready;
+    struct revoke_in_force in_force;
     bool marks;                 /* There may be marked flows. */
 
-    bool busy;
-    long long int running_since;        /* Of the oldest change of the pass. */
+    const struct revoke_job *running;   /* The pass that is under way. */
     long long int last_begin;   /* LLONG_MIN: none yet. */
     long long int retry_at;     /* LLONG_MIN: the last pass succeeded. */
     int n_failures;
@@ -53,6 +53,9 @@ struct revoke {
 };
 
 void revoke_scope_clear(struct scope *);
+/* It is about the flows of this zone, by a change of this generation. */
+void revoke_scope_look(struct scope *, uint16_t zone, uint64_t generation,
+                       long long int since);
 /* What a pass was about is to be looked at once more. */
 void revoke_scope_take_back(struct scope *ready, struct revoke_job *);
 

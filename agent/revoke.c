@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bitmap.h"
 #include "hash.h"
 #include "util.h"
 #include "uuid.h"
@@ -23,6 +22,8 @@ struct known_zone {
     struct hmap_node node;      /* In revoke 'devices', by device. */
     char device[SG_DEVICE_LEN];
     uint16_t zone;
+    bool stateless;
+    uint64_t generation;        /* In which it became that. */
 };
 
 /* A group's rules when they were last looked at: a hash of what each says,
@@ -46,7 +47,9 @@ static void note_rules(struct revoke *, const struct sg_policy *,
 static bool learn_rules(struct revoke *, const struct sg_policy *,
                         const struct uuid *group);
 static void forget_rules(struct revoke *, const struct sg_policy *);
-static void learn_device(struct revoke *, const struct sg_port *);
+static struct known_zone *learn_device(struct revoke *,
+                                       const struct sg_policy *,
+                                       const struct sg_port *);
 
 struct revoke *
 revoke_create(const struct revoke_config *config)
@@ -62,7 +65,6 @@ revoke_create(const struct revoke_config *config)
     r->last_begin = r->retry_at = LLONG_MIN;
     r->last_budget = LLONG_MIN;
     r->budget_us = REVOKE_CPU_BURST_US;
-    r->running_since = LLONG_MAX;
     r->marks = true;
     r->status.keep = config->keep;
     r->status.cut_lag_ms = r->status.longest_lag_ms = -1;
@@ -102,46 +104,50 @@ scope_init(struct scope *s)
 {
     memset(s, 0, sizeof *s);
     s->since = LLONG_MAX;
-    s->zones = bitmap_allocate(N_ZONES);
-    s->gone = bitmap_allocate(N_ZONES);
     sg_members_init(&s->addresses);
 }
 
 static void
 scope_uninit(struct scope *s)
 {
-    bitmap_free(s->zones);
-    bitmap_free(s->gone);
+    free(s->zones);
     sg_members_uninit(&s->addresses);
 }
 
 void
 revoke_scope_clear(struct scope *s)
 {
-    if (s->has_zones) {
-        memset(s->zones, 0, bitmap_n_bytes(N_ZONES));
-        memset(s->gone, 0, bitmap_n_bytes(N_ZONES));
-    }
+    free(s->zones);
+    s->zones = NULL;
     sg_members_clear(&s->addresses);
-    s->any = s->all = s->marked = s->has_zones = false;
+    s->any = s->all = s->marked = false;
     s->generation = 0;
     s->since = LLONG_MAX;
 }
 
 static void
-scope_add_zone(struct scope *s, unsigned long *zones, uint16_t zone)
+scope_add_zone(struct scope *s, uint16_t zone, uint8_t flags)
 {
-    bitmap_set1(zones, zone);
-    s->has_zones = true;
+    if (!s->zones) {
+        s->zones = xzalloc(N_ZONES);
+    }
+    s->zones[zone] |= flags;
 }
 
 static void
-scope_touch(struct scope *s, const struct sg_policy *policy,
-            long long int now)
+scope_touch(struct scope *s, uint64_t generation, long long int since)
 {
     s->any = true;
-    s->generation = policy->generation;
-    s->since = MIN(s->since, now);
+    s->generation = MAX(s->generation, generation);
+    s->since = MIN(s->since, since);
+}
+
+void
+revoke_scope_look(struct scope *s, uint16_t zone, uint64_t generation,
+                  long long int since)
+{
+    scope_add_zone(s, zone, REVOKE_ZONE_LOOK);
+    scope_touch(s, generation, since);
 }
 
 static void
@@ -157,11 +163,19 @@ scope_add_address(struct scope *s, const struct sg_prefix *p)
     }
 }
 
+/* 'from' is NULL afterwards. */
 static void
-add_bits(unsigned long *to, const unsigned long *from)
+move_zones(uint8_t **to, uint8_t **from)
 {
-    for (size_t i = 0; i < bitmap_n_longs(N_ZONES); i++) {
-        to[i] |= from[i];
+    if (!*to) {
+        *to = *from;
+        *from = NULL;
+    } else if (*from) {
+        for (size_t i = 0; i < N_ZONES; i++) {
+            (*to)[i] |= (*from)[i];
+        }
+        free(*from);
+        *from = NULL;
     }
 }
 
@@ -179,11 +193,7 @@ scope_move(struct scope *to, struct scope *from)
     to->marked = to->marked || from->marked;
     to->generation = MAX(to->generation, from->generation);
     to->since = MIN(to->since, from->since);
-    if (from->has_zones) {
-        to->has_zones = true;
-        add_bits(to->zones, from->zones);
-        add_bits(to->gone, from->gone);
-    }
+    move_zones(&to->zones, &from->zones);
     SG_MEMBERS_FOR_EACH (m, &from->addresses) {
         scope_add_address(to, &m->prefix);
     }
@@ -196,12 +206,11 @@ revoke_scope_take_back(struct scope *ready, struct revoke_job *job)
     struct scope s;
 
     scope_init(&s);
-    s.any = s.has_zones = true;
+    s.any = true;
     s.all = job->all;
     s.marked = job->marked;
     s.since = job->since;
-    add_bits(s.zones, job->zones);
-    add_bits(s.gone, job->gone);
+    move_zones(&s.zones, &job->zones);
     sg_members_swap(&s.addresses, &job->addresses);
     scope_move(&s, ready);
     scope_move(ready, &s);
@@ -259,14 +268,14 @@ revoke_started(struct revoke *r, const struct sg_policy *policy,
     }
     r->started = true;
     HMAP_FOR_EACH (port, node, &policy->ports) {
-        learn_device(r, port);
+        learn_device(r, policy, port);
     }
     HMAP_FOR_EACH (group, node, &policy->groups) {
         learn_rules(r, policy, &group->id);
     }
     r->structure.noted.all = !r->config.keep;
     r->structure.noted.marked = true;
-    scope_touch(&r->structure.noted, policy, now);
+    scope_touch(&r->structure.noted, policy->generation, now);
 }
 
 void
@@ -275,7 +284,7 @@ revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
 {
     struct scope *noted = &r->structure.noted;
 
-    if (!r->started || r->config.keep) {
+    if (!r->started) {
         return;
     }
     for (size_t i = 0; i < dirty->n_devices; i++) {
@@ -285,7 +294,7 @@ revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
         note_rules(r, policy, noted, &dirty->groups[i]);
     }
     forget_rules(r, policy);
-    scope_touch(noted, policy, now);
+    scope_touch(noted, policy->generation, now);
 }
 
 /* An address that comes can only bring flows back.  It may wait for rules. */
@@ -303,11 +312,11 @@ revoke_note_members(struct revoke *r, const struct sg_policy *policy,
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < changes[i].removed.n; j++) {
             scope_add_address(left, &changes[i].removed.p[j]);
-            scope_touch(left, policy, now);
+            scope_touch(left, policy->generation, now);
         }
-        if (changes[i].added.n && (r->marks || r->busy)) {
+        if (changes[i].added.n && (r->marks || r->running)) {
             came->marked = true;
-            scope_touch(came, policy, now);
+            scope_touch(came, policy->generation, now);
         }
     }
 }
@@ -316,6 +325,7 @@ void
 revoke_applied(struct revoke *r, const struct revoke_in_force *in_force,
                long long int now)
 {
+    r->in_force = *in_force;
     lane_run(&r->structure, &r->ready, in_force->rules, now);
     lane_run(&r->departures, &r->ready, in_force->deletions, now);
 }
@@ -333,14 +343,16 @@ find_device(const struct revoke *r, const char *device)
     return NULL;
 }
 
-static void
-learn_device(struct revoke *r, const struct sg_port *port)
+/* NULL: it has no zone. */
+static struct known_zone *
+learn_device(struct revoke *r, const struct sg_policy *policy,
+             const struct sg_port *port)
 {
     const struct sg_binding *b = &port->binding;
     struct known_zone *kz;
 
     if (b->plug != SG_PLUG_HYBRID || !b->zone) {
-        return;
+        return NULL;
     }
     kz = find_device(r, b->device);
     if (!kz) {
@@ -349,6 +361,46 @@ learn_device(struct revoke *r, const struct sg_port *port)
         hmap_insert(&r->devices, &kz->node, hash_string(b->device, 0));
     }
     kz->zone = b->zone;
+    kz->stateless = (sg_port_tracking(policy, &port->spec)
+                     == SG_STATELESS);
+    kz->generation = policy->generation;
+    return kz;
+}
+
+static bool
+looks_at(const struct scope *s, uint16_t zone)
+{
+    return s->all || (s->zones && s->zones[zone] & REVOKE_ZONE_LOOK);
+}
+
+/* Are the zone's flows still to be looked at? */
+static bool
+is_to_be_looked_at(const struct revoke *r, uint16_t zone)
+{
+    return looks_at(&r->structure.noted, zone)
+           || looks_at(&r->structure.waiting, zone)
+           || looks_at(&r->ready, zone)
+           || (r->running && (r->running->all
+                              || r->running->zones[zone]
+                                 & REVOKE_ZONE_LOOK));
+}
+
+/* 'kz' was 'before'.  Of flows that the kernel did not track for a while it
+ * does not know where they are. */
+static void
+note_tracking(const struct revoke *r, struct scope *scope,
+              const struct known_zone *before, struct known_zone *kz)
+{
+    if (kz->stateless == before->stateless) {
+        kz->generation = before->generation;
+    } else if (kz->stateless) {
+        scope_add_zone(scope, kz->zone, REVOKE_ZONE_LOOK);
+    } else if (before->generation <= r->in_force.rules) {
+        bool frozen = is_to_be_looked_at(r, kz->zone);
+
+        scope_add_zone(scope, kz->zone, REVOKE_ZONE_LOOK | REVOKE_ZONE_THAWED
+                       | (frozen ? REVOKE_ZONE_FROZEN : 0));
+    }
 }
 
 /* Whatever became of the port, its zone's flows are to be judged; those of a
@@ -358,19 +410,27 @@ note_device(struct revoke *r, const struct sg_policy *policy,
             struct scope *scope, const char *device)
 {
     struct known_zone *kz = find_device(r, device);
+    struct known_zone before = { .zone = 0 };
     const struct sg_port *port;
 
     if (kz) {
-        scope_add_zone(scope, scope->gone, kz->zone);
+        before = *kz;
+        scope_add_zone(scope, kz->zone, REVOKE_ZONE_GONE);
         hmap_remove(&r->devices, &kz->node);
         free(kz);
     }
     HMAP_FOR_EACH (port, node, &policy->ports) {
-        if (!strcmp(port->binding.device, device)) {
-            learn_device(r, port);
-            kz = find_device(r, device);
-            if (kz) {
-                scope_add_zone(scope, scope->zones, kz->zone);
+        if (strcmp(port->binding.device, device)) {
+            continue;
+        }
+        kz = learn_device(r, policy, port);
+        if (kz && kz->zone != before.zone) {
+            scope_add_zone(scope, kz->zone,
+                           REVOKE_ZONE_LOOK | REVOKE_ZONE_NEW);
+        } else if (kz) {
+            note_tracking(r, scope, &before, kz);
+            if (!r->config.keep) {
+                scope_add_zone(scope, kz->zone, REVOKE_ZONE_LOOK);
             }
         }
     }
@@ -392,15 +452,23 @@ static void
 note_rules(struct revoke *r, const struct sg_policy *policy,
            struct scope *scope, const struct uuid *group)
 {
+    bool narrowed = learn_rules(r, policy, group);
     const struct sg_port *port;
 
-    if (!learn_rules(r, policy, group)) {
-        scope->marked = true;
-        return;
-    }
+    scope->marked = scope->marked || !narrowed;
     HMAP_FOR_EACH (port, node, &policy->ports) {
-        if (port->binding.zone && has_group(&port->spec, group)) {
-            scope_add_zone(scope, scope->zones, port->binding.zone);
+        struct known_zone *kz = (has_group(&port->spec, group)
+                                 ? find_device(r, port->binding.device)
+                                 : NULL);
+
+        if (kz) {
+            const struct known_zone before = *kz;
+
+            learn_device(r, policy, port);
+            note_tracking(r, scope, &before, kz);
+            if (narrowed && !r->config.keep) {
+                scope_add_zone(scope, kz->zone, REVOKE_ZONE_LOOK);
+            }
         }
     }
 }

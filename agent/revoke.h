@@ -26,8 +26,9 @@
  * Everything that waits is served by one pass.  Passes begin at least
  * REVOKE_PACE_MS apart and together take at most REVOKE_CPU_PER_MILLE of a
  * core, apart from a short burst; so who flaps makes nobody else wait
- * longer than that.  Deleted are only the flows of zones whose port is gone,
- * or does not track flows any more.
+ * longer than that.  Deleted are only flows of which the tracking does not
+ * know any more how they go on: those of zones whose port is gone, or does not
+ * track flows any more.
  *
  * A pass is a value (struct revoke_job) that another thread may work with
  * until it is given back; nothing else here is for other threads. */
@@ -85,15 +86,24 @@ void revoke_applied(struct revoke *, const struct revoke_in_force *,
  * revoke_begin() then.  LLONG_MAX: nothing, as far as is known now. */
 long long int revoke_next(const struct revoke *);
 
+/* What a pass is about, of each zone. */
+#define REVOKE_ZONE_OURS   (1u << 0)    /* It has a port. */
+#define REVOKE_ZONE_GONE   (1u << 1)    /* It had one. */
+#define REVOKE_ZONE_LOOK   (1u << 2)    /* Every flow is to be looked at. */
+#define REVOKE_ZONE_NEW    (1u << 3)    /* Its port got it a moment ago. */
+/* Its port was stateless, and tracks flows again.  What was marked before has
+ * been out of date since.  FROZEN: so may be all else, as no look came in
+ * between. */
+#define REVOKE_ZONE_THAWED (1u << 4)
+#define REVOKE_ZONE_FROZEN (1u << 5)
+
 /* One pass. */
 struct revoke_job {
     uint32_t bit;
     size_t few_flows;
     bool all;                   /* Every flow of a zone of ours. */
     bool marked;                /* Every marked one. */
-    unsigned long *zones;       /* Bitmaps: every flow of these, */
-    unsigned long *ours;        /* zones that have ports, */
-    unsigned long *gone;        /* zones that had one. */
+    uint8_t *zones;             /* By zone: REVOKE_ZONE_*. */
     struct sg_members addresses;        /* Every flow from or to these. */
     long long int since;        /* Of the oldest change. */
 };

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "bitmap.h"
 #include "util.h"
 
 static int64_t
@@ -34,7 +33,7 @@ next_pass(const struct revoke *r)
 {
     long long int next = MAX(solvent_at(r), r->retry_at);
 
-    if (r->busy || !r->ready.any) {
+    if (r->running || !r->ready.any) {
         return LLONG_MAX;
     }
     return (r->last_begin == LLONG_MIN ? next
@@ -52,8 +51,28 @@ revoke_next(const struct revoke *r)
 static bool
 is_idle(const struct revoke *r, const struct scope *s)
 {
-    return !s->all && !s->has_zones && !sg_members_count(&s->addresses)
+    return !s->all && !s->zones && !sg_members_count(&s->addresses)
            && !(s->marked && r->marks);
+}
+
+static void
+note_zones(struct revoke_job *job, const struct sg_policy *policy)
+{
+    const struct sg_port *port;
+
+    /* A pass that failed knew which those were then. */
+    for (size_t i = 0; i < N_ZONES; i++) {
+        job->zones[i] &= ~REVOKE_ZONE_OURS;
+    }
+    HMAP_FOR_EACH (port, node, &policy->ports) {
+        if (port->binding.zone) {
+            job->zones[port->binding.zone] |= REVOKE_ZONE_OURS;
+        }
+    }
+    for (size_t i = 0; i < N_ZONES; i++) {
+        job->zones[i] &= (job->zones[i] & REVOKE_ZONE_OURS
+                          ? ~REVOKE_ZONE_GONE : REVOKE_ZONE_GONE);
+    }
 }
 
 struct revoke_job *
@@ -61,10 +80,9 @@ revoke_begin(struct revoke *r, const struct sg_policy *policy,
              long long int now)
 {
     struct scope *ready = &r->ready;
-    const struct sg_port *port;
     struct revoke_job *job;
 
-    if (!r->busy && ready->any && is_idle(r, ready)) {
+    if (!r->running && ready->any && is_idle(r, ready)) {
         revoke_scope_clear(ready);
     }
     if (now < next_pass(r)) {
@@ -75,45 +93,33 @@ revoke_begin(struct revoke *r, const struct sg_policy *policy,
     job->few_flows = r->config.few_flows;
     job->all = ready->all;
     job->marked = ready->marked && r->marks;
-    job->zones = ready->zones;
-    job->gone = ready->gone;
+    job->zones = ready->zones ? ready->zones : xzalloc(N_ZONES);
+    ready->zones = NULL;
     job->since = ready->since;
     sg_members_init(&job->addresses);
     sg_members_swap(&job->addresses, &ready->addresses);
-    ready->zones = bitmap_allocate(N_ZONES);
-    ready->gone = bitmap_allocate(N_ZONES);
     revoke_scope_clear(ready);
-
-    job->ours = bitmap_allocate(N_ZONES);
-    HMAP_FOR_EACH (port, node, &policy->ports) {
-        if (port->binding.zone) {
-            bitmap_set1(job->ours, port->binding.zone);
-            bitmap_set0(job->gone, port->binding.zone);
-        }
-    }
+    note_zones(job, policy);
 
     if (job->all || job->marked) {
         r->marks = false;       /* Until it sees one that stays so. */
     }
-    r->busy = true;
-    r->running_since = job->since;
+    r->running = job;
     r->budget_us = budget_at(r, now);
     r->last_begin = r->last_budget = now;
     return job;
 }
 
 static void
-add_zones(const unsigned long *zones, struct flow_filter *filters, size_t *n)
+add_zones(const struct revoke_job *job, uint8_t flag,
+          struct flow_filter *filters, size_t *n)
 {
-    size_t zone;
-
-    BITMAP_FOR_EACH_1 (zone, N_ZONES, zones) {
-        if (*n < REVOKE_MAX_FILTERS) {
-            filters[*n] = (struct flow_filter) {
+    for (size_t zone = 0; zone < N_ZONES; zone++) {
+        if (job->zones[zone] & flag && (*n)++ < REVOKE_MAX_FILTERS) {
+            filters[*n - 1] = (struct flow_filter) {
                 .kind = FLOW_OF_ZONE, .zone = zone,
             };
         }
-        ++*n;
     }
 }
 
@@ -127,8 +133,8 @@ narrow_plan(const struct revoke_job *job,
     bool v6 = false;
     size_t n = 0;
 
-    add_zones(job->zones, filters, &n);
-    add_zones(job->gone, filters, &n);
+    add_zones(job, REVOKE_ZONE_LOOK, filters, &n);
+    add_zones(job, REVOKE_ZONE_GONE, filters, &n);
     if (job->marked && n++ < REVOKE_MAX_FILTERS) {
         filters[n - 1] = (struct flow_filter) {
             .kind = FLOW_ALL, .mark = job->bit,
@@ -185,10 +191,12 @@ is_address_of(const struct sg_members *addresses,
 bool
 revoke_job_wants(const struct revoke_job *job, const struct flow_entry *e)
 {
-    if (!bitmap_is_set(job->ours, e->zone)) {
-        return bitmap_is_set(job->gone, e->zone);
+    uint8_t zone = job->zones[e->zone];
+
+    if (!(zone & REVOKE_ZONE_OURS)) {
+        return zone & REVOKE_ZONE_GONE;
     }
-    return job->all || bitmap_is_set(job->zones, e->zone)
+    return job->all || zone & REVOKE_ZONE_LOOK
            || (job->marked && e->mark & job->bit)
            || (sg_members_count(&job->addresses)
                && (is_address_of(&job->addresses, &e->orig.src)
@@ -199,10 +207,39 @@ revoke_job_wants(const struct revoke_job *job, const struct flow_entry *e)
                                             &e->master.dst)))));
 }
 
+/* The tracking does not know any more where the flow is; it is entered anew.
+ */
+static bool
+is_out_of_date(uint8_t zone, bool marked)
+{
+    return zone & REVOKE_ZONE_FROZEN
+           || (marked && zone & (REVOKE_ZONE_THAWED | REVOKE_ZONE_NEW));
+}
+
+static enum flow_action
+judge_allowed(uint8_t zone, bool marked)
+{
+    return (is_out_of_date(zone, marked) ? FLOW_DELETE
+            : marked ? FLOW_CLEAR : FLOW_LEAVE);
+}
+
+/* With 'keep' flows go on, but not those of another port that had the zone. */
+static enum flow_action
+judge_revoked(struct revoke *r, uint8_t zone, bool marked)
+{
+    if (r->config.keep) {
+        return (zone & REVOKE_ZONE_NEW ? FLOW_DELETE
+                : judge_allowed(zone, marked));
+    }
+    r->marks = true;
+    return marked ? FLOW_LEAVE : FLOW_MARK;
+}
+
 enum flow_action
 revoke_judge(struct revoke *r, const struct sg_policy *policy,
              const struct revoke_job *job, const struct flow_entry *e)
 {
+    uint8_t zone = job->zones[e->zone];
     bool marked = e->mark & r->config.bit;
 
     if (!r->judge || r->judge_generation != policy->generation) {
@@ -211,25 +248,27 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
         r->judge_generation = policy->generation;
     }
     if (!flow_judge_port(r->judge, e->zone)) {
-        return bitmap_is_set(job->gone, e->zone) ? FLOW_DELETE : FLOW_LEAVE;
-    }
-    if (r->config.keep) {
-        return marked ? FLOW_CLEAR : FLOW_LEAVE;
+        /* What is marked would begin anew, the other way round, if the port
+         * came back.  Who gets the zone is looked at. */
+        return zone & REVOKE_ZONE_GONE && !marked ? FLOW_DELETE : FLOW_LEAVE;
     }
     switch (flow_verdict(r->judge, e)) {
     case FLOW_ALLOWED:
-        return marked ? FLOW_CLEAR : FLOW_LEAVE;
+        return judge_allowed(zone, marked);
     case FLOW_REVOKED:
-        r->marks = true;
-        return marked ? FLOW_LEAVE : FLOW_MARK;
+        return judge_revoked(r, zone, marked);
     case FLOW_STALE:
-        /* A mark may be needed still, if the rules that do without it are not
-         * in force yet, and is looked at when flows are tracked again. */
+        if (policy->generation > r->in_force.rules) {
+            revoke_scope_look(&r->structure.noted, e->zone,
+                              policy->generation, job->since);
+            return FLOW_LEAVE;
+        }
+        /* A mark is needed when flows are tracked again. */
         r->marks = r->marks || marked;
-        return marked ? FLOW_LEAVE : FLOW_DELETE;
+        return marked && !r->config.keep ? FLOW_LEAVE : FLOW_DELETE;
     case FLOW_NOBODYS:
         r->marks = r->marks || marked;
-        return FLOW_LEAVE;
+        return marked && r->config.keep ? FLOW_CLEAR : FLOW_LEAVE;
     }
     OVS_NOT_REACHED();
 }
@@ -256,8 +295,7 @@ revoke_end(struct revoke *r, struct revoke_job *job,
     struct revoke_status *s = &r->status;
 
     add_result(s, result);
-    r->busy = false;
-    r->running_since = LLONG_MAX;
+    r->running = NULL;
     r->budget_us -= result->cpu_us;
     free(r->problem);
     r->problem = NULL;
@@ -277,9 +315,7 @@ revoke_end(struct revoke *r, struct revoke_job *job,
         s->cut_lag_ms = now - job->since;
         s->longest_lag_ms = MAX(s->longest_lag_ms, s->cut_lag_ms);
     }
-    bitmap_free(job->zones);
-    bitmap_free(job->ours);
-    bitmap_free(job->gone);
+    free(job->zones);
     sg_members_uninit(&job->addresses);
     free(job);
 }
@@ -307,11 +343,12 @@ void
 revoke_get_status(const struct revoke *r, struct revoke_status *status)
 {
     *status = r->status;
-    status->busy = r->busy;
+    status->busy = r->running;
     status->problem = r->problem;
     status->waiting_since = LLONG_MAX;
     status->waiting_for = REVOKE_WAITS_FOR_A_PASS;
-    note_waiting(status, MIN(r->ready.since, r->running_since),
+    note_waiting(status, MIN(r->ready.since,
+                             r->running ? r->running->since : LLONG_MAX),
                  REVOKE_WAITS_FOR_A_PASS);
     note_lane(status, &r->structure, REVOKE_WAITS_FOR_RULES);
     note_lane(status, &r->departures, REVOKE_WAITS_FOR_DELETIONS);

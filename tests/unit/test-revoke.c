@@ -466,14 +466,63 @@ TEST_BOTH_WAYS(a_port_that_becomes_stateless)
     CHECK_UEQ(mark_of(&f, 2, "10.0.0.2", "10.0.0.8", 53), 0);
     CHECK_UEQ(mark_of(&f, 9, "10.0.0.8", "10.0.0.1", 53), 0);
 
+    /* Where the marked one is, the kernel does not know any more; another one
+     * has begun since. */
     f.now += 1000;
     add_flow(&f, 1, "10.0.0.1", "10.0.0.8", 53);
     set_policy(&f, BEFORE);
     note_groups(&f, "g1");
     CHECK(wait_pass(&f, 100) >= 0);
-    CHECK_UEQ(f.result.deleted, 0);
+    CHECK_UEQ(f.result.deleted, 1);
     CHECK_UEQ(mark_of(&f, 1, "10.0.0.1", "10.0.0.8", 53), 0);
-    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 0);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 12345);
+    done(&f);
+}
+
+/* Stateless for so short a time that nobody looked: what was tracked before is
+ * out of date, but what the policy does not allow. */
+TEST_BOTH_WAYS(a_port_that_is_stateless_for_a_moment)
+{
+    for (int in_time = 0; in_time < 2; in_time++) {
+        struct fixture f;
+
+        init(&f, false);
+        start(&f);
+        add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+        add_flow(&f, 1, "10.0.0.7", "10.0.0.1", 53);
+        set_policy(&f, PORTS "rules g1 stateless\n" OUT FROM_G2 "rules g3\n"
+                   OUT "members g2 10.0.0.8\n");
+        note_groups(&f, "g1");
+        /* Or the rules of that never came. */
+        in_force(&f, f.generation - !in_time, f.generation);
+        f.now++;
+        set_policy(&f, BEFORE);
+        note_groups(&f, "g1");
+        CHECK(wait_pass(&f, 1000) >= 0);
+        CHECK(wait_pass(&f, 1000) >= 0 || !in_time);
+        CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53),
+                  in_time ? 12345 : 0);
+        CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), BIT);
+        done(&f);
+    }
+}
+
+/* As long as the rules that do without are not in force, flows are. */
+TEST_BOTH_WAYS(a_port_that_is_about_to_be_stateless)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    note_member(&f, "10.0.0.8", false);
+    set_policy(&f, PORTS "rules g1 stateless\n" OUT FROM_G2 "rules g3\n"
+               OUT "members g2 10.0.0.8\n");
+    CHECK(wait_in_force(&f, f.generation - 1, f.generation) >= 0);
+    CHECK_UEQ(f.result.judged, 1);
+    CHECK_UEQ(f.result.deleted, 0);
+    CHECK(wait_pass(&f, 1000) >= 0);
+    CHECK_UEQ(f.result.deleted, 1);
     done(&f);
 }
 
@@ -600,6 +649,100 @@ TEST_BOTH_WAYS(a_look_that_fails_is_taken_again)
     revoke_get_status(f.r, &s);
     CHECK(!s.problem);
     CHECK_EQ(s.waiting_since, LLONG_MAX);
+    done(&f);
+}
+
+TEST_BOTH_WAYS(a_port_that_goes_after_a_look_that_failed)
+{
+    struct fixture f;
+
+    init(&f, false);
+    start(&f);
+    add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
+    note_device(&f, "tap2");
+    f.now += REVOKE_SETTLE_MS;
+    for (int i = 0; i < 2 * REVOKE_SETTLE_MS; i++, f.now++) {
+        turn(&f, 100, EPERM);
+    }
+    CHECK_EQ(f.n_passes, 1);
+    set_policy(&f, PORT(1, "group=g1"));
+    note_device(&f, "tap2");
+    CHECK(wait_pass(&f, 2 * REVOKE_RETRY_MS) >= 0);
+    CHECK_UEQ(f.result.deleted, 1);
+    done(&f);
+}
+
+/* What is marked stays with the zone: without, it would begin anew the other
+ * way round if the port came back.  Who gets the zone is looked at. */
+TEST_BOTH_WAYS(marked_flows_of_ports_that_go)
+{
+    for (int allowed = 0; allowed < 2; allowed++) {
+        struct fixture f;
+
+        init(&f, false);
+        add_flow(&f, 2, "10.0.0.8", "10.0.0.2", 53);
+        add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
+        start(&f);
+        CHECK_UEQ(f.result.marked, 1);
+        set_policy(&f, PORT(1, "group=g1") "rules g1\n" OUT FROM_G2
+                   "members g2 10.0.0.8 10.0.0.9\n");
+        note_device(&f, "tap2");
+        CHECK(wait_pass(&f, 100) >= 0);
+        CHECK_UEQ(f.result.deleted, 1);
+        CHECK_UEQ(mark_of(&f, 2, "10.0.0.8", "10.0.0.2", 53), BIT);
+
+        f.now += 1000;
+        set_policy(&f, allowed ? PORT(1, "group=g1") PORT(2, "group=g1")
+                   "rules g1\n" OUT FROM_G2 "members g2 10.0.0.8\n"
+                   : BEFORE);
+        note_device(&f, "tap2");
+        CHECK(wait_pass(&f, 100) >= 0);
+        CHECK_UEQ(mark_of(&f, 2, "10.0.0.8", "10.0.0.2", 53),
+                  allowed ? 12345 : BIT);
+        done(&f);
+    }
+}
+
+/* Also then nobody gets what another port left, and nothing is left of a port
+ * that does not track flows. */
+TEST_BOTH_WAYS(what_is_not_left_alone)
+{
+    static const struct {
+        uint16_t zone;
+        const char *src, *dst;
+    } flows[] = {
+        { 1, "10.0.0.7", "10.0.0.1" }, { 2, "10.0.0.7", "10.0.0.2" },
+        { 3, "10.0.0.7", "10.0.0.3" }, { 3, "10.0.0.3", "10.0.0.7" },
+        { 9, "10.0.0.7", "10.0.0.1" },
+    };
+    struct fixture f;
+
+    init(&f, true);
+    start(&f);
+    for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        add_flow(&f, flows[i].zone, flows[i].src, flows[i].dst, 53);
+    }
+    set_policy(&f, PORT(1, "group=g1") PORT(3, "group=g1") "rules g1\n" OUT
+               FROM_G2 "members g2 10.0.0.8\n");
+    note_device(&f, "tap2");
+    note_device(&f, "tap3");
+    note_device(&f, "tap1");
+    CHECK(wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(f.result.deleted, 2);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), 0);
+    CHECK_UEQ(mark_of(&f, 2, "10.0.0.7", "10.0.0.2", 53), 12345);
+    CHECK_UEQ(mark_of(&f, 3, "10.0.0.7", "10.0.0.3", 53), 12345);
+    CHECK_UEQ(mark_of(&f, 3, "10.0.0.3", "10.0.0.7", 53), 0);
+
+    f.now += 1000;
+    set_policy(&f, PORT(1, "group=g1") PORT(3, "group=g3")
+               "rules g1 stateless\n" OUT FROM_G2 "rules g3\n" OUT
+               "members g2 10.0.0.8\n");
+    note_groups(&f, "g1");
+    CHECK(wait_pass(&f, 1000) >= 0);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), 12345);
+    CHECK_UEQ(mark_of(&f, 3, "10.0.0.3", "10.0.0.7", 53), 0);
+    CHECK_UEQ(mark_of(&f, 9, "10.0.0.7", "10.0.0.1", 53), 0);
     done(&f);
 }
 
