@@ -51,7 +51,7 @@ create_revoker(struct agent *a, uint32_t bit, char **error)
     struct flow_table *table = flow_table_kernel_create(error);
 
     if (table) {
-        a->revoker = revoker_create(&config, table);
+        a->revoker = revoker_create(&config, table, a->started);
     }
     return table != NULL;
 }

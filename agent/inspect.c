@@ -138,18 +138,21 @@ static const char *
 why_flows_wait(enum revoke_wait what)
 {
     switch (what) {
+    case REVOKE_WAITS_FOR_START:
+        return "nobody has looked at them since the start";
     case REVOKE_WAITS_FOR_RULES:
         return "the rules that revoke them are not in the kernel";
     case REVOKE_WAITS_FOR_DELETIONS:
         return "members that left could not be deleted from their sets";
-    case REVOKE_WAITS_FOR_A_PASS:
+    case REVOKE_WAITS_FOR_PASS:
         return "there are too many to look at them sooner";
     }
     OVS_NOT_REACHED();
 }
 
 /* What a pass could not do is done again; only its failure, and what has
- * waited too long, is to be known. */
+ * waited too long, is to be known.  Why the start is not over has a reason of
+ * its own. */
 static void
 describe_flows(struct agent *a, long long int now, char *text, size_t size)
 {
@@ -164,6 +167,7 @@ describe_flows(struct agent *a, long long int now, char *text, size_t size)
         snprintf(text, size, "flows go on that the policy does not allow "
                  "any more: %s", s.problem);
     } else if (s.waiting_since != LLONG_MAX
+               && s.waiting_for != REVOKE_WAITS_FOR_START
                && now - s.waiting_since > FLOWS_LATE_MS) {
         snprintf(text, size, "flows may go on that the policy does not allow "
                  "any more since %lld s ago: %s",

@@ -375,6 +375,9 @@ flows_json(const struct report_input *in)
     json_object_set_new(j, "waiting_ms", s->waiting_since == LLONG_MAX
                         ? json_null() : report_age(in->now,
                                                    s->waiting_since));
+    json_object_set_new(j, "waiting_for", s->waiting_since == LLONG_MAX
+                        ? json_null()
+                        : report_string(revoke_wait_name(s->waiting_for)));
     json_object_set_new(j, "cut_lag_ms", ms_json(s->cut_lag_ms));
     json_object_set_new(j, "longest_cut_lag_ms", ms_json(s->longest_lag_ms));
     json_object_set_new(j, "passes", report_count(s->passes));

@@ -29,6 +29,7 @@ struct lane {
 
 struct revoke {
     struct revoke_config config;
+    long long int created;
     bool started;
     struct hmap devices, rules; /* What is known: revoke.c. */
 

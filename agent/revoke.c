@@ -52,11 +52,12 @@ static struct known_zone *learn_device(struct revoke *,
                                        const struct sg_port *);
 
 struct revoke *
-revoke_create(const struct revoke_config *config)
+revoke_create(const struct revoke_config *config, long long int now)
 {
     struct revoke *r = xzalloc(sizeof *r);
 
     r->config = *config;
+    r->created = now;
     hmap_init(&r->devices);
     hmap_init(&r->rules);
     lane_init(&r->structure);

@@ -58,7 +58,8 @@ struct revoke_config {
 };
 
 struct revoke;
-struct revoke *revoke_create(const struct revoke_config *);
+struct revoke *revoke_create(const struct revoke_config *,
+                             long long int now);
 void revoke_destroy(struct revoke *);
 
 /* The rules are in force for the first time since start: everything that was
@@ -132,11 +133,19 @@ void revoke_end(struct revoke *, struct revoke_job *,
                 const struct revoke_result *, long long int now);
 
 /* What the oldest change waits for whose flows were not looked at. */
+#define REVOKE_WAITS                                                    \
+    /* revoke_started(): what was due when the last agent ended, and    \
+     * what changed since. */                                           \
+    REVOKE_WAIT(START, "start")                                         \
+    REVOKE_WAIT(RULES, "rules")         /* To be in the kernel. */      \
+    REVOKE_WAIT(DELETIONS, "deletions") /* From sets. */                \
+    REVOKE_WAIT(PASS, "pass")           /* To begin or to end. */
 enum revoke_wait {
-    REVOKE_WAITS_FOR_RULES,     /* To be in the kernel. */
-    REVOKE_WAITS_FOR_DELETIONS, /* From sets. */
-    REVOKE_WAITS_FOR_A_PASS,    /* To begin or to end. */
+#define REVOKE_WAIT(ENUM, NAME) REVOKE_WAITS_FOR_##ENUM,
+    REVOKE_WAITS
+#undef REVOKE_WAIT
 };
+const char *revoke_wait_name(enum revoke_wait);
 
 struct revoke_status {
     bool keep;

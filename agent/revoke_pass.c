@@ -336,7 +336,18 @@ note_lane(struct revoke_status *s, const struct lane *lane,
 {
     note_waiting(s, MIN(lane->noted.since, lane->waiting.since),
                  lane->settled_at == LLONG_MAX ? what
-                 : REVOKE_WAITS_FOR_A_PASS);
+                 : REVOKE_WAITS_FOR_PASS);
+}
+
+const char *
+revoke_wait_name(enum revoke_wait what)
+{
+    switch (what) {
+#define REVOKE_WAIT(ENUM, NAME) case REVOKE_WAITS_FOR_##ENUM: return NAME;
+        REVOKE_WAITS
+#undef REVOKE_WAIT
+    }
+    OVS_NOT_REACHED();
 }
 
 void
@@ -346,10 +357,13 @@ revoke_get_status(const struct revoke *r, struct revoke_status *status)
     status->busy = r->running;
     status->problem = r->problem;
     status->waiting_since = LLONG_MAX;
-    status->waiting_for = REVOKE_WAITS_FOR_A_PASS;
+    status->waiting_for = REVOKE_WAITS_FOR_PASS;
+    if (!r->started) {
+        note_waiting(status, r->created, REVOKE_WAITS_FOR_START);
+    }
     note_waiting(status, MIN(r->ready.since,
                              r->running ? r->running->since : LLONG_MAX),
-                 REVOKE_WAITS_FOR_A_PASS);
+                 REVOKE_WAITS_FOR_PASS);
     note_lane(status, &r->structure, REVOKE_WAITS_FOR_RULES);
     note_lane(status, &r->departures, REVOKE_WAITS_FOR_DELETIONS);
 }

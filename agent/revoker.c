@@ -54,11 +54,12 @@ static void run_job(struct revoker *, const struct revoke_job *,
                     struct revoke_result *);
 
 struct revoker *
-revoker_create(const struct revoke_config *config, struct flow_table *table)
+revoker_create(const struct revoke_config *config, struct flow_table *table,
+               long long int now)
 {
     struct revoker *r = xzalloc(sizeof *r);
 
-    r->core = revoke_create(config);
+    r->core = revoke_create(config, now);
     r->table = table;
     latch_init(&r->news);
     ovs_mutex_init(&r->mutex);

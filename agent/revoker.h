@@ -22,7 +22,7 @@
 struct revoker;
 /* Takes the table over. */
 struct revoker *revoker_create(const struct revoke_config *,
-                               struct flow_table *);
+                               struct flow_table *, long long int now);
 void revoker_destroy(struct revoker *);
 /* To tell it of changes. */
 struct revoke *revoker_core(struct revoker *);

@@ -241,10 +241,16 @@ put_refusals(struct ds *out, json_t *refusals)
 static void
 show_flows(const json_t *flows, struct ds *out)
 {
+    char *waiting = (json_is_integer(get(flows, "waiting_ms"))
+                     ? xasprintf("; waiting for %s since %lld ms",
+                                 str(flows, "waiting_for"),
+                                 num(flows, "waiting_ms")) : NULL);
+
     put_value(out, "flows", "%s when revoked; %lld cut, %lld restored, "
-              "longest wait %lld ms", str(flows, "on_revoke"),
+              "longest wait %lld ms%s", str(flows, "on_revoke"),
               num(flows, "cut"), num(flows, "restored"),
-              num(flows, "longest_cut_lag_ms"));
+              num(flows, "longest_cut_lag_ms"), waiting ? waiting : "");
+    free(waiting);
 }
 
 static void

@@ -196,7 +196,7 @@ bench(const char *what, size_t n_flows, double budget)
         make_flows();
     }
 
-    struct revoker *r = revoker_create(&config, table);
+    struct revoker *r = revoker_create(&config, table, time_msec());
     revoke_started(revoker_core(r), &pt.policy, time_msec());
     printf("{\"bench\": \"revoke\", \"what\": \"start, %s\", "
            "\"cpu_ms\": %.2f}\n", what, run_pass(r, &pt.policy));

@@ -239,9 +239,9 @@ init(struct fixture *f, bool keep)
     };
 
     memset(f, 0, sizeof *f);
-    f->r = revoke_create(&config);
-    f->table = flow_table_memory_create();
     f->now = 1000;
+    f->r = revoke_create(&config, f->now);
+    f->table = flow_table_memory_create();
     set_policy(f, BEFORE);
 }
 
@@ -265,6 +265,7 @@ done(struct fixture *f)
 /* At the start every flow of our zones, whoever marked it, and none else. */
 TEST(the_start_judges_everything)
 {
+    struct revoke_status s;
     struct fixture f;
 
     init(&f, false);
@@ -274,7 +275,13 @@ TEST(the_start_judges_everything)
     add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
     add_flow(&f, 9, "10.0.0.7", "10.0.0.1", 53);
     CHECK_EQ(revoke_next(f.r), LLONG_MAX);
+    f.now += 60000;
+    revoke_get_status(f.r, &s);
+    CHECK_EQ(s.waiting_since, 1000);
+    CHECK_STR(revoke_wait_name(s.waiting_for), "start");
     start(&f);
+    revoke_get_status(f.r, &s);
+    CHECK_EQ(s.waiting_since, LLONG_MAX);
     CHECK_UEQ(f.result.marked, 2);
     CHECK_UEQ(f.result.judged, 4);
     CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53), 0);
