@@ -254,6 +254,14 @@ start(struct fixture *f)
     f->n_passes = 0;
 }
 
+/* Both, and nothing to be found at the start. */
+static void
+begin(struct fixture *f, bool keep)
+{
+    init(f, keep);
+    start(f);
+}
+
 static void
 done(struct fixture *f)
 {
@@ -299,8 +307,7 @@ TEST_BOTH_WAYS(rules_first)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     set_policy(&f, PORTS "rules g1\n" OUT "rules g3\n" OUT "members g2\n");
     note_groups(&f, "g1");
@@ -330,8 +337,7 @@ TEST_BOTH_WAYS(a_member_that_leaves_and_comes)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     add_flow(&f, 1, "10.0.0.9", "10.0.0.1", 53);
     set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
@@ -361,8 +367,7 @@ TEST_BOTH_WAYS(deletions_do_not_wait_for_rules)
     struct revoke_status s;
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     add_flow(&f, 2, "10.0.0.2", "10.0.0.9", 53);
     set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n"
@@ -399,8 +404,7 @@ TEST_BOTH_WAYS(rules_that_only_come)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     set_policy(&f, PORTS "rules g1\nrule ingress IPv4 proto=6 id=r9\n"
                FROM_G2 OUT "rules g3\n" OUT "members g2 10.0.0.8\n");
@@ -421,8 +425,7 @@ TEST(groups_that_are_gone_are_forgotten)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     for (int i = 0; i < 100; i++) {
         char group[16], text[1024];
 
@@ -452,8 +455,7 @@ TEST_BOTH_WAYS(a_port_that_becomes_stateless)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
     add_flow(&f, 9, "10.0.0.8", "10.0.0.1", 53);
@@ -488,30 +490,34 @@ TEST_BOTH_WAYS(a_port_that_becomes_stateless)
 
 /* Stateless for so short a time that nobody looked: what was tracked before is
  * out of date, but what the policy does not allow. */
+static void
+check_moment(bool in_time)
+{
+    struct fixture f;
+
+    begin(&f, false);
+    add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
+    add_flow(&f, 1, "10.0.0.7", "10.0.0.1", 53);
+    set_policy(&f, PORTS "rules g1 stateless\n" OUT FROM_G2 "rules g3\n"
+               OUT "members g2 10.0.0.8\n");
+    note_groups(&f, "g1");
+    in_force(&f, f.generation - !in_time, f.generation);
+    f.now++;
+    set_policy(&f, BEFORE);
+    note_groups(&f, "g1");
+    CHECK(wait_pass(&f, 1000) >= 0);
+    CHECK(wait_pass(&f, 1000) >= 0 || !in_time);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53),
+              in_time ? 12345 : 0);
+    CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), BIT);
+    done(&f);
+}
+
 TEST_BOTH_WAYS(a_port_that_is_stateless_for_a_moment)
 {
-    for (int in_time = 0; in_time < 2; in_time++) {
-        struct fixture f;
-
-        init(&f, false);
-        start(&f);
-        add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
-        add_flow(&f, 1, "10.0.0.7", "10.0.0.1", 53);
-        set_policy(&f, PORTS "rules g1 stateless\n" OUT FROM_G2 "rules g3\n"
-                   OUT "members g2 10.0.0.8\n");
-        note_groups(&f, "g1");
-        /* Or the rules of that never came. */
-        in_force(&f, f.generation - !in_time, f.generation);
-        f.now++;
-        set_policy(&f, BEFORE);
-        note_groups(&f, "g1");
-        CHECK(wait_pass(&f, 1000) >= 0);
-        CHECK(wait_pass(&f, 1000) >= 0 || !in_time);
-        CHECK_UEQ(mark_of(&f, 1, "10.0.0.8", "10.0.0.1", 53),
-                  in_time ? 12345 : 0);
-        CHECK_UEQ(mark_of(&f, 1, "10.0.0.7", "10.0.0.1", 53), BIT);
-        done(&f);
-    }
+    check_moment(true);
+    /* The rules for it never came. */
+    check_moment(false);
 }
 
 /* As long as the rules that do without are not in force, flows are. */
@@ -519,8 +525,7 @@ TEST_BOTH_WAYS(a_port_that_is_about_to_be_stateless)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     note_member(&f, "10.0.0.8", false);
     set_policy(&f, PORTS "rules g1 stateless\n" OUT FROM_G2 "rules g3\n"
@@ -538,8 +543,7 @@ TEST_BOTH_WAYS(ports_that_go)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     add_flow(&f, 2, "10.0.0.8", "10.0.0.1", 53);
     add_flow(&f, 9, "10.0.0.8", "10.0.0.1", 53);
@@ -573,8 +577,7 @@ TEST(who_flaps_makes_nobody_wait)
     bool in = true;
     int n = 0;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.9", "10.0.0.1", 53);
     begun = f.now;
     for (; f.now < begun + 60000; f.now++) {
@@ -609,8 +612,7 @@ TEST(dear_looks_are_seldom)
     long long int begun;
     int64_t cpu = 0;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     begun = f.now;
     for (; f.now < begun + 60000; f.now++) {
         if (f.now % 100 == 0) {
@@ -632,8 +634,7 @@ TEST_BOTH_WAYS(a_look_that_fails_is_taken_again)
     long long int last;
     int n = 0;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 1, "10.0.0.8", "10.0.0.1", 53);
     set_policy(&f, PORTS "rules g1\n" OUT FROM_G2 "rules g3\n" OUT
                "members g2 10.0.0.9\n");
@@ -663,8 +664,7 @@ TEST_BOTH_WAYS(a_port_that_goes_after_a_look_that_failed)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 2, "10.0.0.2", "10.0.0.8", 53);
     note_device(&f, "tap2");
     f.now += REVOKE_SETTLE_MS;
@@ -724,8 +724,7 @@ TEST_BOTH_WAYS(what_is_not_left_alone)
     };
     struct fixture f;
 
-    init(&f, true);
-    start(&f);
+    begin(&f, true);
     for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
         add_flow(&f, flows[i].zone, flows[i].src, flows[i].dst, 53);
     }
@@ -781,8 +780,7 @@ TEST(plans)
     struct fixture f;
 
     few_flows = REVOKE_FEW_FLOWS;
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     note_member(&f, "10.0.0.8", false);
     note_member(&f, "2001:db8::8", false);
     note_device(&f, "tap2");
@@ -829,8 +827,7 @@ TEST_BOTH_WAYS(prefixes_that_leave)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     set_policy(&f, PORTS "rules g1\nrules g3\nmembers g2\n");
     note_member(&f, "10.1.0.0/16", false);
     note_member(&f, "10.2.3.0/25", false);
@@ -855,8 +852,7 @@ TEST(many_addresses)
 {
     struct fixture f;
 
-    init(&f, false);
-    start(&f);
+    begin(&f, false);
     add_flow(&f, 2, "10.0.0.8", "10.0.0.2", 53);
     for (int i = 0; i <= REVOKE_MAX_ADDRESSES; i++) {
         char text[SG_PREFIX_STRLEN];
