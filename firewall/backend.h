@@ -60,8 +60,8 @@ struct fw_backend_class {
     const char *(*error)(const struct fw_backend *);
 
     int (*begin)(struct fw_backend *);
-    /* Fills an initialized, empty '*table': our chains and all rules of the
-     * built-in chains of this table. */
+    /* Fills an initialized, empty '*table': our chains, and the built-in ones
+     * of this table with all rules and their policy. */
     int (*read)(struct fw_backend *, enum sg_family, enum fw_table_id,
                 struct fw_table *table);
     /* What read() would leave in 'mark' of a table, found out cheaply, between

@@ -104,6 +104,8 @@ struct fw_chain {
                                  * that must stand at its top, in order;
                                  * actual: all its rules, foreign ones as
                                  * FW_M_FOREIGN. */
+    bool drops;                 /* Actual only: built in, and its policy is
+                                 * DROP. */
     uint32_t references;        /* Actual only: jumps to it from rules that
                                  * are not ours. */
     struct fw_rule *rules;

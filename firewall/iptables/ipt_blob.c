@@ -280,6 +280,9 @@ visit(const struct walk *walk, const struct span *span, ipt_blob_cb *cb,
     size_t offset = span->first;
     struct entry e;
 
+    if (get_entry(walk->blob, span->last, &e)) {
+        name_target(walk, span->last, &e, &item);
+    }
     cb(&item, aux);
     for (size_t i = 0; i < span->n_rules; i++) {
         if (!get_entry(walk->blob, offset, &e)) {

@@ -38,7 +38,7 @@ struct ipt_blob_item {
     size_t n_rules;             /* Of the chain. */
     const void *rule;           /* The entry; NULL: the chain begins. */
     size_t size;                /* Of the entry. */
-    enum ipt_target_kind kind;
+    enum ipt_target_kind kind;  /* Of a chain: of what happens at its end. */
     const char *target;         /* What ipt_decode() wants to know. */
 };
 typedef void ipt_blob_cb(const struct ipt_blob_item *, void *aux);

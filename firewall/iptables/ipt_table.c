@@ -267,6 +267,9 @@ read_item(const struct ipt_blob_item *item, void *r_)
         if (item->hook >= 0 || is_ours(item->chain)) {
             r->chain = fw_table_chain(r->table, item->chain);
             r->chain->builtin = item->hook >= 0;
+            r->chain->drops = (r->chain->builtin
+                               && item->kind == IPT_TARGET_VERDICT
+                               && !strcmp(item->target, "DROP"));
             fw_chain_reserve(r->chain, item->n_rules);
         }
         return;

@@ -159,6 +159,24 @@ KERNEL_TEST(foreign_chains)
     fw_table_uninit(&table);
 }
 
+KERNEL_TEST(policies)
+{
+    for (int family = 0; family < SG_N_FAMILIES; family++) {
+        struct fw_table table;
+
+        free(netns_run(NULL, "%s -P FORWARD DROP",
+                       iptables_commands[family]));
+        fw_table_init(&table);
+        REQUIRE(!read_table(f, family, FW_FILTER, &table));
+        const struct fw_chain *forward = fw_table_find(&table, "FORWARD");
+        const struct fw_chain *input = fw_table_find(&table, "INPUT");
+        REQUIRE(forward && input);
+        CHECK(forward->drops && !forward->n_rules);
+        CHECK(!input->drops);
+        fw_table_uninit(&table);
+    }
+}
+
 /* ------------------------------------------------------------------------ */
 /* Traps. */
 

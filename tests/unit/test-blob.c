@@ -195,10 +195,12 @@ make_blob(const struct fw_table *table, enum sg_family family,
 
     memset(blob, 0, sizeof *blob);
     for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+        const struct fw_chain *chain = fw_table_find(table, hooks[i].chain);
+
         blob->valid_hooks |= 1u << hooks[i].number;
         blob->hook_entry[hooks[i].number] = im.size;
-        add_rules(&im, fw_table_find(table, hooks[i].chain));
-        add_verdict(&im, -NF_ACCEPT - 1);
+        add_rules(&im, chain);
+        add_verdict(&im, -(chain->drops ? NF_DROP : NF_ACCEPT) - 1);
     }
     for (size_t i = 0; i < n; i++) {
         if (!chains[i]->builtin) {
@@ -246,6 +248,10 @@ read_item(const struct ipt_blob_item *item, void *r_)
     if (item->rule) {
         ipt_decode(&r->codec, item->rule, item->size, item->target, &rule);
         fw_chain_append(chain, &rule);
+    } else {
+        CHECK_EQ(item->kind, IPT_TARGET_VERDICT);
+        CHECK_EQ(!strcmp(item->target, "RETURN"), !chain->builtin);
+        chain->drops = !strcmp(item->target, "DROP");
     }
 }
 
@@ -263,7 +269,8 @@ check_same(const struct ipt_blob *blob, const struct fw_table *model,
     HMAP_FOR_EACH (chain, node, &model->chains) {
         const struct fw_chain *other = fw_table_find(&table, chain->name);
 
-        if (CHECK(other) && CHECK_UEQ(other->n_rules, chain->n_rules)) {
+        if (CHECK(other) && CHECK_UEQ(other->n_rules, chain->n_rules)
+            && CHECK_EQ(other->drops, chain->drops)) {
             for (size_t i = 0; i < chain->n_rules; i++) {
                 CHECK(fw_rule_equals(&other->rules[i], &chain->rules[i]));
             }
@@ -288,7 +295,10 @@ random_table(uint64_t *seed, enum sg_family family, struct fw_table *table)
         } else {
             ovs_strzcpy(names[i], hooks[i - n].chain, sizeof names[i]);
         }
-        fw_table_chain(table, names[i])->builtin = i >= n;
+        struct fw_chain *chain = fw_table_chain(table, names[i]);
+
+        chain->builtin = i >= n;
+        chain->drops = chain->builtin && test_random(seed) % 2;
     }
     for (size_t i = 0; i < n + ARRAY_SIZE(hooks); i++) {
         for (size_t m = test_random(seed) % MAX_RULES; m; m--) {
