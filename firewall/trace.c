@@ -21,6 +21,7 @@ struct walker {
     struct fw_trace *trace;
     const struct fw_ruleset *rs;
     struct sset *chains;        /* Entered or led to; added to. */
+    bool by_policy;             /* No rule decided but a policy. */
     struct shash answers;       /* What sets said: "bool", see KEY_LEN. */
 
     /* Rules that it missed, of groups and of sources. */
@@ -173,8 +174,20 @@ set_flow(const struct fw_trace_args *args, const struct fw_walk *w,
     trace->untracked = w->untracked;
 }
 
-/* Falling off the end of a built-in chain meets its policy, taken to be
- * ACCEPT.  The tracking looks for the flow in the zone that raw gave. */
+/* Falling off the end of a built-in chain meets its policy. */
+static bool
+passes_chain(struct walker *walker, struct fw_walk *w, enum fw_table_id id,
+             const char *name)
+{
+    const struct fw_rule *rule = fw_walk_chain(w, id, name);
+    const struct fw_chain *chain
+        = fw_table_find(&w->rs->tables[w->packet->family][id], name);
+
+    walker->by_policy = !rule && chain && chain->drops;
+    return rule ? rule->verdict == FW_ACCEPT : !walker->by_policy;
+}
+
+/* The tracking looks for the flow in the zone that raw gave. */
 static bool
 walk_tables(struct walker *walker, in_set_func *in_set)
 {
@@ -185,17 +198,13 @@ walk_tables(struct walker *walker, in_set_func *in_set)
         .step = note_step,
         .aux = walker,
     };
-    const struct fw_rule *filter, *security;
+    bool passes;
 
     walker->trace->query.packet.flow_zone = FW_NO_FLOW;
-    fw_walk_chain(&w, FW_RAW, "PREROUTING");
+    passes = passes_chain(walker, &w, FW_RAW, "PREROUTING");
     set_flow(walker->args, &w, walker->trace);
-    filter = fw_walk_chain(&w, FW_FILTER, "FORWARD");
-    if (filter && filter->verdict != FW_ACCEPT) {
-        return false;
-    }
-    security = fw_walk_chain(&w, FW_SECURITY, "FORWARD");
-    return !security || security->verdict == FW_ACCEPT;
+    return (passes && passes_chain(walker, &w, FW_FILTER, "FORWARD")
+            && passes_chain(walker, &w, FW_SECURITY, "FORWARD"));
 }
 
 static void
@@ -214,13 +223,14 @@ walk(const struct fw_trace_args *args, const struct fw_ruleset *rs,
 
     /* 'out' only says which way. */
     trace->decisive = trace->n_rules;
-    for (size_t i = trace->n_rules; i-- > 0;) {
+    for (size_t i = walker->by_policy ? 0 : trace->n_rules; i-- > 0;) {
         if (strcmp(trace->rules[i].chain, FW_CHAIN_OUT)) {
             trace->decisive = i;
             break;
         }
     }
-    trace->reason = explain(trace, rs);
+    trace->reason = (walker->by_policy ? FW_TRACE_POLICY
+                     : explain(trace, rs));
     keep_misses(walker);
     shash_destroy_free_data(&walker->answers);
     free(walker);
@@ -456,7 +466,8 @@ explain(const struct fw_trace *trace, const struct fw_ruleset *rs)
     if (trace->allowed) {
         return explain_passing(rule);
     }
-    return (rule->rule.match & FW_M_CONNMARK ? FW_TRACE_IS_REVOKED
+    return (rule->table != FW_SECURITY ? FW_TRACE_OTHER
+            : rule->rule.match & FW_M_CONNMARK ? FW_TRACE_IS_REVOKED
             : !strcmp(rule->chain, FW_CHAIN_ROOT)
             ? explain_falling_off(trace, rs)
             : !strcmp(rule->chain, FW_CHAIN_UNSPEC) ? FW_TRACE_SOURCE

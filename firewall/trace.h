@@ -55,6 +55,8 @@ bool fw_trace_state_from_string(const char *, enum fw_trace_state *)
     FW_TRACE_REASON(CLOSED, "closed", "the port is closed, it has no rules")\
     FW_TRACE_REASON(NO_PORT, "no_port", "the tables know no port on this "  \
                     "bridge")                                               \
+    FW_TRACE_REASON(POLICY, "policy", "no rule of a built-in chain decides, "\
+                    "and the chain's policy is DROP")                       \
     FW_TRACE_REASON(OTHER, "other", "a rule drops it")
 enum fw_trace_reason {
 #define FW_TRACE_REASON(ENUM, NAME, TEXT) FW_TRACE_##ENUM,

@@ -358,6 +358,69 @@ TEST(chains_that_were_flushed)
     fwf_uninit(&f);
 }
 
+/* Of 'text', as the tables are. */
+static void
+check_verdict_at(struct fwf *f, const char *text, const char *expected,
+                 int line)
+{
+    struct fw_trace *trace = trace_at(f, text, __FILE__, line);
+    char *got = summary(trace);
+
+    test_check_str(got, expected, text, "expected", __FILE__, line);
+    free(got);
+    fw_trace_destroy(trace);
+}
+#define CHECK_VERDICT(F, TEXT, EXPECTED) \
+    check_verdict_at(F, TEXT, EXPECTED, __LINE__)
+
+#define ALLOWED "tap1 in proto=tcp src=192.0.2.7 dport=80"
+#define DENIED "tap1 in proto=tcp src=192.0.2.7 dport=90"
+
+/* The policy of filter counts if the rule that keeps it away is lost. */
+TEST(policies_that_drop)
+{
+    struct fw_trace *trace;
+    struct fwf f;
+
+    fwf_start(&f, WORLD);
+    fwf_chain(&f, FW_FILTER, "FORWARD")->drops = true;
+    fwf_chain(&f, FW_SECURITY, "FORWARD")->drops = true;
+    CHECK_VERDICT(&f, ALLOWED, "allowed rule r1");
+    fw_chain_clear(fwf_chain(&f, FW_FILTER, "FORWARD"));
+    CHECK_VERDICT(&f, ALLOWED, "denied policy");
+    trace = TRACE(&f, ALLOWED);
+    CHECK(trace->wanted && trace->wanted_reason == FW_TRACE_BY_RULE);
+    CHECK_EQ(trace->decisive, trace->n_rules);
+    fw_trace_destroy(trace);
+    fwf_chain(&f, FW_FILTER, "FORWARD")->drops = false;
+    CHECK_VERDICT(&f, ALLOWED, "allowed rule r1");
+    fw_chain_clear(fwf_chain(&f, FW_SECURITY, "FORWARD"));
+    CHECK_VERDICT(&f, ALLOWED, "denied policy");
+    fwf_chain(&f, FW_SECURITY, "FORWARD")->drops = false;
+    CHECK_VERDICT(&f, ALLOWED, "allowed no_hook");
+    fwf_chain(&f, FW_RAW, "PREROUTING")->drops = true;
+    CHECK_VERDICT(&f, ALLOWED, "denied policy");
+    fwf_uninit(&f);
+}
+
+/* Before the tracking, in a chain of ours or not. */
+TEST(dropped_in_raw)
+{
+    struct fw_rule drop = { .match = FW_M_SRC, .verdict = FW_DROP };
+    struct fwf f;
+
+    drop.src = policy_text_prefix("192.0.2.8");
+    fwf_start(&f, WORLD);
+    fw_chain_append(fwf_chain(&f, FW_RAW, "PREROUTING"), &drop);
+    CHECK_VERDICT(&f, ALLOWED, "allowed rule r1");
+    drop.src = policy_text_prefix("192.0.2.7");
+    fw_chain_append(fwf_chain(&f, FW_RAW, "PREROUTING"), &drop);
+    CHECK_VERDICT(&f, ALLOWED, "denied other");
+    fw_chain_insert(fwf_chain(&f, FW_RAW, "sg1-z"), 0, &drop);
+    CHECK_VERDICT(&f, ALLOWED, "denied other");
+    fwf_uninit(&f);
+}
+
 TEST(rules_of_others_are_counted)
 {
     struct fw_rule foreign;
