@@ -377,14 +377,30 @@ is_source(const struct fw_rule *rule)
             && fw_direction_chain_device(rule->target) != NULL);
 }
 
+/* Is it a rule that is not understood, or one that leads to what is not
+ * known? */
+static bool
+is_foreign(const struct walker *w, const struct fw_walk_step *step)
+{
+    enum sg_family family = w->trace->query.packet.family;
+    const struct fw_table *table = &w->rs->tables[family][step->table];
+    const struct fw_rule *rule = &step->chain->rules[step->index];
+
+    return (rule->match & FW_M_FOREIGN
+            || (!step->missed && rule->target[0]
+                && !fw_table_find(table, rule->target)));
+}
+
 static void
 note_step(const struct fw_walk_step *step, void *w_)
 {
     const struct fw_rule *rule = &step->chain->rules[step->index];
     enum fw_name_kind kind = fw_chain_kind(step->chain->name);
     struct walker *w = w_;
+    bool foreign = is_foreign(w, step);
 
     sset_add(w->chains, step->chain->name);
+    w->trace->n_foreign[step->table] += foreign;
     if (!step->missed) {
         struct fw_trace_rule r = make_rule(w, step);
 
@@ -392,9 +408,7 @@ note_step(const struct fw_walk_step *step, void *w_)
         if (rule->target[0]) {
             sset_add(w->chains, rule->target);
         }
-    } else if (rule->match & FW_M_FOREIGN) {
-        w->trace->n_foreign[step->table] += step->chain->builtin;
-    } else if (kind == FW_NAME_GROUP) {
+    } else if (kind == FW_NAME_GROUP && !foreign) {
         note_miss(w, step, w->group_misses, &w->n_group_misses);
     } else if (kind == FW_NAME_PORT && is_source(rule)) {
         note_miss(w, step, w->source_misses, &w->n_source_misses);

@@ -11,8 +11,8 @@
  * they are to be.
  *
  * The order of the hooks is that of a bridged frame: raw PREROUTING, filter
- * FORWARD, security FORWARD.  Other tables, and what foreign rules do, are not
- * known; such rules are counted. */
+ * FORWARD, security FORWARD.  Other tables, and what foreign rules and chains
+ * do, are not known; rules that may do something of that are counted. */
 
 #include "firewall/plan.h"
 #include "firewall/render.h"
@@ -101,7 +101,8 @@ struct fw_trace {
     struct fw_trace_rule *rules;        /* That matched, in order. */
     size_t n_rules, allocated;
     size_t decisive;                    /* Of these; n_rules: none. */
-    /* Rules of others met in built-in chains: who knows what they do. */
+    /* Met in any chain, and who knows what they do: rules that are not
+     * understood, and jumps to chains of others, which are not read. */
     size_t n_foreign[FW_N_TABLES];
     int set_error;                      /* Errno: a set could not be asked, and
                                          * counts as one without members. */

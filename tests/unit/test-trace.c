@@ -441,6 +441,90 @@ TEST(rules_of_others_are_counted)
     fwf_uninit(&f);
 }
 
+static struct fw_rule
+jump_to_other(enum fw_verdict verdict, const char *src)
+{
+    struct fw_rule rule = {
+        .match = FW_M_SRC, .verdict = verdict, .target = "OTHER",
+    };
+
+    rule.src = policy_text_prefix(src);
+    return rule;
+}
+
+static size_t
+count_foreign(struct fwf *f, const char *text, enum fw_table_id id)
+{
+    struct fw_trace *trace = TRACE(f, text);
+    size_t n = trace->n_foreign[id];
+
+    fw_trace_destroy(trace);
+    return n;
+}
+
+/* They are not read, so what they do is not known, if the packet gets
+ * there. */
+TEST(chains_of_others_are_counted)
+{
+    static const enum fw_verdict verdicts[] = { FW_JUMP, FW_GOTO };
+
+    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+        struct fw_rule rule = jump_to_other(verdicts[i], "192.0.2.0/24");
+        struct fw_rule misses = jump_to_other(verdicts[i], "192.0.3.0/24");
+        struct fwf f;
+
+        fwf_start(&f, WORLD);
+        for (int id = 0; id < FW_N_TABLES; id++) {
+            const char *chain = id == FW_RAW ? "PREROUTING" : "FORWARD";
+
+            CHECK_UEQ(count_foreign(&f, ALLOWED, id), 0);
+            fw_chain_insert(fwf_chain(&f, id, chain), 0, &misses);
+            CHECK_UEQ(count_foreign(&f, ALLOWED, id), 0);
+            /* What is allowed ends before. */
+            fw_chain_append(fwf_chain(&f, id, chain), &rule);
+            CHECK_UEQ(count_foreign(&f, ALLOWED, id), id == FW_RAW);
+        }
+        fw_chain_insert(fwf_chain(&f, FW_FILTER, "FORWARD"), 0, &rule);
+        CHECK_UEQ(count_foreign(&f, ALLOWED, FW_FILTER), 1);
+        CHECK_UEQ(count_foreign(&f, ALLOWED, FW_SECURITY), 0);
+        fw_chain_insert(fwf_chain(&f, FW_SECURITY, "FORWARD"), 0, &rule);
+        CHECK_UEQ(count_foreign(&f, ALLOWED, FW_SECURITY), 1);
+        fwf_uninit(&f);
+    }
+}
+
+TEST(a_jump_of_others_to_a_chain_of_ours_is_walked)
+{
+    struct fw_rule rule = jump_to_other(FW_JUMP, "192.0.2.0/24");
+    struct fwf f;
+
+    ovs_strzcpy(rule.target, "sg1-root", sizeof rule.target);
+    fwf_start(&f, WORLD);
+    fw_chain_insert(fwf_chain(&f, FW_SECURITY, "FORWARD"), 0, &rule);
+    CHECK_UEQ(count_foreign(&f, ALLOWED, FW_SECURITY), 0);
+    CHECK_VERDICT(&f, ALLOWED, "allowed rule r1");
+    CHECK_VERDICT(&f, DENIED, "denied no_rule");
+    fwf_uninit(&f);
+}
+
+/* Wherever they stand, if the packet meets them. */
+TEST(rules_of_others_in_chains_of_ours)
+{
+    struct fw_rule foreign = { .match = FW_M_FOREIGN };
+    struct fw_rule rule = jump_to_other(FW_JUMP, "192.0.2.0/24");
+    struct fwf f;
+
+    fwf_start(&f, WORLD);
+    fw_chain_append(fwf_chain(&f, FW_SECURITY, IN_CHAIN), &foreign);
+    CHECK_UEQ(count_foreign(&f, ALLOWED, FW_SECURITY), 0);
+    CHECK_UEQ(count_foreign(&f, DENIED, FW_SECURITY), 1);
+    fw_chain_append(fwf_chain(&f, FW_SECURITY, IN_CHAIN), &rule);
+    CHECK_UEQ(count_foreign(&f, DENIED, FW_SECURITY), 2);
+    fw_chain_insert(fwf_chain(&f, FW_SECURITY, "sg1-pre-in"), 0, &foreign);
+    CHECK_UEQ(count_foreign(&f, ALLOWED, FW_SECURITY), 1);
+    fwf_uninit(&f);
+}
+
 /* Rules in the order in which they matched; what a set matched. */
 TEST(the_way)
 {
