@@ -12,8 +12,18 @@
 #include "sset.h"
 #include "util.h"
 
-/* A set is asked once for each end of the packet. */
-#define KEY_LEN (FW_SET_LEN + 1)
+#define SET_MATCHES (FW_M_SET_SRC | FW_M_SET_DST)
+/* A set is asked once for each end of the packet, and so is the policy. */
+#define KEY_LEN (FW_SET_LEN + 2)
+
+typedef bool in_set_func(void *walker, const char *set,
+                         const struct sg_prefix *);
+
+/* Rules that it missed; the nearest are kept. */
+struct misses {
+    struct fw_trace_rule rules[FW_TRACE_MAX_MISSES];
+    size_t n, total;
+};
 
 /* One walk: of what is installed, or of what is intended. */
 struct walker {
@@ -22,16 +32,10 @@ struct walker {
     const struct fw_ruleset *rs;
     struct sset *chains;        /* Entered or led to; added to. */
     bool by_policy;             /* No rule decided but a policy. */
+    in_set_func *in_set;
     struct shash answers;       /* What sets said: "bool", see KEY_LEN. */
-
-    /* Rules that it missed, of groups and of sources. */
-    struct fw_trace_rule group_misses[FW_TRACE_MAX_MISSES];
-    struct fw_trace_rule source_misses[FW_TRACE_MAX_MISSES];
-    size_t n_group_misses, n_source_misses;
+    struct misses group_misses, source_misses;
 };
-
-typedef bool in_set_func(void *walker, const char *set,
-                         const struct sg_prefix *);
 
 static const char *place_packet(const struct sg_port *, struct fw_trace *);
 static void walk(const struct fw_trace_args *, const struct fw_ruleset *,
@@ -40,7 +44,7 @@ static in_set_func in_installed_set, in_intended_set;
 static void note_step(const struct fw_walk_step *, void *walker);
 static enum fw_trace_reason explain(const struct fw_trace *,
                                     const struct fw_ruleset *);
-static void keep_misses(struct walker *);
+static void give_misses(struct walker *);
 static void compare(const struct fw_trace_args *, const struct sset *chains,
                     struct fw_trace *);
 
@@ -189,12 +193,12 @@ passes_chain(struct walker *walker, struct fw_walk *w, enum fw_table_id id,
 
 /* The tracking looks for the flow in the zone that raw gave. */
 static bool
-walk_tables(struct walker *walker, in_set_func *in_set)
+walk_tables(struct walker *walker)
 {
     struct fw_walk w = {
         .rs = walker->rs,
         .packet = &walker->trace->query.packet,
-        .in_set = in_set,
+        .in_set = walker->in_set,
         .step = note_step,
         .aux = walker,
     };
@@ -217,9 +221,10 @@ walk(const struct fw_trace_args *args, const struct fw_ruleset *rs,
     walker->trace = trace;
     walker->rs = rs;
     walker->chains = chains;
+    walker->in_set = (rs == args->installed ? in_installed_set
+                      : in_intended_set);
     shash_init(&walker->answers);
-    trace->allowed = walk_tables(walker, rs == args->installed
-                                 ? in_installed_set : in_intended_set);
+    trace->allowed = walk_tables(walker);
 
     /* 'out' only says which way. */
     trace->decisive = trace->n_rules;
@@ -231,47 +236,77 @@ walk(const struct fw_trace_args *args, const struct fw_ruleset *rs,
     }
     trace->reason = (walker->by_policy ? FW_TRACE_POLICY
                      : explain(trace, rs));
-    keep_misses(walker);
+    give_misses(walker);
     shash_destroy_free_data(&walker->answers);
     free(walker);
 }
 
 static bool
-in_installed_set(void *walker_, const char *name,
-                 const struct sg_prefix *address)
+ask_kernel(struct walker *w, const char *name, const struct sg_prefix *address)
 {
-    struct walker *w = walker_;
-    bool is_src = address == &w->trace->query.packet.src;
-    char key[KEY_LEN];
-    bool *answer;
+    bool answer = false;
+    int error = w->args->test(w->args->aux, name, address, &answer);
 
-    snprintf(key, sizeof key, "%c%s", is_src ? 's' : 'd', name);
-    answer = shash_find_data(&w->answers, key);
-    if (!answer) {
-        int error;
-
-        answer = xzalloc(sizeof *answer);
-        error = w->args->test(w->args->aux, name, address, answer);
-        if (error) {
-            *answer = false;
-            w->trace->set_error = error;
-        }
-        shash_add(&w->answers, key, answer);
+    if (error) {
+        w->trace->set_error = error;
     }
-    return *answer;
+    return !error && answer;
 }
 
 static bool
-in_intended_set(void *walker_, const char *name,
-                const struct sg_prefix *address)
+ask_policy(struct walker *w, const char *name, const struct sg_prefix *address)
 {
-    const struct walker *w = walker_;
     const struct fw_set *set = fw_ruleset_find_set(w->rs, name);
     const struct sg_group *group = (set ? sg_policy_group(w->args->policy,
                                                           &set->group)
                                     : NULL);
 
     return group && fw_set_matches(set, &group->members, address);
+}
+
+static bool
+ask_once(struct walker *w, bool kernel, const char *name,
+         const struct sg_prefix *address)
+{
+    bool is_src = address == &w->trace->query.packet.src;
+    char key[KEY_LEN];
+    bool *answer;
+
+    snprintf(key, sizeof key, "%c%c%s", kernel ? 'k' : 'p',
+             is_src ? 's' : 'd', name);
+    answer = shash_find_data(&w->answers, key);
+    if (!answer) {
+        answer = xmalloc(sizeof *answer);
+        *answer = (kernel ? ask_kernel(w, name, address)
+                   : ask_policy(w, name, address));
+        shash_add(&w->answers, key, answer);
+    }
+    return *answer;
+}
+
+static bool
+in_installed_set(void *walker, const char *name,
+                 const struct sg_prefix *address)
+{
+    return ask_once(walker, true, name, address);
+}
+
+static bool
+in_intended_set(void *walker, const char *name,
+                const struct sg_prefix *address)
+{
+    return ask_once(walker, false, name, address);
+}
+
+static uint32_t
+missed_sets(struct walker *w, const struct fw_rule *rule, in_set_func *in_set)
+{
+    const struct fw_packet *p = &w->trace->query.packet;
+
+    return ((rule->match & FW_M_SET_SRC && !in_set(w, rule->set, &p->src)
+             ? FW_M_SET_SRC : 0)
+            | (rule->match & FW_M_SET_DST && !in_set(w, rule->set, &p->dst)
+               ? FW_M_SET_DST : 0));
 }
 
 /* Which of the port's groups has this chain; or zero. */
@@ -350,22 +385,47 @@ n_missed(const struct fw_trace_rule *rule)
     return count_1bits(rule->missed);
 }
 
-/* Keeps those that miss the least, of equals the first. */
-static void
-note_miss(const struct walker *w, const struct fw_walk_step *step,
-          struct fw_trace_rule misses[FW_TRACE_MAX_MISSES], size_t *total)
+/* Would it be kept, missing this? */
+static bool
+is_near(const struct misses *misses, uint32_t missed)
 {
-    size_t n = MIN(*total, FW_TRACE_MAX_MISSES), i;
-    unsigned int bits = count_1bits(all_missed(step));
+    return (misses->n < FW_TRACE_MAX_MISSES
+            || n_missed(&misses->rules[misses->n - 1]) > count_1bits(missed));
+}
 
-    (*total)++;
-    for (i = n; i > 0 && n_missed(&misses[i - 1]) > bits; i--) {
-        if (i < FW_TRACE_MAX_MISSES) {
-            misses[i] = misses[i - 1];
-        }
+/* Puts it behind those that miss as much; without room the last one goes. */
+static void
+keep_miss(struct misses *misses, const struct fw_trace_rule *rule)
+{
+    size_t i;
+
+    misses->n = MIN(misses->n + 1, FW_TRACE_MAX_MISSES);
+    for (i = misses->n - 1;
+         i > 0 && n_missed(&misses->rules[i - 1]) > n_missed(rule); i--) {
+        misses->rules[i] = misses->rules[i - 1];
     }
-    if (i < FW_TRACE_MAX_MISSES) {
-        misses[i] = make_rule(w, step);
+    misses->rules[i] = *rule;
+}
+
+/* Keeps those that miss the least, of equals the first.  Of a rule that misses
+ * something else the set was not asked: what the policy has in it will do,
+ * until those that are kept are asked. */
+static void
+note_miss(struct walker *w, const struct fw_walk_step *step,
+          struct misses *misses)
+{
+    const struct fw_rule *rule = &step->chain->rules[step->index];
+    uint32_t missed = all_missed(step);
+
+    misses->total++;
+    if (is_near(misses, missed) && !(missed & SET_MATCHES)) {
+        missed |= missed_sets(w, rule, in_intended_set);
+    }
+    if (is_near(misses, missed)) {
+        struct fw_trace_rule r = make_rule(w, step);
+
+        r.missed = missed;
+        keep_miss(misses, &r);
     }
 }
 
@@ -409,9 +469,9 @@ note_step(const struct fw_walk_step *step, void *w_)
             sset_add(w->chains, rule->target);
         }
     } else if (kind == FW_NAME_GROUP && !foreign) {
-        note_miss(w, step, w->group_misses, &w->n_group_misses);
+        note_miss(w, step, &w->group_misses);
     } else if (kind == FW_NAME_PORT && is_source(rule)) {
-        note_miss(w, step, w->source_misses, &w->n_source_misses);
+        note_miss(w, step, &w->source_misses);
     }
 }
 
@@ -489,22 +549,27 @@ explain(const struct fw_trace *trace, const struct fw_ruleset *rs)
             : FW_TRACE_OTHER);
 }
 
+/* Now their sets are asked. */
 static void
-keep_misses(struct walker *w)
+give_misses(struct walker *w)
 {
     struct fw_trace *trace = w->trace;
-    const struct fw_trace_rule *from = NULL;
+    const struct misses *from
+        = (trace->reason == FW_TRACE_NO_RULE ? &w->group_misses
+           : trace->reason == FW_TRACE_SOURCE ? &w->source_misses : NULL);
+    struct misses sorted = { .n = 0 };
 
-    if (trace->reason == FW_TRACE_NO_RULE) {
-        from = w->group_misses;
-        trace->n_misses_total = w->n_group_misses;
-    } else if (trace->reason == FW_TRACE_SOURCE) {
-        from = w->source_misses;
-        trace->n_misses_total = w->n_source_misses;
+    for (size_t i = 0; from && i < from->n; i++) {
+        struct fw_trace_rule r = from->rules[i];
+
+        r.missed = ((r.missed & ~SET_MATCHES)
+                    | missed_sets(w, &r.rule, w->in_set));
+        keep_miss(&sorted, &r);
     }
-    trace->n_misses = MIN(trace->n_misses_total, FW_TRACE_MAX_MISSES);
-    for (size_t i = 0; i < trace->n_misses; i++) {
-        trace->misses[i] = from[i];
+    trace->n_misses_total = from ? from->total : 0;
+    trace->n_misses = sorted.n;
+    for (size_t i = 0; i < sorted.n; i++) {
+        trace->misses[i] = sorted.rules[i];
     }
 }
 

@@ -86,8 +86,8 @@ walk(struct fw_walk *w, struct place place, const char *name)
     return NULL;
 }
 
-/* FW_M_* of 'rule' that do not fit.  A set is asked only if nothing else is
- * wrong, or somebody wants to know. */
+/* FW_M_* of 'rule' that do not fit.  Sets come last: each may be a question to
+ * the kernel. */
 static uint32_t
 missed(const struct fw_walk *w, const struct fw_rule *rule)
 {
@@ -96,11 +96,8 @@ missed(const struct fw_walk *w, const struct fw_rule *rule)
     if (!m) {
         m = (missed_l3(w->packet, rule) | missed_l4(w->packet, rule)
              | missed_flow(w, rule));
-        if (!m || w->step) {
-            m |= missed_set(w, rule);
-        }
     }
-    return m;
+    return m ? m : missed_set(w, rule);
 }
 
 static bool

@@ -43,17 +43,18 @@ struct fw_walk_step {
     const struct fw_chain *chain;
     size_t index;               /* In 'chain'. */
     unsigned int depth;         /* Chains entered by now, less one. */
-    uint32_t missed;            /* FW_M_*: what does not fit; 0: it matches. */
+    uint32_t missed;            /* FW_M_*: what does not fit; 0: it matches.
+                                 * A set is in it only if all else fits. */
 };
 typedef void fw_walk_cb(const struct fw_walk_step *, void *aux);
 
 struct fw_walk {
     const struct fw_ruleset *rs;
     const struct fw_packet *packet;
-    /* Is the address in the set of this name? */
+    /* Is the address in the set of this name?  Asked only where it matters,
+     * of a rule that fits otherwise. */
     bool (*in_set)(void *aux, const char *set, const struct sg_prefix *);
-    fw_walk_cb *step;           /* NULL: then what a rule misses is not looked
-                                 * for any further than needed. */
+    fw_walk_cb *step;           /* Or NULL. */
     void *aux;
 
     /* Results, of all tables so far. */

@@ -147,6 +147,49 @@ TEST(ranges_include_their_ends)
     CHECK_MISS(FW_M_SPORT, (r.sport_min = 1001, r.sport_max = 65535));
 }
 
+static size_t n_asked;
+
+static bool
+count_question(void *aux OVS_UNUSED, const char *set OVS_UNUSED,
+               const struct sg_prefix *address OVS_UNUSED)
+{
+    n_asked++;
+    return false;
+}
+
+static void
+look_on(const struct fw_walk_step *step OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+/* A question may cost more than all the rest: only of a rule that fits
+ * otherwise, whoever looks on. */
+TEST(sets_are_asked_last)
+{
+    struct fw_ruleset *rs = fw_ruleset_create();
+    struct fw_packet p = a_packet();
+    struct fw_rule rule = a_rule();
+    struct fw_chain *chain = fw_table_chain(
+        &rs->tables[SG_IPV4][FW_SECURITY], "c");
+
+    rule.match &= ~FW_M_SET_DST;
+    fw_chain_append(chain, &rule);
+    rule.dport_min = 1;
+    rule.dport_max = 1999;
+    fw_chain_append(chain, &rule);
+    for (int i = 0; i < 2; i++) {
+        struct fw_walk w = {
+            .rs = rs, .packet = &p, .in_set = count_question, .zone = 5,
+            .step = i ? look_on : NULL,
+        };
+
+        n_asked = 0;
+        CHECK(!fw_walk_chain(&w, FW_SECURITY, "c"));
+        CHECK_UEQ(n_asked, 1);
+    }
+    fw_ruleset_destroy(rs);
+}
+
 /* ------------------------------------------------------------------------ */
 /* From chain to chain. */
 
