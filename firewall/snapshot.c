@@ -116,13 +116,20 @@ test_set(void *backend_, const char *name, const struct sg_prefix *address,
     return backend->class->set_test(backend, &set, address, member);
 }
 
+/* Nearly always all rules are there, in this order: each is looked for behind
+ * the one before. */
 static void
 set_chain_origins(struct fw_chain *actual, const struct fw_chain *desired)
 {
+    size_t j = 0;
+
     for (size_t i = 0; i < actual->n_rules; i++) {
-        for (size_t j = 0; j < desired->n_rules; j++) {
-            if (fw_rule_equals(&actual->rules[i], &desired->rules[j])) {
-                actual->rules[i].origin = desired->rules[j].origin;
+        for (size_t n = 0; n < desired->n_rules; n++) {
+            const struct fw_rule *rule = &desired->rules[j];
+
+            j = (j + 1) % desired->n_rules;
+            if (fw_rule_equals(&actual->rules[i], rule)) {
+                actual->rules[i].origin = rule->origin;
                 break;
             }
         }
