@@ -11,7 +11,7 @@
 
 /* What changes were about, until a pass has looked. */
 struct scope {
-    bool any, all, marked;
+    bool any, start, all, marked;
     uint64_t generation;        /* Of the newest change. */
     long long int since;        /* Of the oldest. */
     uint8_t *zones;             /* [N_ZONES] of REVOKE_ZONE_*; NULL: none. */
@@ -36,6 +36,9 @@ struct revoke {
     struct lane structure;
     struct lane departures;     /* Members that left. */
     struct scope ready;
+    struct scope again;         /* The same, but looked at a moment ago. */
+    struct scope served[2];     /* That is: since 'served_at', before that. */
+    long long int served_at;
     struct revoke_in_force in_force;
     bool marks;                 /* There may be marked flows. */
 
@@ -57,7 +60,11 @@ void revoke_scope_clear(struct scope *);
 /* It is about the flows of this zone, by a change of this generation. */
 void revoke_scope_look(struct scope *, uint16_t zone, uint64_t generation,
                        long long int since);
-/* What a pass was about is to be looked at once more. */
-void revoke_scope_take_back(struct scope *ready, struct revoke_job *);
+void revoke_scope_move(struct scope *to, struct scope *from);
+/* Puts what a pass was about into 'to'. */
+void revoke_scope_take_back(struct scope *to, struct revoke_job *);
+/* It has been looked at. */
+void revoke_note_served(struct revoke *, struct revoke_job *,
+                        long long int now);
 
 #endif /* agent/revoke-private.h */

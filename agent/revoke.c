@@ -37,7 +37,6 @@ struct known_rules {
 
 static void scope_init(struct scope *);
 static void scope_uninit(struct scope *);
-static void scope_move(struct scope *to, struct scope *from);
 static void lane_init(struct lane *);
 static void lane_uninit(struct lane *);
 static void note_device(struct revoke *, const struct sg_policy *,
@@ -63,6 +62,10 @@ revoke_create(const struct revoke_config *config, long long int now)
     lane_init(&r->structure);
     lane_init(&r->departures);
     scope_init(&r->ready);
+    scope_init(&r->again);
+    scope_init(&r->served[0]);
+    scope_init(&r->served[1]);
+    r->served_at = LLONG_MIN;
     r->last_begin = r->retry_at = LLONG_MIN;
     r->last_budget = LLONG_MIN;
     r->budget_us = REVOKE_CPU_BURST_US;
@@ -91,6 +94,9 @@ revoke_destroy(struct revoke *r)
         lane_uninit(&r->structure);
         lane_uninit(&r->departures);
         scope_uninit(&r->ready);
+        scope_uninit(&r->again);
+        scope_uninit(&r->served[0]);
+        scope_uninit(&r->served[1]);
         flow_judge_destroy(r->judge);
         free(r->problem);
         free(r);
@@ -121,7 +127,7 @@ revoke_scope_clear(struct scope *s)
     free(s->zones);
     s->zones = NULL;
     sg_members_clear(&s->addresses);
-    s->any = s->all = s->marked = false;
+    s->any = s->start = s->all = s->marked = false;
     s->generation = 0;
     s->since = LLONG_MAX;
 }
@@ -181,8 +187,8 @@ move_zones(uint8_t **to, uint8_t **from)
 }
 
 /* 'from' is empty afterwards. */
-static void
-scope_move(struct scope *to, struct scope *from)
+void
+revoke_scope_move(struct scope *to, struct scope *from)
 {
     const struct sg_member *m;
 
@@ -190,6 +196,7 @@ scope_move(struct scope *to, struct scope *from)
         return;
     }
     to->any = true;
+    to->start = to->start || from->start;
     to->all = to->all || from->all;
     to->marked = to->marked || from->marked;
     to->generation = MAX(to->generation, from->generation);
@@ -202,20 +209,113 @@ scope_move(struct scope *to, struct scope *from)
 }
 
 void
-revoke_scope_take_back(struct scope *ready, struct revoke_job *job)
+revoke_scope_take_back(struct scope *to, struct revoke_job *job)
 {
     struct scope s;
 
     scope_init(&s);
     s.any = true;
+    s.start = job->start;
     s.all = job->all;
     s.marked = job->marked;
     s.since = job->since;
     move_zones(&s.zones, &job->zones);
     sg_members_swap(&s.addresses, &job->addresses);
-    scope_move(&s, ready);
-    scope_move(ready, &s);
+    revoke_scope_move(&s, to);
+    revoke_scope_move(to, &s);
     scope_uninit(&s);
+}
+
+/* ------------------------------------------------------------------------ */
+/* What was looked at a moment ago, or is now, or waits because it was. */
+
+static void
+forget_served(struct revoke *r, long long int now)
+{
+    if (now - REVOKE_MOMENT_MS >= r->served_at) {
+        revoke_scope_clear(&r->served[1]);
+        if (now - 2 * REVOKE_MOMENT_MS >= r->served_at) {
+            revoke_scope_clear(&r->served[0]);
+        }
+        revoke_scope_move(&r->served[1], &r->served[0]);
+        r->served_at = now;
+    }
+}
+
+void
+revoke_note_served(struct revoke *r, struct revoke_job *job,
+                   long long int now)
+{
+    /* One of everything says nothing about anybody. */
+    if (!job->all) {
+        forget_served(r, now);
+        revoke_scope_take_back(&r->served[0], job);
+    }
+}
+
+static bool
+was_served(const struct revoke *r, const struct sg_prefix *address)
+{
+    return sg_members_contains(&r->served[0].addresses, address)
+           || sg_members_contains(&r->served[1].addresses, address)
+           || sg_members_contains(&r->again.addresses, address)
+           || (r->running
+               && sg_members_contains(&r->running->addresses, address));
+}
+
+static bool
+zone_was_served(const struct revoke *r, size_t zone)
+{
+    const uint8_t *const maps[] = {
+        r->served[0].zones, r->served[1].zones, r->again.zones,
+        r->running ? r->running->zones : NULL,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+        if (maps[i] && maps[i][zone] & REVOKE_ZONE_LOOK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Moves what was looked at a moment ago from 's' to 'again'. */
+static void
+take_served(const struct revoke *r, struct scope *s, struct scope *again)
+{
+    struct sg_member *m;
+    bool left = false;
+
+    SG_MEMBERS_FOR_EACH_SAFE (m, &s->addresses) {
+        struct sg_prefix p = m->prefix;
+
+        if (was_served(r, &p)) {
+            scope_add_address(again, &p);
+            sg_members_remove(&s->addresses, &p);
+            scope_touch(again, s->generation, s->since);
+        }
+    }
+    for (size_t i = 0; s->zones && i < N_ZONES; i++) {
+        if (s->zones[i] == REVOKE_ZONE_LOOK && zone_was_served(r, i)) {
+            revoke_scope_look(again, i, s->generation, s->since);
+            s->zones[i] = 0;
+        }
+        left = left || s->zones[i];
+    }
+    if (!left) {
+        free(s->zones);
+        s->zones = NULL;
+    }
+}
+
+static void
+make_ready(struct revoke *r, struct scope *s, long long int now)
+{
+    forget_served(r, now);
+    if (!s->all) {
+        take_served(r, s, &r->again);
+    }
+    revoke_scope_move(&r->ready, s);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -238,15 +338,15 @@ lane_uninit(struct lane *lane)
 
 /* 'generation' is in force. */
 static void
-lane_run(struct lane *lane, struct scope *ready, uint64_t generation,
+lane_run(struct revoke *r, struct lane *lane, uint64_t generation,
          long long int now)
 {
     if (now >= lane->settled_at) {
-        scope_move(ready, &lane->waiting);
+        make_ready(r, &lane->waiting, now);
         lane->settled_at = LLONG_MAX;
     }
     if (!lane->waiting.any) {
-        scope_move(&lane->waiting, &lane->noted);
+        revoke_scope_move(&lane->waiting, &lane->noted);
     }
     if (lane->waiting.any && lane->waiting.generation <= generation
         && lane->settled_at == LLONG_MAX) {
@@ -274,6 +374,7 @@ revoke_started(struct revoke *r, const struct sg_policy *policy,
     HMAP_FOR_EACH (group, node, &policy->groups) {
         learn_rules(r, policy, &group->id);
     }
+    r->structure.noted.start = true;
     r->structure.noted.all = !r->config.keep;
     r->structure.noted.marked = true;
     scope_touch(&r->structure.noted, policy->generation, now);
@@ -327,8 +428,8 @@ revoke_applied(struct revoke *r, const struct revoke_in_force *in_force,
                long long int now)
 {
     r->in_force = *in_force;
-    lane_run(&r->structure, &r->ready, in_force->rules, now);
-    lane_run(&r->departures, &r->ready, in_force->deletions, now);
+    lane_run(r, &r->structure, in_force->rules, now);
+    lane_run(r, &r->departures, in_force->deletions, now);
 }
 
 static struct known_zone *

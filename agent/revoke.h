@@ -25,10 +25,14 @@
  *
  * Everything that waits is served by one pass.  Passes begin at least
  * REVOKE_PACE_MS apart and together take at most REVOKE_CPU_PER_MILLE of a
- * core, apart from a short burst; so who flaps makes nobody else wait
- * longer than that.  Deleted are only flows of which the tracking does not
- * know any more how they go on: those of zones whose port is gone, or does not
- * track flows any more.
+ * core, apart from a short burst and the pass after the start.  What was
+ * looked at a moment ago is not looked at again before the whole burst has
+ * been saved up, while anything else may spend that, and as much on credit:
+ * so who flaps makes nobody else wait longer than that, nor does he make the
+ * looks for others dear.
+ *
+ * Deleted are only flows of which the tracking does not know any more how they
+ * go on: those of zones whose port is gone, or does not track flows any more.
  *
  * A pass is a value (struct revoke_job) that another thread may work with
  * until it is given back; nothing else here is for other threads. */
@@ -41,6 +45,11 @@
 #define REVOKE_PACE_MS 500
 #define REVOKE_CPU_PER_MILLE 100
 #define REVOKE_CPU_BURST_US 100000
+#define REVOKE_CPU_CREDIT_US 100000
+/* "A moment ago", at least; and as long as this nobody waits for having been
+ * served then. */
+#define REVOKE_MOMENT_MS 1000
+#define REVOKE_AGAIN_MAX_MS 5000
 /* After a pass that failed, doubled up to the maximum. */
 #define REVOKE_RETRY_MS 500
 #define REVOKE_RETRY_MAX_MS 30000
@@ -102,6 +111,7 @@ long long int revoke_next(const struct revoke *);
 struct revoke_job {
     uint32_t bit;
     size_t few_flows;
+    bool start;                 /* It is the one after the start. */
     bool all;                   /* Every flow of a zone of ours. */
     bool marked;                /* Every marked one. */
     uint8_t *zones;             /* By zone: REVOKE_ZONE_*. */

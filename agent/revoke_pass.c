@@ -20,22 +20,33 @@ budget_at(const struct revoke *r, long long int now)
                REVOKE_CPU_BURST_US);
 }
 
-/* When there is something left to spend. */
+/* When there will be so much to spend. */
 static long long int
-solvent_at(const struct revoke *r)
+budget_is(const struct revoke *r, int64_t us)
 {
-    return (r->budget_us > 0 || r->last_budget == LLONG_MIN ? LLONG_MIN
-            : r->last_budget + -r->budget_us / REVOKE_CPU_PER_MILLE + 1);
+    return (r->budget_us >= us || r->last_budget == LLONG_MIN ? LLONG_MIN
+            : r->last_budget
+              + DIV_ROUND_UP(us - r->budget_us, REVOKE_CPU_PER_MILLE));
+}
+
+/* When what was looked at a moment ago has its turn. */
+static long long int
+next_again(const struct revoke *r)
+{
+    return (r->again.any ? MIN(budget_is(r, REVOKE_CPU_BURST_US),
+                               r->again.since + REVOKE_AGAIN_MAX_MS)
+            : LLONG_MAX);
 }
 
 static long long int
 next_pass(const struct revoke *r)
 {
-    long long int next = MAX(solvent_at(r), r->retry_at);
+    long long int next = r->ready.any ? LLONG_MIN : next_again(r);
 
-    if (r->running || !r->ready.any) {
+    if (r->running || next == LLONG_MAX) {
         return LLONG_MAX;
     }
+    next = MAX(next, MAX(r->retry_at, budget_is(r, -REVOKE_CPU_CREDIT_US)));
     return (r->last_begin == LLONG_MIN ? next
             : MAX(next, r->last_begin + REVOKE_PACE_MS));
 }
@@ -88,9 +99,13 @@ revoke_begin(struct revoke *r, const struct sg_policy *policy,
     if (now < next_pass(r)) {
         return NULL;
     }
+    if (ready->all || now >= next_again(r)) {
+        revoke_scope_move(ready, &r->again);
+    }
     job = xzalloc(sizeof *job);
     job->bit = r->config.bit;
     job->few_flows = r->config.few_flows;
+    job->start = ready->start;
     job->all = ready->all;
     job->marked = ready->marked && r->marks;
     job->zones = ready->zones ? ready->zones : xzalloc(N_ZONES);
@@ -296,7 +311,7 @@ revoke_end(struct revoke *r, struct revoke_job *job,
 
     add_result(s, result);
     r->running = NULL;
-    r->budget_us -= result->cpu_us;
+    r->budget_us -= job->start ? 0 : result->cpu_us;
     free(r->problem);
     r->problem = NULL;
     if (result->error) {
@@ -314,6 +329,7 @@ revoke_end(struct revoke *r, struct revoke_job *job,
         free(result->text);
         s->cut_lag_ms = now - job->since;
         s->longest_lag_ms = MAX(s->longest_lag_ms, s->cut_lag_ms);
+        revoke_note_served(r, job, now);
     }
     free(job->zones);
     sg_members_uninit(&job->addresses);
@@ -361,8 +377,9 @@ revoke_get_status(const struct revoke *r, struct revoke_status *status)
     if (!r->started) {
         note_waiting(status, r->created, REVOKE_WAITS_FOR_START);
     }
-    note_waiting(status, MIN(r->ready.since,
-                             r->running ? r->running->since : LLONG_MAX),
+    note_waiting(status, MIN(r->ready.since, r->again.since),
+                 REVOKE_WAITS_FOR_PASS);
+    note_waiting(status, r->running ? r->running->since : LLONG_MAX,
                  REVOKE_WAITS_FOR_PASS);
     note_lane(status, &r->structure, REVOKE_WAITS_FOR_RULES);
     note_lane(status, &r->departures, REVOKE_WAITS_FOR_DELETIONS);

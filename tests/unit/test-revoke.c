@@ -605,6 +605,110 @@ TEST(who_flaps_makes_nobody_wait)
     done(&f);
 }
 
+/* A prefix flaps, for which every flow has to be looked at, at 180 ms each
+ * time; others, who lose an address now and then, do not wait for that, and
+ * their looks stay narrow. */
+TEST(who_flaps_dearly_makes_nobody_wait)
+{
+    struct fixture f;
+    long long int begun, left = LLONG_MAX, worst = 0, seen_dear = 0;
+    int64_t cpu = 0;
+    int n = 0, served = 0;
+
+    few_flows = 0;
+    init(&f, false);
+    start(&f);
+    for (int i = 0; i < 100; i++) {
+        char text[SG_PREFIX_STRLEN];
+
+        snprintf(text, sizeof text, "10.0.1.%d", i);
+        add_flow(&f, 2, "10.0.0.2", text, 53);
+    }
+    begun = f.now;
+    for (; f.now < begun + 120000; f.now++) {
+        long long int t = f.now - begun;
+
+        if (t % 100 == 0) {
+            f.pt.policy.generation = ++f.generation;
+            note_member(&f, "10.0.1.0/24", false);
+        }
+        if (t % 4700 == 4699) {
+            char text[SG_PREFIX_STRLEN];
+
+            snprintf(text, sizeof text, "10.0.2.%d", n++);
+            f.pt.policy.generation = ++f.generation;
+            note_member(&f, text, false);
+            left = f.now;
+        }
+
+        in_force(&f, f.generation, f.generation);
+        struct revoke_job *job = revoke_begin(f.r, &f.pt.policy, f.now);
+        if (job) {
+            struct flow_filter filters[REVOKE_MAX_FILTERS];
+            bool dear = revoke_job_plan(job, 100000, filters) == 1;
+            struct revoke_result result = { .cpu_us = dear ? 180000 : 70000 };
+
+            cpu += result.cpu_us;
+            seen_dear += dear;
+            if (sg_members_count(&job->addresses) > 1 || !dear) {
+                served++;
+                worst = MAX(worst, f.now - left);
+            }
+            revoke_end(f.r, job, &result, f.now);
+        }
+    }
+    CHECK_EQ(served, n);
+    CHECK(worst <= REVOKE_PACE_MS + 2 * REVOKE_SETTLE_MS);
+    CHECK(seen_dear >= 40);
+    CHECK(cpu <= 120000 * REVOKE_CPU_PER_MILLE + REVOKE_CPU_BURST_US
+                 + REVOKE_CPU_CREDIT_US + 180000);
+    done(&f);
+}
+
+/* But who flaps does not wait for ever, however much others need. */
+TEST(who_flaps_has_his_turn)
+{
+    struct revoke_status s;
+    struct fixture f;
+    long long int begun;
+
+    init(&f, false);
+    start(&f);
+    begun = f.now;
+    for (; f.now < begun + 60000; f.now++) {
+        if (f.now % 100 == 0) {
+            char text[SG_PREFIX_STRLEN];
+
+            snprintf(text, sizeof text, "10.1.%lld.%lld", f.now / 25600 % 256,
+                     f.now / 100 % 256);
+            f.pt.policy.generation = ++f.generation;
+            note_member(&f, text, false);
+            note_member(&f, "10.0.0.8", false);
+        }
+        turn(&f, 60000, 0);
+        revoke_get_status(f.r, &s);
+        CHECK(s.waiting_since == LLONG_MAX
+              || f.now - s.waiting_since <= REVOKE_AGAIN_MAX_MS + 1000);
+    }
+    done(&f);
+}
+
+/* The look at everything after a start is nobody's fault. */
+TEST(the_start_is_not_charged)
+{
+    struct fixture f;
+
+    init(&f, false);
+    revoke_started(f.r, &f.pt.policy, f.now);
+    while (!turn(&f, 3000000, 0)) {
+        f.now++;
+    }
+    f.now += 100;
+    note_member(&f, "10.0.0.8", false);
+    CHECK(wait_pass(&f, REVOKE_PACE_MS) >= 0);
+    done(&f);
+}
+
 /* Looks that are dear: never more than a tenth of a core. */
 TEST(dear_looks_are_seldom)
 {
