@@ -52,7 +52,7 @@ const uint8_t nft_table_families[NFT_N_TABLES] = {
     CHAIN(NS, BRIDGE, "nd-ns", NO_HOOK)                                 \
     CHAIN(NA, BRIDGE, "nd-na", NO_HOOK)                                 \
     CHAIN(RS, BRIDGE, "nd-rs", NO_HOOK)                                 \
-    CHAIN(HOST_IP, INET, "input", NF_INET_LOCAL_IN)                     \
+    CHAIN(HOST_IP, INET, "prerouting", NF_INET_PRE_ROUTING)             \
     CHAIN(HOST_ARP, ARP, "input", NF_ARP_IN)
 enum chain {
 #define CHAIN(ENUM, FAMILY, NAME, HOOK) C_##ENUM,
@@ -374,7 +374,9 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
  * A frame to a reserved address is not bridged at all.  LLDP's the bridge
  * leaves to the device that it came in at without asking any hook of its own,
  * whatever the EtherType: the host's own IP takes it from there, as if the tap
- * were an interface like others, past every rule about bridges. */
+ * were an interface like others, past every rule about bridges.  It is looked
+ * at before fragments are put together: what comes of that has the Ethernet
+ * header of one piece and the device of another. */
 static void
 add_host(struct nft_rules *rules, const struct l2_guard_config *config)
 {
@@ -681,7 +683,9 @@ nft_chain_create(size_t i)
     if (chains[i].hook != NO_HOOK) {
         nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
         nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, chains[i].hook);
-        nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, NFT_GUARD_PRIORITY);
+        nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO,
+                            chains[i].family == NFPROTO_INET
+                            ? NFT_GUARD_IP_PRIORITY : NFT_GUARD_PRIORITY);
         nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
     }
     return chain;

@@ -21,6 +21,9 @@
 #define NFT_GUARD_TABLE FW_PREFIX "guard"
 /* Before br_netfilter, which is at 0 (NF_BR_PRI_BRNF). */
 #define NFT_GUARD_PRIORITY (-300)
+/* In the family of IP: before fragments are put together, which is at -400
+ * (NF_IP_PRI_CONNTRACK_DEFRAG). */
+#define NFT_GUARD_IP_PRIORITY (-450)
 
 struct ds;
 struct l2_guard_config;

@@ -335,7 +335,7 @@ KERNEL_TEST(damage)
           L2_DAMAGED },
         { "delete table inet sg1-guard", L2_DAMAGED },
         { "delete table arp sg1-guard", L2_DAMAGED },
-        { "flush chain inet sg1-guard input", L2_DAMAGED },
+        { "flush chain inet sg1-guard prerouting", L2_DAMAGED },
         { "insert rule arp sg1-guard input accept", L2_DAMAGED },
         { "add set inet sg1-guard another { type ether_addr; }",
           L2_DAMAGED },

@@ -245,24 +245,60 @@ def packets(k, to_mac, where, family, dst):
                        make(packet, m)))
 
 
+def in_two(k, family, src, dst, ident, first, rest):
+    """A UDP datagram in two pieces, from their EtherType on: its header and
+    `first', which has a multiple of eight bytes, and `rest'."""
+    head = 8 + len(first)
+    upper = bytes((IP if family == 4 else IPv6)(src=src, dst=dst)
+                  / UDP(sport=4000, dport=5555) / Raw(first + rest))[
+                      20 if family == 4 else 40:]
+    if family == 6:
+        return [f[12:] for f in k.fragments6(src, dst, (17, b""), upper,
+                                             (head,), ident)]
+    return [struct.pack("!H", ETHER_TYPE[4]) + bytes(
+        IP(src=src, dst=dst, proto=17, id=ident & 0xffff, frag=start // 8,
+           flags="MF" if not start else 0) / Raw(data))
+        for start, data in ((0, upper[:head]), (head, upper[head:]))]
+
+
 def in_fragments(k, to_mac, where, dst4, dst6):
     """The same in pieces, put together before anybody looks."""
-    yield case("fragments to %s, %s" % (dst4, where), 4, lambda m: [
-        bytes(k.ether(to_mac) / IP(src=k.me.address(4), dst=dst4, proto=17,
-                                   id=int.from_bytes(m, "big") & 0xffff,
-                                   flags="MF")
-              / Raw(b"\x0f\xa0\x15\xb3\0\x18\0\0")),
-        bytes(k.ether(to_mac) / IP(src=k.me.address(4), dst=dst4, proto=17,
-                                   id=int.from_bytes(m, "big") & 0xffff,
-                                   frag=1) / Raw(m * 4))])
+    for family, dst in ((4, dst4), (6, dst6)):
+        yield case("fragments to %s, %s" % (dst, where), family,
+                   lambda m, f=family, d=dst: [
+                       packed(to_mac) + packed(k.mac) + piece
+                       for piece in in_two(k, f, k.me.address(f), d,
+                                           int.from_bytes(m, "big"), b"",
+                                           m * 4)])
 
-    def six(mark):
-        whole = bytes(IPv6(src=k.me.address(6), dst=dst6)
-                      / UDP(sport=4000, dport=5555) / Raw(mark * 4))[40:]
-        frames = k.fragments6(k.me.address(6), dst6, (17, b""), whole, (8,),
-                              int.from_bytes(mark, "big"))
-        return [packed(to_mac) + f[6:] for f in frames]
-    yield case("fragments to %s, %s" % (dst6, where), 6, six)
+
+def completed(lab, k, to_mac, where):
+    """A datagram to the host of which only one piece is the instance's; the
+    other one comes from the machine ctl, over the host's own interface.  Put
+    together they have the Ethernet header of the first, and come from where
+    the last came."""
+    here = packed(macs(lab.space(k.me.host))["mgmt0"])
+    theirs = here + packed(macs(lab.space("ctl"))["mgmt0"])
+    mine = packed(to_mac) + packed(k.mac)
+
+    def other_ident(mark):
+        """Not the mark itself, which the other one's piece must not show."""
+        return int.from_bytes(mark, "big") ^ 0xffffffff
+    for family, src, dst in (
+            (4, labcore.CTL_ADDRESS, labcore.HOST_ADDRESS[k.me.host]),
+            (6, CTL_ADDRESS6, ADDRESS6[k.me.host])):
+        def begun(mark, family=family, src=src, dst=dst):
+            first, rest = in_two(k, family, src, dst, other_ident(mark),
+                                 b"", mark * 4)
+            return [("ctl", theirs + first), mine + rest]
+
+        def ended(mark, family=family, src=src, dst=dst):
+            first, rest = in_two(k, family, src, dst, other_ident(mark),
+                                 mark * 4, b"-" * 16)
+            return [mine + first, ("ctl", theirs + rest)]
+        for name, make in (("begun", begun), ("ended", ended)):
+            yield case("datagram %s by another to %s, %s"
+                       % (name, dst, where), family, make)
 
 
 def targets(lab, me, neighbour, far):
@@ -302,6 +338,8 @@ def attacks(lab, k, neighbour):
             for dst in own[family] + (() if flooded else others[family]):
                 yield from packets(k, mac, where, family, dst)
         yield from in_fragments(k, mac, where, own[4][0], own[6][0])
+        if "reserved" in where:
+            yield from completed(lab, k, mac, where)
         yield case("ping to all nodes, " + where, 6, lambda m, x=mac: (
             k.ether(x) / IPv6(src=link_local(me.mac), dst="ff02::1")
             / ICMPv6EchoRequest(data=m * 3)))
