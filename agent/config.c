@@ -250,6 +250,12 @@ set_defaults(struct config *config, const char *host)
     config->control_socket = xstrdup("");
 }
 
+static bool
+begins(const char *name, const char *prefix)
+{
+    return !strncmp(name, prefix, strlen(prefix));
+}
+
 /* What no single key can say.  NULL or a malloc'd sentence. */
 static char *
 finish(struct config *config, const bool seen[])
@@ -257,6 +263,14 @@ finish(struct config *config, const bool seen[])
     if (!rpc_host_ok(config->host)) {
         return xstrdup("host: the host name of the system is not 1 to 64 of "
                        "A-Z a-z 0-9 . _ -; give one");
+    }
+    /* Each uplink would be a tap that may send nothing, or the other way
+     * round. */
+    if (begins(config->tap_prefix, config->uplink_prefix)
+        || begins(config->uplink_prefix, config->tap_prefix)) {
+        return xasprintf("uplink_prefix: expected that neither it nor "
+                         "tap_prefix, \"%s\", begins with the other",
+                         config->tap_prefix);
     }
     if (config->zone_min > config->zone_max) {
         return xasprintf("zones.max: expected at least zones.min, %"PRId64,

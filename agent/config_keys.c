@@ -46,7 +46,8 @@ const struct config_key config_keys[] = {
     KEY("tap_prefix", DEVICE, tap_prefix, 1, 10, "tap", NULL,
         "Beginning of the names of the instances' devices."),
     KEY("uplink_prefix", DEVICE, uplink_prefix, 1, 10, "qvb", NULL,
-        "Beginning of the names of the bridges' ends towards Open vSwitch."),
+        "Beginning of the names of the bridges' ends towards Open vSwitch.  "
+        "Neither it nor tap_prefix may begin with the other."),
     KEY("host_input", OPEN, host_input, 0, 0, "closed", NULL,
         "Whether instances may reach this host over their bridges."),
     KEY("host_output", OPEN, host_output, 0, 0, "closed", NULL,

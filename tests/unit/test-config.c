@@ -255,6 +255,15 @@ TEST(ranges)
     }
     check_error("zones:\n  min: 9\n  max: 8\n",
                 "f: zones.max: expected at least zones.min, 9");
+    check_error("tap_prefix: veth\nuplink_prefix: veth\n",
+                "f: uplink_prefix: expected that neither it nor "
+                "tap_prefix, \"veth\", begins with the other");
+    check_error("uplink_prefix: tap-up\n",
+                "f: uplink_prefix: expected that neither it nor "
+                "tap_prefix, \"tap\", begins with the other");
+    check_error("tap_prefix: qvbx\n",
+                "f: uplink_prefix: expected that neither it nor "
+                "tap_prefix, \"qvbx\", begins with the other");
     check_error("run_dir: run\n", "f:1:10: run_dir: expected an absolute "
                 "path of at most 80 bytes");
     check_error("run_dir: \"\"\n", "f:1:10: run_dir: expected an absolute "
