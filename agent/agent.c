@@ -187,9 +187,9 @@ static void
 apply_guard(struct agent *a, long long int now)
 {
     size_t n;
-    const char (*others)[SG_DEVICE_LEN] = plugs_others(a->plugs, &n);
+    const struct l2_device *devices = plugs_devices(a->plugs, &n);
 
-    bridge_watch_apply(a->bridges, policy_store_policy(a->store), others, n,
+    bridge_watch_apply(a->bridges, policy_store_policy(a->store), devices, n,
                        now);
     a->guarded = true;
 }

@@ -118,13 +118,13 @@ log_others(struct bridge_watch *w)
 
 void
 bridge_watch_apply(struct bridge_watch *w, const struct sg_policy *policy,
-                   const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                   const struct l2_device *devices, size_t n_devices,
                    long long int now)
 {
     const struct l2_input in = {
         .policy = policy,
-        .others = others,
-        .n_others = n_others,
+        .devices = devices,
+        .n_devices = n_devices,
         .shut = w->knob_problem != NULL,
     };
 

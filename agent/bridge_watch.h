@@ -5,8 +5,8 @@
 /* What must be so that frames on bridges are filtered at all: br_netfilter
  * passes them up to the tables (net.bridge.bridge-nf-call-*), and the
  * layer-2 guard stands on the taps.  While one of the two is not so, no port
- * is protected; while the tables see nothing, the guard lets nothing pass to
- * or from a port that is to be filtered.
+ * is protected; while the tables see nothing, the guard lets nothing pass on
+ * managed bridges, but for ports that are not to be filtered.
  *
  * Both are looked at once a second, the guard as soon as the kernel announces
  * a change, and put back; a knob only if `bridge_nf: repair` says so and it
@@ -28,10 +28,10 @@ struct bridge_watch *bridge_watch_create(const struct config *,
                                          bool simulated);
 void bridge_watch_destroy(struct bridge_watch *);
 
-/* This is to be in force from now on; 'others' as in struct l2_input.  Before
+/* This is to be in force from now on; 'devices' as in struct l2_input.  Before
  * the first call nothing is written. */
 void bridge_watch_apply(struct bridge_watch *, const struct sg_policy *,
-                        const char (*others)[SG_DEVICE_LEN], size_t n_others,
+                        const struct l2_device *devices, size_t n_devices,
                         long long int now);
 
 /* Returns true if bridge_watch_apply() is to be called (again). */

@@ -87,6 +87,13 @@ link_by_index(const struct plug_table *t, int index)
     return NULL;
 }
 
+/* NULL if it is on none. */
+static const struct plug_link *
+bridge_of(const struct plug_table *t, const struct plug_link *l)
+{
+    return l->master ? link_by_index(t, l->master) : NULL;
+}
+
 /* Nothing but what plug_resolve() looks at decides: a change of flags or of
  * an address is no change. */
 bool
@@ -176,7 +183,7 @@ plug_resolve(const struct plug_table *t, const struct plug_names *names,
                "does not cross a Linux bridge";
     }
     ovs_strlcpy(b->uplink, uplink->name, sizeof b->uplink);
-    bridge = uplink->master ? link_by_index(t, uplink->master) : NULL;
+    bridge = bridge_of(t, uplink);
     if (!bridge) {
         return "the other end of the veth pair is on no bridge";
     }
@@ -228,9 +235,8 @@ plug_unknown_devices(const struct plug_table *t,
     add_devices(&devices, known, n_known);
     for (size_t i = 0; i < t->n; i++) {
         const struct plug_link *l = &t->nodes[i].link;
-        const struct plug_link *bridge;
+        const struct plug_link *bridge = bridge_of(t, l);
 
-        bridge = l->master ? link_by_index(t, l->master) : NULL;
         if (bridge && has_prefix(bridge->name, names->bridge_prefix)
             && !sset_contains(&devices, l->name)) {
             if (n < max) {
@@ -243,22 +249,25 @@ plug_unknown_devices(const struct plug_table *t,
     return n;
 }
 
-char (*
-plug_others(const struct plug_table *t, const struct plug_names *names,
-            size_t *np))[SG_DEVICE_LEN]
+struct l2_device *
+plug_devices(const struct plug_table *t, const struct plug_names *names,
+             size_t *np)
 {
-    char (*found)[SG_DEVICE_LEN] = xmalloc(MAX(t->n, 1) * sizeof *found);
+    struct l2_device *found = xcalloc(MAX(t->n, 1), sizeof *found);
     size_t n = 0;
 
     for (size_t i = 0; i < t->n; i++) {
         const struct plug_link *l = &t->nodes[i].link;
-        const struct plug_link *bridge;
+        const struct plug_link *bridge = bridge_of(t, l);
+        bool tap = has_prefix(l->name, names->tap_prefix);
+        bool ours = bridge && has_prefix(bridge->name, names->bridge_prefix);
 
-        bridge = l->master ? link_by_index(t, l->master) : NULL;
-        if (bridge && !has_prefix(bridge->name, names->bridge_prefix)
-            && (has_prefix(l->name, names->tap_prefix)
-                || has_prefix(l->name, names->uplink_prefix))) {
-            ovs_strzcpy(found[n++], l->name, SG_DEVICE_LEN);
+        if (ours || (bridge && (tap || has_prefix(l->name,
+                                                  names->uplink_prefix)))) {
+            ovs_strlcpy(found[n].name, l->name, sizeof found[n].name);
+            found[n].ours = ours;
+            found[n].tap = tap;
+            n++;
         }
     }
     *np = n;

@@ -10,7 +10,7 @@
  * ports is what the kernel says (IFLA_LINK, IFLA_MASTER); names only decide
  * whether the bridge is one of ours to manage. */
 
-#include "sg/policy.h"
+#include "firewall/l2_elements.h"
 
 /* One link of this network namespace. */
 struct plug_link {
@@ -37,16 +37,16 @@ const char *plug_resolve(const struct plug_table *,
                          struct sg_binding *binding);
 
 /* Devices on a managed bridge that are no port's uplink or tap (they are
- * closed by the dispatch): names appended, at most 'max'; returns how many
- * there are.  'known' are the bindings of all ports. */
+ * closed by the dispatch and the guard): names appended, at most 'max';
+ * returns how many there are.  'known' are the bindings of all ports. */
 size_t plug_unknown_devices(const struct plug_table *,
                             const struct plug_names *,
                             const struct sg_binding *known, size_t n_known,
                             char (*names)[SG_DEVICE_LEN], size_t max);
 
-/* Devices that are called like taps or uplinks, but are on bridges that are
- * not managed: the names, malloc'd, and how many there are. */
-char (*plug_others(const struct plug_table *, const struct plug_names *,
-                   size_t *n))[SG_DEVICE_LEN];
+/* Devices that the guard is to know of: those on managed bridges, and those
+ * on other ones that are called like taps or uplinks.  Malloc'd. */
+struct l2_device *plug_devices(const struct plug_table *,
+                               const struct plug_names *, size_t *n);
 
 #endif /* agent/plug.h */

@@ -30,8 +30,8 @@ struct plugs {
     size_t n_duplicate_rows;
     char unknown_devices[PLUGS_MAX_UNKNOWN_DEVICES][SG_DEVICE_LEN];
     size_t n_unknown_devices;   /* All of them. */
-    char (*others)[SG_DEVICE_LEN];
-    size_t n_others;
+    struct l2_device *devices;  /* For the guard. */
+    size_t n_devices;
     char *zone_problems[PLUGS_MAX_ZONE_PROBLEMS];
     size_t n_zone_problems;     /* All of them. */
 };
@@ -81,7 +81,7 @@ plugs_destroy(struct plugs *p)
         port_watch_destroy(p->port_watch);
         zone_claims_destroy(p->claims);
         forget_zone_problems(p);
-        free(p->others);
+        free(p->devices);
         free(p->local);
         free(p);
     }
@@ -241,9 +241,9 @@ plugs_resolve(struct plugs *p)
 
         resolve_local(p, &names);
         list_unknown_devices(p, &names);
-        free(p->others);
-        p->others = plug_others(link_watch_table(p->link_watch), &names,
-                                &p->n_others);
+        free(p->devices);
+        p->devices = plug_devices(link_watch_table(p->link_watch), &names,
+                                  &p->n_devices);
     }
     give_zones(p);
 }
@@ -255,11 +255,11 @@ plugs_ports(const struct plugs *p, size_t *n)
     return p->local;
 }
 
-const char (*
-plugs_others(const struct plugs *p, size_t *n))[SG_DEVICE_LEN]
+const struct l2_device *
+plugs_devices(const struct plugs *p, size_t *n)
 {
-    *n = p->n_others;
-    return p->others;
+    *n = p->n_devices;
+    return p->devices;
 }
 
 void

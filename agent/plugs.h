@@ -42,9 +42,9 @@ void plugs_resolve(struct plugs *);
 /* The list of the last plugs_resolve(); valid until the next one. */
 const struct local_port *plugs_ports(const struct plugs *, size_t *n);
 
-/* Devices of others that are called like taps or uplinks, as of the last
- * plugs_resolve(). */
-const char (*plugs_others(const struct plugs *, size_t *n))[SG_DEVICE_LEN];
+/* Those of plug_devices(), as of the last plugs_resolve(). */
+struct l2_device;
+const struct l2_device *plugs_devices(const struct plugs *, size_t *n);
 
 struct plugs_status {
     bool connected;             /* To OVSDB. */

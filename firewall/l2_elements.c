@@ -9,6 +9,7 @@
 #include "firewall/names.h"
 #include "firewall/sources.h"
 #include "openvswitch/dynamic-string.h"
+#include "sset.h"
 #include "util.h"
 
 BUILD_ASSERT_DECL(sizeof(struct l2_element)
@@ -17,7 +18,10 @@ BUILD_ASSERT_DECL(sizeof(struct l2_element)
 
 static void append(struct l2_elements *, const struct l2_element *);
 static bool is_known(const struct sg_port *);
-static void shut_port(const struct sg_port *, struct l2_elements *);
+static void spare(const struct l2_input *, const struct sg_port *,
+                  bool is_rendered, struct sset *);
+static void render_device(const struct l2_device *, bool shut,
+                          struct l2_elements *);
 static void render_port(const struct sg_port *, struct l2_elements *);
 
 const char *
@@ -191,28 +195,32 @@ l2_elements_format(const struct l2_elements *list, struct ds *s)
 void
 l2_elements_render(const struct l2_input *in, struct l2_elements *list)
 {
+    struct sset spared = SSET_INITIALIZER(&spared);
     const struct sg_port **ports, *last = NULL;
     size_t n;
 
-    for (size_t i = 0; i < in->n_others; i++) {
-        l2_elements_add(list, L2_OTHER, in->others[i], NULL, NULL);
-    }
     ports = fw_sorted_ports(in->policy, &n);
     for (size_t i = 0; i < n; i++) {
         const struct sg_port *port = ports[i];
+        bool is_rendered = (port->binding.plug == SG_PLUG_HYBRID
+                            && is_known(port)
+                            && fw_device_name_ok(port->binding.device)
+                            && !(last && !strcmp(last->binding.device,
+                                                 port->binding.device)));
 
-        if (in->shut) {
-            shut_port(port, list);
-        }
-        if (port->binding.plug == SG_PLUG_HYBRID && is_known(port)
-            && fw_device_name_ok(port->binding.device)
-            && !(last && !strcmp(last->binding.device,
-                                 port->binding.device))) {
+        spare(in, port, is_rendered, &spared);
+        if (is_rendered) {
             render_port(port, list);
             last = port;
         }
     }
     free(ports);
+    for (size_t i = 0; i < in->n_devices; i++) {
+        if (!sset_contains(&spared, in->devices[i].name)) {
+            render_device(&in->devices[i], in->shut, list);
+        }
+    }
+    sset_destroy(&spared);
     l2_elements_order(list);
 }
 
@@ -222,16 +230,30 @@ is_known(const struct sg_port *port)
     return port->state == SG_KNOWN || port->state == SG_ORPHANED;
 }
 
-/* Without a policy a port is to be closed all the more. */
+/* Which devices of a port's bridge are not to be shut: its uplink; while all
+ * is to be shut, both if nothing is to filter it.  A tap needs no element to
+ * be closed. */
 static void
-shut_port(const struct sg_port *port, struct l2_elements *list)
+spare(const struct l2_input *in, const struct sg_port *port, bool is_rendered,
+      struct sset *spared)
 {
     const struct sg_binding *b = &port->binding;
 
-    if ((b->plug == SG_PLUG_HYBRID || b->plug == SG_PLUG_SHARED_BRIDGE)
-        && !(is_known(port) && !sg_port_filters(&port->spec))) {
-        l2_elements_add(list, L2_SHUT, b->device, NULL, NULL);
-        l2_elements_add(list, L2_SHUT, b->uplink, NULL, NULL);
+    if (!in->shut) {
+        sset_add(spared, b->uplink);
+    } else if (is_rendered && !sg_port_filters(&port->spec)) {
+        sset_add(spared, b->device);
+        sset_add(spared, b->uplink);
+    }
+}
+
+static void
+render_device(const struct l2_device *d, bool shut, struct l2_elements *list)
+{
+    if (!d->ours) {
+        l2_elements_add(list, L2_OTHER, d->name, NULL, NULL);
+    } else if (shut || !d->tap) {
+        l2_elements_add(list, L2_SHUT, d->name, NULL, NULL);
     }
 }
 

@@ -19,8 +19,8 @@
     L2_KIND(OTHER, "other")     /* A device whose name begins like that of  \
                                  * a tap or an uplink, on a bridge that is  \
                                  * not ours: not looked at. */              \
-    L2_KIND(SHUT, "shut")       /* A tap, or the uplink of its bridge:      \
-                                 * nothing from it passes. */               \
+    L2_KIND(SHUT, "shut")       /* A device on a bridge of ours: nothing    \
+                                 * from it passes. */                       \
     L2_KIND(FREE, "free")       /* The tap of a trusted port, or of one     \
                                  * without port security: may send all. */  \
     L2_KIND(MAC, "mac")         /* A tap and a MAC address it may use. */   \
@@ -68,12 +68,21 @@ int l2_element_compare(const struct l2_element *, const struct l2_element *);
 struct ds;
 void l2_elements_format(const struct l2_elements *, struct ds *);
 
+/* A device on a bridge, as the links say. */
+struct l2_device {
+    char name[SG_DEVICE_LEN];
+    bool ours;                  /* The bridge.  If not, only devices that are
+                                 * called like taps or uplinks matter. */
+    bool tap;                   /* Called like one. */
+};
+
 struct l2_input {
     const struct sg_policy *policy;
-    const char (*others)[SG_DEVICE_LEN];        /* For OTHER. */
-    size_t n_others;
-    bool shut;                  /* Nothing else filters: close every port that
-                                 * is to be filtered, in both directions. */
+    const struct l2_device *devices;
+    size_t n_devices;
+    bool shut;                  /* Nothing else filters: close our bridges, in
+                                 * both directions, but for those of ports
+                                 * that are not to be filtered. */
 };
 /* The elements for this, in order; '*list' is empty before. */
 void l2_elements_render(const struct l2_input *, struct l2_elements *list);

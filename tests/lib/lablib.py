@@ -227,10 +227,10 @@ class Lab(labcore.Lab):
                   errors="replace") as f:
             return f.read()
 
-    def plug_stranger(self, name, beside, mac, addresses):
-        """Puts a second tap on the bridge of instance `beside', with a guest
-        called `name' behind it that no port speaks of.  Its device sorts
-        before that of the instance."""
+    def plug_stranger(self, name, beside, mac, addresses, device=None):
+        """Puts a second tap on the bridge of instance `beside', or a device
+        called `device', with a guest called `name' behind it that no port
+        speaks of.  The tap sorts before that of the instance."""
         known = self.instances()[beside]
         stranger = labcore.Instance({
             "id": "00000000-0000-4000-8000-000000000000",
@@ -241,7 +241,7 @@ class Lab(labcore.Lab):
             self.spaces[name].sysctl({
                 "ipv6/conf/default/accept_dad": 0,
                 "ipv6/conf/default/accept_ra": 0})
-            tap = stranger.device("tap")
+            tap = stranger.tap = device or stranger.device("tap")
             host = self.space(known.host)
             host.ip(["link add %s type veth peer name eth0 netns %d "
                      "address %s" % (tap, self.spaces[name].proc.pid, mac),
@@ -255,8 +255,7 @@ class Lab(labcore.Lab):
     def unplug_stranger(self, name):
         stranger = self.strangers.pop(name)
         with self.changing():
-            self.space(stranger.host).ip(["link del "
-                                          + stranger.device("tap")])
+            self.space(stranger.host).ip(["link del " + stranger.tap])
             space = self.spaces.pop(name)
             labnet.end_procs(labnet.procs_in_netns({space.netns}), 0)
             self._save()

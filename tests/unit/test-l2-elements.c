@@ -134,50 +134,85 @@ TEST(two_ports_on_one_device)
                  "pair tap1 "M1" "LL1"\n");
 }
 
-TEST(devices_of_others)
+#define FOREIGN(NAME) { .name = NAME, .tap = true }
+#define TAP(NAME) { .name = NAME, .ours = true, .tap = true }
+#define OTHER(NAME) { .name = NAME, .ours = true }
+
+static void
+check_devices(const char *policy, const struct l2_device *devices,
+              size_t n_devices, bool shut, const char *expected)
 {
-    static const char others[][SG_DEVICE_LEN] = { "tapx", "tapa" };
     struct l2_elements list = L2_ELEMENTS_INIT;
     struct policy_text pt;
 
-    policy_text_init(&pt, "port p1 "PLACE" trusted\n");
+    policy_text_init(&pt, policy);
     l2_elements_render(&(struct l2_input) {
         .policy = &pt.policy,
-        .others = others,
-        .n_others = ARRAY_SIZE(others),
+        .devices = devices,
+        .n_devices = n_devices,
+        .shut = shut,
     }, &list);
-    check_text(&list, "other tapa\nother tapx\nfree tap1\n");
+    check_text(&list, expected);
     l2_elements_uninit(&list);
     policy_text_uninit(&pt);
 }
 
-/* While nothing else filters, a port is closed in both directions, unless it
- * is not to be filtered. */
+TEST(devices_of_others)
+{
+    static const struct l2_device devices[] = {
+        FOREIGN("tapx"), FOREIGN("tapa"), TAP("tap1"), OTHER("qvb1"),
+    };
+
+    check_devices("port p1 "PLACE" trusted\n", devices, ARRAY_SIZE(devices),
+                  false, "other tapa\nother tapx\nfree tap1\n");
+}
+
+/* On a bridge of ours each device is closed that is no tap, which is closed
+ * without an element, and no port's uplink; whatever it is called. */
+TEST(strangers)
+{
+    static const struct l2_device devices[] = {
+        TAP("tap1"), OTHER("qvb1"), OTHER("vnet3"), OTHER("qvb11"),
+        TAP("tap2"), OTHER("qvb2"), OTHER("eth7"), OTHER("qvb4"),
+        TAP("tap9"), OTHER("qvb9"),
+    };
+
+    check_devices("port p1 "PLACE"\n"
+                  "port p2 absent device=tap2 bridge=qbr2 uplink=qvb2 "
+                  "mac="M2"\n"
+                  "port p3 shared_bridge device=eth7 bridge=qbr4 "
+                  "uplink=qvb4 mac="M2"\n", devices, ARRAY_SIZE(devices),
+                  false, "shut eth7\nshut qvb11\nshut qvb9\nshut vnet3\n"
+                  "mac tap1 "M1"\npair tap1 "M1" "LL1"\n");
+}
+
+/* While nothing else filters, our bridges are closed in both directions, but
+ * for ports that are not to be filtered. */
 TEST(shut)
 {
-    struct l2_elements list = L2_ELEMENTS_INIT;
-    struct policy_text pt;
+    static const struct l2_device devices[] = {
+        FOREIGN("tapx"),
+        TAP("tap1"), OTHER("qvb1"), TAP("tap2"), OTHER("qvb2"),
+        TAP("tap3"), OTHER("qvb3"), OTHER("vnet3"),
+        TAP("tap4"), OTHER("qvb4"), TAP("tap9"), OTHER("qvb9"),
+    };
 
-    policy_text_init(&pt, "port p1 "PLACE" ip=10.0.0.1\n"
-                     "port p2 absent device=tap2 bridge=qbr2 uplink=qvb2 "
-                     "mac="M2"\n"
-                     "port p3 device=tap3 bridge=qbr3 uplink=qvb3 mac="M2
-                     " trusted\n"
-                     "port p4 shared_bridge device=tap4 bridge=qbr4 "
-                     "uplink=qvb4 mac="M2"\n"
-                     "port p5 no_device device=tap5 bridge=qbr5 uplink=qvb5 "
-                     "mac="M2"\n");
-    l2_elements_render(&(struct l2_input) {
-        .policy = &pt.policy,
-        .shut = true,
-    }, &list);
-    check_text(&list, "shut qvb1\nshut qvb2\nshut qvb4\n"
-               "shut tap1\nshut tap2\nshut tap4\n"
-               "free tap3\n"
-               "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
-               "pair tap1 "M1" "LL1"\n");
-    l2_elements_uninit(&list);
-    policy_text_uninit(&pt);
+    check_devices("port p1 "PLACE" ip=10.0.0.1\n"
+                  "port p2 absent device=tap2 bridge=qbr2 uplink=qvb2 "
+                  "mac="M2"\n"
+                  "port p3 device=tap3 bridge=qbr3 uplink=qvb3 mac="M2
+                  " trusted\n"
+                  "port p4 shared_bridge device=tap4 bridge=qbr4 "
+                  "uplink=qvb4 mac="M2" trusted\n"
+                  "port p5 no_device device=tap5 bridge=qbr5 uplink=qvb5 "
+                  "mac="M2"\n", devices, ARRAY_SIZE(devices), true,
+                  "other tapx\n"
+                  "shut qvb1\nshut qvb2\nshut qvb4\nshut qvb9\n"
+                  "shut tap1\nshut tap2\nshut tap4\nshut tap9\n"
+                  "shut vnet3\n"
+                  "free tap3\n"
+                  "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
+                  "pair tap1 "M1" "LL1"\n");
 }
 
 TEST(difference)
@@ -213,7 +248,9 @@ TEST(difference)
  * does. */
 TEST(keys)
 {
-    static const char others[][SG_DEVICE_LEN] = { "tap345678901234" };
+    static const struct l2_device devices[] = {
+        FOREIGN("tap345678901234"), TAP("tap1"), OTHER("qvb1"),
+    };
     struct l2_elements list = L2_ELEMENTS_INIT;
     struct policy_text pt;
 
@@ -224,8 +261,8 @@ TEST(keys)
                      "mac="M2" trusted\n");
     l2_elements_render(&(struct l2_input) {
         .policy = &pt.policy,
-        .others = others,
-        .n_others = ARRAY_SIZE(others),
+        .devices = devices,
+        .n_devices = ARRAY_SIZE(devices),
         .shut = true,
     }, &list);
     CHECK_UEQ(list.n, 14);

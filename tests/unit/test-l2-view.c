@@ -29,14 +29,23 @@ static void
 check_view_at(const struct frame *frame, bool shut, enum l2_view expected,
               int line)
 {
-    static const char others[][SG_DEVICE_LEN] = { "tapother" };
+    static const struct l2_device devices[] = {
+        { .name = "tapother", .tap = true },
+        { .name = "tap1", .ours = true, .tap = true },
+        { .name = "qvb1", .ours = true },
+        { .name = "tap2", .ours = true, .tap = true },
+        { .name = "qvb2", .ours = true },
+        { .name = "tap3", .ours = true, .tap = true },
+        { .name = "qvb3", .ours = true },
+    };
     struct l2_elements list = L2_ELEMENTS_INIT;
     struct policy_text pt;
     struct fw_packet p;
 
     policy_text_init(&pt, policy);
     l2_elements_render(&(struct l2_input) {
-        .policy = &pt.policy, .others = others, .n_others = 1, .shut = shut,
+        .policy = &pt.policy, .devices = devices,
+        .n_devices = ARRAY_SIZE(devices), .shut = shut,
     }, &list);
     memset(&p, 0, sizeof p);
     ovs_strlcpy(p.physdev_in, frame->from, sizeof p.physdev_in);

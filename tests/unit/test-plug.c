@@ -161,23 +161,32 @@ TEST(unknown_devices)
     plug_table_destroy(t);
 }
 
-TEST(devices_of_others)
+TEST(devices_for_the_guard)
 {
     static const struct plug_link more[] = {
-        { 12, 0, 0, "qbr1" }, { 13, 12, 0, "tap1" },
+        { 12, 0, 0, "qbr1" }, { 13, 12, 0, "tap1" }, { 14, 12, 0, "vnet3" },
         { 30, 0, 0, "tap3" },           /* On no bridge. */
         { 31, 99, 0, "tap4" },          /* On one that nobody knows. */
         { 40, 0, 0, "virbr0" }, { 41, 40, 0, "vnet1" },
         { 42, 40, 0, "tapother" }, { 43, 40, 0, "qvbother" },
     };
+    static const struct l2_device expected[] = {
+        { .name = "tap1", .ours = true, .tap = true },
+        { .name = "vnet3", .ours = true },
+        { .name = "tapother", .tap = true },
+        { .name = "qvbother" },
+    };
     struct plug_table *t = plug_table_create(more, ARRAY_SIZE(more));
-    char (*others)[SG_DEVICE_LEN];
+    struct l2_device *devices;
     size_t n;
 
-    others = plug_others(t, &names, &n);
-    CHECK_UEQ(n, 2);
-    CHECK_STR(others[0], "tapother");
-    CHECK_STR(others[1], "qvbother");
-    free(others);
+    devices = plug_devices(t, &names, &n);
+    REQUIRE(CHECK_UEQ(n, ARRAY_SIZE(expected)));
+    for (size_t i = 0; i < n; i++) {
+        CHECK_STR(devices[i].name, expected[i].name);
+        CHECK_EQ(devices[i].ours, expected[i].ours);
+        CHECK_EQ(devices[i].tap, expected[i].tap);
+    }
+    free(devices);
     plug_table_destroy(t);
 }
