@@ -317,25 +317,16 @@ begin(struct nft_rules *rules, enum chain chain)
 /* ------------------------------------------------------------------------ */
 /* The rules. */
 
-/* A device that is called so: 'key' says which of a frame's two. */
+/* A device that is called so, and is not on a bridge of others: 'key' says
+ * which of a frame's two. */
 static struct nftnl_rule *
-begin_named(struct nft_rules *rules, enum chain chain, uint32_t key,
-            const char *prefix)
+begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
+           const char *prefix)
 {
     struct nftnl_rule *rule = begin(rules, chain);
 
     load_meta(rule, key, R_DEVICE);
     compare(rule, NFT_CMP_EQ, prefix, strlen(prefix));
-    return rule;
-}
-
-/* And it is not on a bridge of others. */
-static struct nftnl_rule *
-begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
-           const char *prefix)
-{
-    struct nftnl_rule *rule = begin_named(rules, chain, key, prefix);
-
     look_up(rule, L2_SET_OTHER, NFT_LOOKUP_F_INV);
     return rule;
 }
@@ -376,7 +367,9 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
  * whatever the EtherType: the host's own IP takes it from there, as if the tap
  * were an interface like others, past every rule about bridges.  It is looked
  * at before fragments are put together: what comes of that has the Ethernet
- * header of one piece and the device of another. */
+ * header of one piece and the device of another.  Whatever the device is
+ * called: who has no port may be called anything, and nobody else sends IP or
+ * ARP there. */
 static void
 add_host(struct nft_rules *rules, const struct l2_guard_config *config)
 {
@@ -395,13 +388,12 @@ add_host(struct nft_rules *rules, const struct l2_guard_config *config)
             rule = begin_hook(rules, C_OUTPUT, NFT_META_OIFNAME, prefixes[i]);
             verdict(rule, NF_DROP, NULL);
         }
-        for (size_t j = 0; j < ARRAY_SIZE(unasked); j++) {
-            rule = begin_named(rules, unasked[j], NFT_META_IIFNAME,
-                               prefixes[i]);
-            is(rule, eth_group, RESERVED_GROUP);
-            test(rule, eth_member, NFT_CMP_LT, RESERVED_MEMBERS);
-            verdict(rule, NF_DROP, NULL);
-        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(unasked); i++) {
+        rule = begin(rules, unasked[i]);
+        is(rule, eth_group, RESERVED_GROUP);
+        test(rule, eth_member, NFT_CMP_LT, RESERVED_MEMBERS);
+        verdict(rule, NF_DROP, NULL);
     }
 }
 

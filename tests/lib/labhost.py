@@ -75,10 +75,14 @@ def open_up(lab):
 
 def enable_ipv6(lab, instance):
     """On the devices of an instance's plug, for the host itself."""
-    space = lab.space(instance.host)
+    enable_ipv6_on(lab.space(instance.host),
+                   *[instance.device(kind) for kind in ("qbr", "tap", "qvb")])
+
+
+def enable_ipv6_on(space, *devices):
     for name, value in (("accept_ra", 2), ("disable_ipv6", 0)):
-        space.sysctl({"ipv6/conf/%s/%s" % (instance.device(kind), name): value
-                      for kind in ("qbr", "tap", "qvb")})
+        space.sysctl({"ipv6/conf/%s/%s" % (device, name): value
+                      for device in devices})
 
 
 def address_bridge(lab, instance):
@@ -343,6 +347,16 @@ def attacks(lab, k, neighbour):
         yield case("ping to all nodes, " + where, 6, lambda m, x=mac: (
             k.ether(x) / IPv6(src=link_local(me.mac), dst="ff02::1")
             / ICMPv6EchoRequest(data=m * 3)))
+
+
+def to_reserved(lab, k):
+    """Of these only what goes to reserved addresses, and to the host of
+    `k.me' itself."""
+    for last in NOT_BRIDGED:
+        mac, where = RESERVED % last, "the reserved address :%02x" % last
+        for family, addresses in host_addresses(k.me.host).items():
+            yield from packets(k, mac, where, family, addresses[0])
+        yield from completed(lab, k, mac, where)
 
 
 def questions(lab, k, neighbour):
