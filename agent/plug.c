@@ -265,6 +265,7 @@ plug_devices(const struct plug_table *t, const struct plug_names *names,
         if (ours || (bridge && (tap || has_prefix(l->name,
                                                   names->uplink_prefix)))) {
             ovs_strlcpy(found[n].name, l->name, sizeof found[n].name);
+            found[n].index = (uint32_t) l->index;
             found[n].ours = ours;
             found[n].tap = tap;
             n++;

@@ -3,6 +3,7 @@
 #include <config.h>
 #include "firewall/l2_elements.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,9 @@
 #include "util.h"
 
 BUILD_ASSERT_DECL(sizeof(struct l2_element)
-                  == 1 + SG_DEVICE_LEN + sizeof(struct sg_mac)
+                  == 1 + SG_DEVICE_LEN + 4 + sizeof(struct sg_mac)
                      + sizeof(struct sg_prefix));
 
-static void append(struct l2_elements *, const struct l2_element *);
 static bool is_known(const struct sg_port *);
 static void spare(const struct l2_input *, const struct sg_port *,
                   bool is_rendered, struct sset *);
@@ -52,7 +52,7 @@ void
 l2_elements_append(struct l2_elements *dst, const struct l2_elements *src)
 {
     for (size_t i = 0; i < src->n; i++) {
-        append(dst, &src->p[i]);
+        l2_elements_add_one(dst, &src->p[i]);
     }
 }
 
@@ -63,27 +63,41 @@ l2_elements_copy(struct l2_elements *dst, const struct l2_elements *src)
     l2_elements_append(dst, src);
 }
 
+void
+l2_elements_add_one(struct l2_elements *list, const struct l2_element *e)
+{
+    if (list->n >= list->allocated) {
+        list->p = x2nrealloc(list->p, &list->allocated, sizeof *list->p);
+    }
+    list->p[list->n++] = *e;
+}
+
 /* 'mac' and 'prefix' are NULL for the kinds that have none. */
 void
 l2_elements_add(struct l2_elements *list, enum l2_kind kind,
                 const char *device, const struct sg_mac *mac,
                 const struct sg_prefix *prefix)
 {
-    struct l2_element *e;
+    struct l2_element e;
 
-    if (list->n >= list->allocated) {
-        list->p = x2nrealloc(list->p, &list->allocated, sizeof *list->p);
-    }
-    e = &list->p[list->n++];
-    memset(e, 0, sizeof *e);
-    e->kind = kind;
-    ovs_strzcpy(e->device, device, sizeof e->device);
+    memset(&e, 0, sizeof e);
+    e.kind = kind;
+    ovs_strzcpy(e.device, device, sizeof e.device);
     if (mac) {
-        e->mac = *mac;
+        e.mac = *mac;
     }
     if (prefix) {
-        e->prefix = *prefix;
+        e.prefix = *prefix;
     }
+    l2_elements_add_one(list, &e);
+}
+
+void
+l2_elements_add_other(struct l2_elements *list, const char *device,
+                      uint32_t index)
+{
+    l2_elements_add(list, L2_OTHER, device, NULL, NULL);
+    memcpy(list->p[list->n - 1].index, &index, sizeof index);
 }
 
 int
@@ -145,12 +159,6 @@ l2_elements_equal(const struct l2_elements *a, const struct l2_elements *b)
             && (!a->n || !memcmp(a->p, b->p, a->n * sizeof *a->p)));
 }
 
-static void
-append(struct l2_elements *list, const struct l2_element *e)
-{
-    l2_elements_add(list, e->kind, e->device, &e->mac, &e->prefix);
-}
-
 void
 l2_elements_diff(const struct l2_elements *actual,
                  const struct l2_elements *wanted,
@@ -164,9 +172,9 @@ l2_elements_diff(const struct l2_elements *actual,
                    : l2_element_compare(&actual->p[i], &wanted->p[j]));
 
         if (cmp < 0) {
-            append(del, &actual->p[i]);
+            l2_elements_add_one(del, &actual->p[i]);
         } else if (cmp > 0) {
-            append(add, &wanted->p[j]);
+            l2_elements_add_one(add, &wanted->p[j]);
         }
         i += cmp <= 0;
         j += cmp >= 0;
@@ -182,6 +190,12 @@ l2_elements_format(const struct l2_elements *list, struct ds *s)
 
         ds_put_format(s, "%s %.*s", l2_kind_name(e->kind), SG_DEVICE_LEN,
                       e->device);
+        if (e->kind == L2_OTHER) {
+            uint32_t index;
+
+            memcpy(&index, e->index, sizeof index);
+            ds_put_format(s, " %"PRIu32, index);
+        }
         if (e->kind == L2_MAC || e->kind == L2_PAIR) {
             ds_put_format(s, " %s", sg_mac_format(&e->mac, mac));
         }
@@ -251,7 +265,7 @@ static void
 render_device(const struct l2_device *d, bool shut, struct l2_elements *list)
 {
     if (!d->ours) {
-        l2_elements_add(list, L2_OTHER, d->name, NULL, NULL);
+        l2_elements_add_other(list, d->name, d->index);
     } else if (shut || !d->tap) {
         l2_elements_add(list, L2_SHUT, d->name, NULL, NULL);
     }

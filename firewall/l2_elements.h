@@ -37,6 +37,8 @@ const char *l2_kind_name(enum l2_kind);
 struct l2_element {
     uint8_t kind;               /* enum l2_kind. */
     char device[SG_DEVICE_LEN]; /* Zeros to its end. */
+    uint8_t index[4];           /* Of OTHER: the device's, in the order of
+                                 * this machine. */
     struct sg_mac mac;
     struct sg_prefix prefix;
 };
@@ -51,9 +53,12 @@ void l2_elements_clear(struct l2_elements *);
 void l2_elements_copy(struct l2_elements *dst, const struct l2_elements *src);
 void l2_elements_append(struct l2_elements *dst,
                         const struct l2_elements *src);
-/* Appends; before the list is used it must be put in order. */
+/* All append; before the list is used it must be put in order. */
 void l2_elements_add(struct l2_elements *, enum l2_kind, const char *device,
                      const struct sg_mac *, const struct sg_prefix *);
+void l2_elements_add_other(struct l2_elements *, const char *device,
+                           uint32_t index);
+void l2_elements_add_one(struct l2_elements *, const struct l2_element *);
 void l2_elements_order(struct l2_elements *);
 bool l2_elements_equal(const struct l2_elements *,
                        const struct l2_elements *);
@@ -64,13 +69,14 @@ void l2_elements_diff(const struct l2_elements *actual,
                       struct l2_elements *add, struct l2_elements *del);
 int l2_element_compare(const struct l2_element *, const struct l2_element *);
 
-/* One a line: "pair tap1 52:54:00:00:00:01 10.0.0.1". */
+/* One a line: "pair tap1 52:54:00:00:00:01 10.0.0.1", "other tap2 7". */
 struct ds;
 void l2_elements_format(const struct l2_elements *, struct ds *);
 
 /* A device on a bridge, as the links say. */
 struct l2_device {
     char name[SG_DEVICE_LEN];
+    uint32_t index;
     bool ours;                  /* The bridge.  If not, only devices that are
                                  * called like taps or uplinks matter. */
     bool tap;                   /* Called like one. */

@@ -9,6 +9,7 @@
 
 /* Where the fields of a key begin. */
 #define DEVICE_AT 0
+#define INDEX_AT SG_DEVICE_LEN
 #define SOURCE_AT SG_DEVICE_LEN
 #define CLAIM_AT (SOURCE_AT + 8)
 #define ADDRESS_AT (CLAIM_AT + 8)
@@ -17,6 +18,7 @@
 BUILD_ASSERT_DECL(ADDRESS_AT + 16 == L2_MAX_KEY);
 
 #define FIELDS_DEVICE 1, { SG_DEVICE_LEN }, SOURCE_AT
+#define FIELDS_INDEX 2, { SG_DEVICE_LEN, 4 }, INDEX_AT + 4
 #define FIELDS_MACS 3, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN }, ADDRESS_AT
 #define FIELDS_ADDRESS4 \
     4, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN, 4 }, ADDRESS_AT + 4
@@ -88,8 +90,12 @@ l2_key_encode(const struct l2_element *e, struct l2_key *key)
 
     memset(key, 0, sizeof *key);
     memcpy(key->first + DEVICE_AT, e->device, SG_DEVICE_LEN);
-    memcpy(key->first + SOURCE_AT, &e->mac, MAC_LEN);
-    memcpy(key->first + CLAIM_AT, &e->mac, MAC_LEN);
+    if (e->kind == L2_OTHER) {
+        memcpy(key->first + INDEX_AT, e->index, sizeof e->index);
+    } else {
+        memcpy(key->first + SOURCE_AT, &e->mac, MAC_LEN);
+        memcpy(key->first + CLAIM_AT, &e->mac, MAC_LEN);
+    }
     memcpy(key->first + ADDRESS_AT, e->prefix.addr, bits / 8);
     memcpy(key->last, key->first, sizeof key->last);
     if (e->kind == L2_PAIR) {
@@ -112,7 +118,9 @@ l2_key_decode(enum l2_set set, const struct l2_key *key,
                : set == L2_SET_SHUT ? L2_SHUT
                : set == L2_SET_FREE ? L2_FREE
                : set == L2_SET_MACS ? L2_MAC : L2_PAIR);
-    if (form->n_fields > 1) {
+    if (e->kind == L2_OTHER) {
+        memcpy(e->index, first + INDEX_AT, sizeof e->index);
+    } else if (form->n_fields > 1) {
         memcpy(&e->mac, first + SOURCE_AT, MAC_LEN);
     }
     if (e->kind == L2_PAIR) {

@@ -14,7 +14,7 @@
 /* The sets: name, whether their elements are ranges, and which fields their
  * keys have. */
 #define L2_SETS                                     \
-    L2_SET(OTHER, "other", false, DEVICE)           \
+    L2_SET(OTHER, "other", false, INDEX)            \
     L2_SET(SHUT, "shut", false, DEVICE)             \
     L2_SET(FREE, "free", false, DEVICE)             \
     L2_SET(MACS, "macs", false, MACS)               \

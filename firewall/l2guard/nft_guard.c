@@ -38,6 +38,7 @@ enum {
     NFT_TYPE_IP4_ADDR = 7,
     NFT_TYPE_IP6_ADDR = 8,
     NFT_TYPE_ETHER_ADDR = 9,
+    NFT_TYPE_IFINDEX = 20,
     NFT_TYPE_IFNAME = 41,
 };
 #define NFT_TYPE_BITS 6
@@ -322,7 +323,7 @@ take_element(struct nftnl_set_elem *elem, void *r_)
     struct l2_key key;
 
     if (read_key(elem, r->set, &key) && l2_key_decode(r->set, &key, &e)) {
-        l2_elements_add(r->list, e.kind, e.device, &e.mac, &e.prefix);
+        l2_elements_add_one(r->list, &e);
     } else {
         r->found = L2_DAMAGED;
     }
@@ -505,6 +506,7 @@ static uint32_t
 field_type(size_t i, size_t len)
 {
     return (i == 0 ? NFT_TYPE_IFNAME
+            : i == 1 && len == 4 ? NFT_TYPE_IFINDEX
             : i < 3 ? NFT_TYPE_ETHER_ADDR
             : len == 4 ? NFT_TYPE_IP4_ADDR : NFT_TYPE_IP6_ADDR);
 }

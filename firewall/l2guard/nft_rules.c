@@ -75,6 +75,7 @@ static const struct {
 enum {
     R_SCRATCH = NFT_REG_1,
     R_DEVICE = NFT_REG_1,       /* 16 bytes, */
+    R_INDEX = NFT_REG_2,        /* then 4; or */
     R_SOURCE = NFT_REG_2,       /* then 8: frame's source, */
     R_CLAIM = NFT_REG32_06,     /* then 8: what is said to be it, */
     R_ADDRESS = NFT_REG_3,      /* then 4 or 16. */
@@ -317,8 +318,8 @@ begin(struct nft_rules *rules, enum chain chain)
 /* ------------------------------------------------------------------------ */
 /* The rules. */
 
-/* A device that is called so, and is not on a bridge of others: 'key' says
- * which of a frame's two. */
+/* A device that is called so, and is not on a bridge of others: 'key', of its
+ * name, says which of a frame's two. */
 static struct nftnl_rule *
 begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
            const char *prefix)
@@ -327,6 +328,8 @@ begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
 
     load_meta(rule, key, R_DEVICE);
     compare(rule, NFT_CMP_EQ, prefix, strlen(prefix));
+    load_meta(rule, key == NFT_META_IIFNAME ? NFT_META_IIF : NFT_META_OIF,
+              R_INDEX);
     look_up(rule, L2_SET_OTHER, NFT_LOOKUP_F_INV);
     return rule;
 }

@@ -67,7 +67,8 @@ guard_run(void (*test)(struct guard_fixture *), bool kernel)
 #define M1 "52:54:00:00:00:01"
 #define M2 "52:54:00:00:00:02"
 #define ALL \
-    "other tapother\n" \
+    "other tapother 1\n" \
+    "other tapother 4294967295\n" \
     "shut tapshut\n" \
     "free tapfree\n" \
     "mac tap1 " M1 "\n" \
@@ -93,10 +94,13 @@ elements(const char *text)
         int n = sscanf(line, "%7s %15s %31s %63s", kind, device, mac_text,
                        prefix_text);
 
+        if (!strcmp(kind, "other")) {
+            l2_elements_add_other(&list, device, strtoul(mac_text, NULL, 10));
+            continue;
+        }
         REQUIRE(n >= 2 && (n < 3 || sg_mac_from_string(mac_text, &mac))
                 && (n < 4 || sg_prefix_from_string(prefix_text, &prefix)));
-        l2_elements_add(&list, !strcmp(kind, "other") ? L2_OTHER
-                        : !strcmp(kind, "shut") ? L2_SHUT
+        l2_elements_add(&list, !strcmp(kind, "shut") ? L2_SHUT
                         : !strcmp(kind, "free") ? L2_FREE
                         : !strcmp(kind, "mac") ? L2_MAC : L2_PAIR, device,
                         n < 3 ? NULL : &mac, n < 4 ? NULL : &prefix);
@@ -163,7 +167,8 @@ GUARD_TEST(edited)
     check_read(f, L2_NOTHING, "");
     replace(f, ALL);
     CHECK_EQ(edit(f, "pair tap2 "M2" 10.0.0.2\nfree tap3\n", ""), 0);
-    CHECK_EQ(edit(f, "", "free tapfree\nfree tap3\nother tapother\n"
+    CHECK_EQ(edit(f, "", "free tapfree\nfree tap3\nother tapother 1\n"
+                  "other tapother 4294967295\n"
                   "shut tapshut\npair tap1 "M1" 10.1.0.0/16\n"), 0);
     check_read(f, L2_INTACT, "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
                "pair tap1 "M1" 2001:db8::1\npair tap1 "M1" 2001:db8:1::/48\n"

@@ -134,7 +134,7 @@ TEST(two_ports_on_one_device)
                  "pair tap1 "M1" "LL1"\n");
 }
 
-#define FOREIGN(NAME) { .name = NAME, .tap = true }
+#define FOREIGN(NAME, INDEX) { .name = NAME, .index = INDEX, .tap = true }
 #define TAP(NAME) { .name = NAME, .ours = true, .tap = true }
 #define OTHER(NAME) { .name = NAME, .ours = true }
 
@@ -160,11 +160,11 @@ check_devices(const char *policy, const struct l2_device *devices,
 TEST(devices_of_others)
 {
     static const struct l2_device devices[] = {
-        FOREIGN("tapx"), FOREIGN("tapa"), TAP("tap1"), OTHER("qvb1"),
+        FOREIGN("tapx", 7), FOREIGN("tapa", 8), TAP("tap1"), OTHER("qvb1"),
     };
 
     check_devices("port p1 "PLACE" trusted\n", devices, ARRAY_SIZE(devices),
-                  false, "other tapa\nother tapx\nfree tap1\n");
+                  false, "other tapa 8\nother tapx 7\nfree tap1\n");
 }
 
 /* On a bridge of ours each device is closed that is no tap, which is closed
@@ -191,7 +191,7 @@ TEST(strangers)
 TEST(shut)
 {
     static const struct l2_device devices[] = {
-        FOREIGN("tapx"),
+        FOREIGN("tapx", 9),
         TAP("tap1"), OTHER("qvb1"), TAP("tap2"), OTHER("qvb2"),
         TAP("tap3"), OTHER("qvb3"), OTHER("vnet3"),
         TAP("tap4"), OTHER("qvb4"), TAP("tap9"), OTHER("qvb9"),
@@ -206,7 +206,7 @@ TEST(shut)
                   "uplink=qvb4 mac="M2" trusted\n"
                   "port p5 no_device device=tap5 bridge=qbr5 uplink=qvb5 "
                   "mac="M2"\n", devices, ARRAY_SIZE(devices), true,
-                  "other tapx\n"
+                  "other tapx 9\n"
                   "shut qvb1\nshut qvb2\nshut qvb4\nshut qvb9\n"
                   "shut tap1\nshut tap2\nshut tap4\nshut tap9\n"
                   "shut vnet3\n"
@@ -249,7 +249,7 @@ TEST(difference)
 TEST(keys)
 {
     static const struct l2_device devices[] = {
-        FOREIGN("tap345678901234"), TAP("tap1"), OTHER("qvb1"),
+        FOREIGN("tap345678901234", 0x12345678), TAP("tap1"), OTHER("qvb1"),
     };
     struct l2_elements list = L2_ELEMENTS_INIT;
     struct policy_text pt;
@@ -278,7 +278,7 @@ TEST(keys)
         CHECK(!l2_element_compare(&e, &list.p[i]));
 
         /* A byte of what fills up, of the end, of one of the two MACs. */
-        key.first[form->n_fields > 1 ? SG_DEVICE_LEN + 7
+        key.first[form->n_fields > 2 ? SG_DEVICE_LEN + 7
                   : SG_DEVICE_LEN - 1] ^= 1;
         CHECK(!l2_key_decode(set, &key, &e));
         l2_key_encode(&list.p[i], &key);
@@ -287,7 +287,7 @@ TEST(keys)
             CHECK(!l2_key_decode(set, &key, &e));
             key.last[form->key_len - 1] ^= 1;
         }
-        if (form->n_fields > 1) {
+        if (form->n_fields > 2) {
             key.last[SG_DEVICE_LEN + 8] ^= 2;
             CHECK(!l2_key_decode(set, &key, &e));
             key.first[SG_DEVICE_LEN + 8] ^= 2;

@@ -171,10 +171,10 @@ TEST(devices_for_the_guard)
         { 42, 40, 0, "tapother" }, { 43, 40, 0, "qvbother" },
     };
     static const struct l2_device expected[] = {
-        { .name = "tap1", .ours = true, .tap = true },
-        { .name = "vnet3", .ours = true },
-        { .name = "tapother", .tap = true },
-        { .name = "qvbother" },
+        { .name = "tap1", .index = 13, .ours = true, .tap = true },
+        { .name = "vnet3", .index = 14, .ours = true },
+        { .name = "tapother", .index = 42, .tap = true },
+        { .name = "qvbother", .index = 43 },
     };
     struct plug_table *t = plug_table_create(more, ARRAY_SIZE(more));
     struct l2_device *devices;
@@ -184,6 +184,7 @@ TEST(devices_for_the_guard)
     REQUIRE(CHECK_UEQ(n, ARRAY_SIZE(expected)));
     for (size_t i = 0; i < n; i++) {
         CHECK_STR(devices[i].name, expected[i].name);
+        CHECK_UEQ(devices[i].index, expected[i].index);
         CHECK_EQ(devices[i].ours, expected[i].ours);
         CHECK_EQ(devices[i].tap, expected[i].tap);
     }
