@@ -37,6 +37,9 @@ struct first_packet {
 
 static void get_first_packet(const struct flow_entry *,
                              struct first_packet *);
+static bool answer_allowed(const struct sg_policy *,
+                           const struct sg_port_spec *,
+                           const struct first_packet *);
 static bool port_allows(const struct sg_policy *, const struct sg_port_spec *,
                         const struct first_packet *);
 static int own_length(const struct sg_port_spec *, const struct sg_prefix *);
@@ -140,6 +143,7 @@ flow_verdict(const struct flow_judge *j, const struct flow_entry *e)
     }
     get_first_packet(e, &p);
     return (port_allows(j->policy, &port->spec, &p)
+            || answer_allowed(j->policy, &port->spec, &p)
             ? FLOW_ALLOWED : FLOW_REVOKED);
 }
 
@@ -164,6 +168,21 @@ get_first_packet(const struct flow_entry *e, struct first_packet *p)
         p->dst = &e->reply.src;
         p->dport = p->has_ports ? e->reply.sport : p->dport;
     }
+}
+
+/* (9) Each packet of DCCP needs a rule, and none that has one may be cut, so
+ * what may be said the other way is as good as what was said first. */
+static bool
+answer_allowed(const struct sg_policy *policy,
+               const struct sg_port_spec *spec, const struct first_packet *p)
+{
+    struct first_packet answer = *p;
+
+    answer.src = p->dst;
+    answer.dst = p->src;
+    answer.sport = p->dport;
+    answer.dport = p->sport;
+    return p->proto == IPPROTO_DCCP && port_allows(policy, spec, &answer);
 }
 
 /* (5) to (10). */

@@ -26,7 +26,8 @@
  *  9. What belongs or relates to a tracked flow is allowed, each direction
  *     after the checks above; unless the flow is marked as revoked: then
  *     nothing of it passes, 7 and 8 included.  flow_verdict() says which flow
- *     is to be marked.
+ *     is to be marked.  DCCP, which Linux tracks without its ports, needs a
+ *     rule each way.
  * 10. Groups add up: what a rule of any group of the port allows is allowed.
  *     A port without groups has 7 to 9 only.
  * 11. A rule allows what matches all that it names: direction, ethertype,

@@ -34,6 +34,7 @@ static void shared_out(struct fw_table *, const struct fw_layout *);
 static void shared_unspec(struct fw_table *, enum sg_family);
 static void put_revoked(struct fw_table *, const char *chain,
                         const struct fw_layout *);
+static void put_rules_alone(struct fw_table *, const char *chain);
 static void shared_pre_out(struct fw_table *, enum sg_family);
 static void shared_pre_in(struct fw_table *, enum sg_family);
 
@@ -58,8 +59,10 @@ fw_render_fixed(struct fw_ruleset *rs, const struct fw_layout *layout)
         shared_out(security, layout);
         shared_unspec(security, f);
         put_revoked(security, FW_CHAIN_PRE_OUT, layout);
+        put_rules_alone(security, FW_CHAIN_PRE_OUT);
         shared_pre_out(security, f);
         put_revoked(security, FW_CHAIN_PRE_IN, layout);
+        put_rules_alone(security, FW_CHAIN_PRE_IN);
         shared_pre_in(security, f);
     }
 }
@@ -193,6 +196,18 @@ put_revoked(struct fw_table *table, const char *chain,
 
     rule.match = FW_M_CONNMARK;
     rule.connmark = layout->revoked;
+    put(table, chain, rule);
+}
+
+/* (9).  All that two addresses say to each other in DCCP is one flow to the
+ * tracking, whatever the ports: what belongs to it says nothing. */
+static void
+put_rules_alone(struct fw_table *table, const char *chain)
+{
+    struct fw_rule rule = VERDICT(FW_RETURN);
+
+    rule.match = FW_M_PROTO;
+    rule.proto = IPPROTO_DCCP;
     put(table, chain, rule);
 }
 

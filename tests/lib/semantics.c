@@ -273,6 +273,14 @@ is_impostor(const struct semantics_packet *p)
                                || p->icmp_type == REDIRECT));
 }
 
+/* Ours: where Linux knows a flow by its addresses alone, being known is no
+ * answer to the question for ports. */
+static bool
+passes_as_known(const struct semantics_packet *p, bool tracked)
+{
+    return p->known_flow && tracked && p->protocol != IPPROTO_DCCP;
+}
+
 static void
 judge_egress(const struct semantics *s, const struct semantics_port *port,
              const struct semantics_packet *p, struct semantics_verdict *v)
@@ -296,7 +304,7 @@ judge_egress(const struct semantics *s, const struct semantics_port *port,
                    && (p->icmp_type == ROUTER_SOLICITATION
                        || p->icmp_type == NEIGHBOUR_ADVERTISEMENT))) {
         verdict(v, true, "neighbour discovery");
-    } else if (p->known_flow && tracked) {
+    } else if (passes_as_known(p, tracked)) {
         verdict(v, true, "known flow");
     } else {
         judge_by_groups(s, port, true, p, v);
@@ -319,7 +327,7 @@ judge_ingress(const struct semantics *s, const struct semantics_port *port,
                        || p->icmp_type == NEIGHBOUR_ADVERTISEMENT
                        || p->icmp_type == LISTENER_QUERY))) {
         verdict(v, true, "neighbour discovery");
-    } else if (p->known_flow && tracked) {
+    } else if (passes_as_known(p, tracked)) {
         verdict(v, true, "known flow");
     } else {
         judge_by_groups(s, port, false, p, v);

@@ -241,8 +241,49 @@ owns(const struct sg_port_spec *spec, const struct sg_prefix *address)
     return best;
 }
 
+/* Ways that a packet may have gone, for all that is known of a flow. */
+struct ways {
+    bool out, in;
+};
+
+static struct ways
+ways_of(const struct sg_port_spec *spec, const struct eval_packet *p)
+{
+    static const struct sg_prefix unspecified;
+    int src = owns(spec, &p->src), dst = owns(spec, &p->dst);
+
+    return (struct ways) {
+        .out = (!sg_port_filters(spec) ? true
+                : src >= 0 ? src >= dst
+                : !memcmp(p->src.addr, unspecified.addr,
+                          sizeof unspecified.addr)),
+        .in = !sg_port_filters(spec) || dst >= src,
+    };
+}
+
+static bool
+may_pass(const struct two_judges *c, const struct eval_packet *p,
+         const struct sg_binding *b, struct ways ways)
+{
+    return ((ways.out && gets_through(c, p, b, true))
+            || (ways.in && gets_through(c, p, b, false)));
+}
+
+/* The same ports, the other way. */
+static struct eval_packet
+answer_to(const struct eval_packet *p)
+{
+    struct eval_packet answer = *p;
+
+    answer.src = p->dst;
+    answer.dst = p->src;
+    answer.sport = p->dport;
+    answer.dport = p->sport;
+    return answer;
+}
+
 struct flow_counts {
-    size_t n, n_allowed, n_out, n_in, n_either, n_stale;
+    size_t n, n_allowed, n_answers, n_out, n_in, n_either, n_stale;
 };
 
 static void
@@ -250,7 +291,6 @@ check_flow(const struct two_judges *c, const struct flow_judge *judge,
            const struct eval_packet *p, const struct sg_binding *b,
            struct flow_counts *counts)
 {
-    static const struct sg_prefix unspecified;
     struct flow_entry e = flow_of(p, b), child = e;
     const struct sg_port *port = flow_judge_port(judge, b->zone);
     enum flow_verdict got = flow_verdict(judge, &e);
@@ -268,22 +308,22 @@ check_flow(const struct two_judges *c, const struct flow_judge *judge,
         return;
     }
 
-    int src = owns(&port->spec, &p->src), dst = owns(&port->spec, &p->dst);
-    bool out = (src >= 0 ? src >= dst
-                : !memcmp(p->src.addr, unspecified.addr,
-                          sizeof unspecified.addr));
-    bool in = dst >= src;
-    if (!sg_port_filters(&port->spec)) {
-        out = in = true;
+    struct ways ways = ways_of(&port->spec, p);
+    bool want = may_pass(c, p, b, ways);
+    if (p->proto == IPPROTO_DCCP && !want) {
+        /* What is answered needs a rule as well, and it will do. */
+        struct eval_packet answer = answer_to(p);
+
+        want = may_pass(c, &answer, b, ways_of(&port->spec, &answer));
+        counts->n_answers += want;
     }
-    bool want = ((out && gets_through(c, p, b, true))
-                 || (in && gets_through(c, p, b, false)));
     if (got != (want ? FLOW_ALLOWED : FLOW_REVOKED)) {
         struct ds text = DS_EMPTY_INITIALIZER;
 
         flow_tuple_format(&e.orig, &text);
         FAIL("%s of %s, out %d, in %d: the chains %s it\n%s",
-             ds_cstr(&text), b->device, out, in, want ? "allow" : "drop",
+             ds_cstr(&text), b->device, ways.out, ways.in,
+             want ? "allow" : "drop",
              ds_cstr_ro(&c->json));
         ds_destroy(&text);
     }
@@ -297,9 +337,9 @@ check_flow(const struct two_judges *c, const struct flow_judge *judge,
 
     counts->n++;
     counts->n_allowed += want;
-    counts->n_out += out && !in;
-    counts->n_in += in && !out;
-    counts->n_either += in && out;
+    counts->n_out += ways.out && !ways.in;
+    counts->n_in += ways.in && !ways.out;
+    counts->n_either += ways.in && ways.out;
 }
 
 TEST(flows_are_judged_as_their_first_packet)
@@ -333,6 +373,7 @@ TEST(flows_are_judged_as_their_first_packet)
     CHECK(counts.n_stale > counts.n / 50);
     CHECK(counts.n_allowed > counts.n / 20);
     CHECK(counts.n - counts.n_allowed > counts.n / 4);
+    CHECK(counts.n_answers > 0);
     CHECK(counts.n_out > counts.n / 20);
     CHECK(counts.n_in > counts.n / 20);
     CHECK(counts.n_either > counts.n / 50);

@@ -6,6 +6,7 @@
 #include "firewall/firewall.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -483,6 +484,52 @@ TEST(who_leaves_a_set_is_let_in_by_the_new_rule_at_once)
     CHECK_MEMBERS(&f, SET_A, "none");
     CHECK_MEMBERS(&f, SET_B, "10.0.0.1");
     CHECK(!firewall_is_urgent(f.fw));
+    fwf_uninit(&f);
+}
+
+static size_t
+count_dccp(const struct fw_chain *chain)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < chain->n_rules; i++) {
+        n += (chain->rules[i].match & FW_M_PROTO
+              && chain->rules[i].proto == IPPROTO_DCCP);
+    }
+    return n;
+}
+
+/* An agent before this one knew no rule about DCCP: the chains that it left
+ * get one each, and keep what else they have. */
+TEST(chains_of_an_older_agent_are_completed)
+{
+    static const char *const names[] = { FW_CHAIN_PRE_OUT, FW_CHAIN_PRE_IN };
+    struct fwf f;
+
+    fwf_start(&f, POLICY);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct fw_chain *chain = fwf_chain(&f, FW_SECURITY, names[i]);
+
+        CHECK_UEQ(count_dccp(chain), 1);
+        fw_chain_delete(chain, 1);
+        CHECK_UEQ(count_dccp(chain), 0);
+        for (size_t j = 0; j < chain->n_rules; j++) {
+            chain->rules[j].packets = 100 + j;
+        }
+    }
+    fwf_restart(&f);
+    firewall_set_complete(f.fw);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_UEQ(firewall_result(f.fw)->n_commits, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct fw_chain *chain = fwf_chain(&f, FW_SECURITY, names[i]);
+
+        CHECK_UEQ(count_dccp(chain), 1);
+        CHECK_EQ(chain->rules[1].verdict, FW_RETURN);
+        CHECK_UEQ(chain->rules[0].packets, 100);
+        CHECK_UEQ(chain->rules[1].packets, 0);
+        CHECK_UEQ(chain->rules[2].packets, 101);
+    }
     fwf_uninit(&f);
 }
 

@@ -196,39 +196,58 @@ wait_pass(struct fixture *f, long long int ms)
     return -1;
 }
 
+static struct flow_tuple
+udp(const char *src, const char *dst, uint16_t dport)
+{
+    return (struct flow_tuple) {
+        .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
+        .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000,
+        .dport = dport,
+    };
+}
+
+/* As the kernel has it: without ports. */
+static struct flow_tuple
+dccp(const char *src, const char *dst)
+{
+    return (struct flow_tuple) {
+        .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
+        .proto = IPPROTO_DCCP,
+    };
+}
+
+static void
+add_tuple(struct fixture *f, uint16_t zone, struct flow_tuple orig)
+{
+    struct flow_entry e = { .zone = zone, .orig = orig, .reply = orig };
+
+    e.reply.src = orig.dst;
+    e.reply.dst = orig.src;
+    e.reply.sport = orig.dport;
+    e.reply.dport = orig.sport;
+    flow_table_memory_add(f->table, &e);
+}
+
 static void
 add_flow(struct fixture *f, uint16_t zone, const char *src, const char *dst,
          uint16_t dport)
 {
-    struct flow_entry e = {
-        .zone = zone,
-        .orig = {
-            .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
-            .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000,
-            .dport = dport,
-        },
-    };
+    add_tuple(f, zone, udp(src, dst, dport));
+}
 
-    e.reply = e.orig;
-    e.reply.src = e.orig.dst;
-    e.reply.dst = e.orig.src;
-    e.reply.sport = dport;
-    e.reply.dport = 1000;
-    flow_table_memory_add(f->table, &e);
+static uint32_t
+mark_of_tuple(struct fixture *f, uint16_t zone, struct flow_tuple orig)
+{
+    struct flow_entry *e = flow_table_memory_find(f->table, zone, &orig);
+
+    return e ? e->mark : 12345;
 }
 
 static uint32_t
 mark_of(struct fixture *f, uint16_t zone, const char *src, const char *dst,
         uint16_t dport)
 {
-    struct flow_tuple orig = {
-        .src = policy_text_prefix(src), .dst = policy_text_prefix(dst),
-        .proto = IPPROTO_UDP, .has_ports = true, .sport = 1000,
-        .dport = dport,
-    };
-    struct flow_entry *e = flow_table_memory_find(f->table, zone, &orig);
-
-    return e ? e->mark : 12345;
+    return mark_of_tuple(f, zone, udp(src, dst, dport));
 }
 
 static void
@@ -298,6 +317,33 @@ TEST(the_start_judges_everything)
     CHECK_UEQ(mark_of(&f, 2, "10.0.0.2", "10.0.0.8", 53), 0);
     CHECK_UEQ(mark_of(&f, 9, "10.0.0.7", "10.0.0.1", 53), 0);
     CHECK_EQ(revoke_next(f.r), LLONG_MAX);
+    done(&f);
+}
+
+/* A flow of DCCP is all ports of two addresses, each way by a rule: it is cut
+ * when neither way has one left. */
+TEST(dccp_is_cut_when_no_way_is_left)
+{
+    static const char text[]
+        = PORT(1, "group=g1") PORT(2, "group=g2") PORT(3, "group=g3")
+          "rules g1\nrule egress IPv4 proto=33 ports=80-80\n"
+          "rules g2\nrule ingress IPv4 proto=33 ports=80-80\n"
+          "rules g3\nrule ingress IPv4 proto=17\n";
+    struct fixture f;
+
+    init(&f, false);
+    set_policy(&f, text);
+    add_tuple(&f, 1, dccp("10.0.0.8", "10.0.0.1"));
+    add_tuple(&f, 1, dccp("10.0.0.1", "10.0.0.9"));
+    add_tuple(&f, 2, dccp("10.0.0.8", "10.0.0.2"));
+    add_tuple(&f, 2, dccp("10.0.0.2", "10.0.0.9"));
+    add_tuple(&f, 3, dccp("10.0.0.8", "10.0.0.3"));
+    add_tuple(&f, 3, dccp("10.0.0.3", "10.0.0.9"));
+    start(&f);
+    CHECK_UEQ(f.result.judged, 6);
+    CHECK_UEQ(f.result.marked, 2);
+    CHECK_UEQ(mark_of_tuple(&f, 3, dccp("10.0.0.8", "10.0.0.3")), BIT);
+    CHECK_UEQ(mark_of_tuple(&f, 3, dccp("10.0.0.3", "10.0.0.9")), BIT);
     done(&f);
 }
 

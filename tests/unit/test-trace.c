@@ -190,6 +190,15 @@ TEST(what_belongs_to_a_flow)
                 "denied revoked");
     CHECK_TRACE(&f, "tap1 in proto=udp src=1.1.1.1 dport=9 state=invalid",
                 "denied no_rule");
+    /* To the tracking DCCP has no ports: nothing but a rule lets it pass. */
+    CHECK_TRACE(&f, "tap1 in proto=dccp src=1.1.1.1 dport=9 "
+                "state=established", "denied no_rule");
+    CHECK_TRACE(&f, "tap1 out proto=dccp dst=1.1.1.1 dport=9 "
+                "state=established", "denied no_rule");
+    CHECK_TRACE(&f, "tap1 out proto=dccp dst=2001:db8::8 dport=9 "
+                "state=established", "allowed rule r5");
+    CHECK_TRACE(&f, "tap1 out proto=dccp dst=2001:db8::8 dport=9 "
+                "state=revoked", "denied revoked");
     /* Of who may not send, no flow passes. */
     CHECK_TRACE(&f, "tap1 out proto=tcp src=10.0.0.2 dst=192.0.2.7 dport=80 "
                 "state=established", "denied source");
