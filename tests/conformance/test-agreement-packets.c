@@ -85,7 +85,18 @@ world_uninit(struct world *w)
     two_judges_uninit(&w->judges);
 }
 
-/* Would the kernel take 'p' for an answer to a packet before it? */
+/* Of two packets whose addresses do: are these ports each other's?  What the
+ * tracking makes of them is its own affair: that it does not look at those of
+ * DCCP must not hide what passes for that reason. */
+static bool
+ports_answer(const struct eval_packet *p, const struct eval_packet *q)
+{
+    return (!fw_protocol_has_ports(p->proto)
+            || (p->sport == q->dport && p->dport == q->sport));
+}
+
+/* Would the kernel be right to take 'p' for an answer to a packet before
+ * it? */
 static bool
 is_answer(const struct world *w, const struct eval_packet *p)
 {
@@ -95,7 +106,8 @@ is_answer(const struct world *w, const struct eval_packet *p)
         if (!strcmp(p->bridge, q->bridge) && p->family == q->family
             && p->proto == q->proto
             && !memcmp(p->src.addr, q->dst.addr, sizeof p->src.addr)
-            && !memcmp(p->dst.addr, q->src.addr, sizeof p->dst.addr)) {
+            && !memcmp(p->dst.addr, q->src.addr, sizeof p->dst.addr)
+            && ports_answer(p, q)) {
             return true;
         }
     }
