@@ -41,9 +41,10 @@ DEFAULT_PORT = 7000
 # proto     number;  port, sport, icmp: (type, code): None if it has none
 # remote    the address at the other end; own: the instance's
 # behind    an extension header, or None
+# then      sent when the answers to other cases have been
 Case = collections.namedtuple("Case", (
     "form number text family egress expected answer proto port sport icmp "
-    "remote own behind"))
+    "remote own behind then"))
 
 
 def pick(value, family):
@@ -131,11 +132,15 @@ class Form:
         if "answer" in words:
             at = words.index("answer")
             answer, words = words[at + 1], words[:at]
+        then = words[0] == "then"
+        if then:
+            words.pop(0)
         verdicts = words.pop(0).split("/")
         for family, verdict in zip(FAMILIES, verdicts * 2):
             if verdict != "-":
-                yield self._case(text, family, verdict, answer, words,
-                                 addresses)
+                case = self._case(text, family, verdict, answer, words,
+                                  addresses)
+                yield case._replace(then=then)
 
     def _case(self, text, family, verdict, answer, words, addresses):
         def number(value):
@@ -163,7 +168,7 @@ class Form:
         return Case(self, number_, text, family, direction == "out",
                     verdict == "pass", answer, proto, port, sport, icmp,
                     named("remote") or nth_address(family, number_),
-                    named("from") or named("to"), keys.get("behind"))
+                    named("from") or named("to"), keys.get("behind"), False)
 
 
 PORTED = set(NUMBERS.values()) - {NUMBERS["igmp"]}
