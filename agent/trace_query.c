@@ -20,6 +20,7 @@
 /* What was said, besides the port and the direction. */
 struct words {
     bool proto, src, dst, sport, dport, type, code, mac;
+    bool icmp;                  /* The protocol, by this name. */
     int protocol;
 };
 
@@ -138,6 +139,7 @@ parse_value(const char *key, const char *value, struct words *w,
 
     if (!strcmp(key, "proto")) {
         w->proto = rpc_protocol_from_string(value, &w->protocol);
+        w->icmp = !strcasecmp(value, "icmp");
         return w->proto && w->protocol > 0;
     } else if (!strcmp(key, "src")) {
         return w->src = sg_address_from_string(value, &p->src);
@@ -225,9 +227,9 @@ complete(const struct sg_port *port, const struct words *w,
     if (!w->proto) {
         return "the protocol is missing";
     }
-    /* "icmp" is said of both, as in rules. */
-    p->proto = (w->protocol == IPPROTO_ICMP && p->family == SG_IPV6
-                ? IPPROTO_ICMPV6 : w->protocol);
+    /* The name is said of both, as in rules; a number is what it is. */
+    p->proto = (w->icmp && p->family == SG_IPV6 ? IPPROTO_ICMPV6
+                : w->protocol);
     if (!w->mac && out && port->state != SG_ABSENT) {
         p->mac = own_mac(&port->spec, &p->src);
     }

@@ -192,9 +192,12 @@ parse_protocol(const struct rpc_rule_fields *fields, struct sg_rule *rule)
     }
 
     /* Neutron takes the name "icmp" for the ICMP of the rule's family.  The
-     * number 1 stays what it says. */
+     * number 1 stays what it says, and says nothing: who sends it does not
+     * mean what it is. */
     if (text && !strcasecmp(text, "icmp") && rule->family == SG_IPV6) {
         rule->protocol = IPPROTO_ICMPV6;
+    } else if (rule->protocol == IPPROTO_ICMP && rule->family == SG_IPV6) {
+        return "protocol 1 in an IPv6 rule: ICMPv6 is 58 or ipv6-icmp";
     }
     return NULL;
 }
@@ -318,8 +321,7 @@ parse_remote(const struct rpc_rule_fields *fields, struct sg_rule *rule)
     return NULL;
 }
 
-/* Protocol 58 in IPv4 (or 1 in IPv6) is a number like any other: it has no
- * types. */
+/* Protocol 58 in IPv4 is a number like any other: it has no types. */
 static bool
 is_icmp(const struct sg_rule *rule)
 {

@@ -120,7 +120,9 @@ random_rule(uint64_t *seed, struct sg_rule *rule)
         rule->protocol = -1;
         break;
     case 1:
-        rule->protocol = 1 + test_random(seed) % 255;
+        /* The number 1 is refused in an IPv6 rule. */
+        rule->protocol = rule->family == SG_IPV4 ? 1 : 2;
+        rule->protocol += test_random(seed) % (256 - rule->protocol);
         break;
     case 2:
         rule->protocol = with_ports[test_random(seed)

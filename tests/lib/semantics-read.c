@@ -269,16 +269,17 @@ read_protocol(struct semantics_rule *rule, const json_t *value)
     } else if (value) {
         return "protocol type";
     }
-    return NULL;
+    /* Ours: whoever says it by number means 58. */
+    return (rule->family == SEMANTICS_IPV6 && rule->protocol == IPPROTO_ICMP
+            ? "ICMP in an IPv6 rule" : NULL);
 }
 
 /* Well-formed, but no packet is like that. */
 static const char *
 matches_nothing(const struct semantics_rule *rule)
 {
-    if (rule->protocol == (rule->family == SEMANTICS_IPV4
-                           ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
-        return "ICMP of the other family";
+    if (rule->family == SEMANTICS_IPV4 && rule->protocol == IPPROTO_ICMPV6) {
+        return "ICMPv6 in an IPv4 rule";
     }
     return (rule->family == SEMANTICS_IPV6
             && is_extension_header(rule->protocol)

@@ -161,8 +161,8 @@ TEST(icmp_of_the_family)
         int number;
     } cases[] = {
         { "IPv4", "icmp", 1 }, { "IPv6", "icmp", 58 }, { "IPv6", "ICMP", 58 },
-        { "IPv6", "icmpv6", 58 }, { "IPv6", "58", 58 }, { "IPv6", "1", 1 },
-        { "IPv4", "1", 1 }, { "IPv4", "58", 58 }, { "IPv4", "icmpv6", 58 },
+        { "IPv6", "icmpv6", 58 }, { "IPv6", "58", 58 }, { "IPv4", "1", 1 },
+        { "IPv4", "58", 58 }, { "IPv4", "icmpv6", 58 },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -184,6 +184,18 @@ TEST(icmp_of_the_family)
             check_reason(&f, "without ports");
         }
     }
+}
+
+/* It would match nothing; no range hides the reason. */
+TEST(icmp_by_number_in_an_ipv6_rule)
+{
+    struct rpc_rule_fields f = fields("IPv6", "1");
+
+    check_reason(&f, "ICMPv6 is 58 or ipv6-icmp");
+    f.port_range_min = f.port_range_max = number(0);
+    check_reason(&f, "ICMPv6 is 58 or ipv6-icmp");
+    f.source_port_range_min = number(0);
+    check_reason(&f, "ICMPv6 is 58 or ipv6-icmp");
 }
 
 TEST(port_ranges)

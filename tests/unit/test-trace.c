@@ -776,6 +776,7 @@ TEST(questions_that_are_none)
     CHECK_REFUSED("tap1 in proto=tcp src=10.0.0.9 dport=1 type=1",
                   "for ICMP");
     CHECK_REFUSED("tap1 in proto=58 src=10.0.0.9 type=1", "for ICMP");
+    CHECK_REFUSED("tap1 in proto=1 src=2001:db8::9 type=1", "for ICMP");
     CHECK_REFUSED("tap1 in proto=tcp src=10.0.0.9 dst=::1 dport=1",
                   "different families");
     CHECK_REFUSED("tap2 in proto=tcp src=::9 dport=1",
@@ -801,6 +802,14 @@ TEST(what_is_left_out)
     fw_packet_format(&q.packet, &ds);
     CHECK_STR(ds_cstr(&ds), "IPv6 ipv6-icmp type 128 code 0 2001:db8::1 > "
               "fe80::1");
+    ds_clear(&ds);
+    q = query_at(&f, "tap1 out proto=1 dst=fe80::1", __FILE__, __LINE__);
+    fw_packet_format(&q.packet, &ds);
+    CHECK_STR(ds_cstr(&ds), "IPv6 icmp 2001:db8::1 > fe80::1");
+    ds_clear(&ds);
+    q = query_at(&f, "tap1 out proto=1 dst=10.0.0.9", __FILE__, __LINE__);
+    fw_packet_format(&q.packet, &ds);
+    CHECK_STR(ds_cstr(&ds), "IPv4 icmp type 8 code 0 10.0.0.1 > 10.0.0.9");
     ds_clear(&ds);
     q = query_at(&f, "tap1 out proto=sctp dst=fe80::1 dport=7", __FILE__,
                  __LINE__);
