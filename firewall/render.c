@@ -31,7 +31,8 @@
  * 10. Groups add up: what a rule of any group of the port allows is allowed.
  *     A port without groups has 7 to 9 only.
  * 11. A rule allows what matches all that it names: direction, ethertype,
- *     protocol, destination port range, ICMP type and code, remote.
+ *     protocol, destination and source port range, ICMP type and code,
+ *     remote.
  * 12. A remote group means the addresses and prefixes its members have now,
  *     whichever port has them.  A group that is unknown or empty matches
  *     nothing.
