@@ -159,6 +159,16 @@ add_addresses(struct answer_object *port, size_t n, uint64_t *state)
         "\"2001:db8::7\"", "\"10.0.0.0/24\"", "\"::/0\"", "\"0.0.0.0/0\"",
     };
 
+    if (once_in(8, state)) {
+        /* Of any address, or of none, because what it has cannot be one. */
+        if (once_in(6, state)) {
+            add_piece(port, FIXED_IPS, "%s", PICK(unusable, state));
+        } else if (once_in(6, state)) {
+            add_piece(port, PAIRS, "{\"ip_address\": %s}",
+                      PICK(unusable, state));
+        }
+        return;
+    }
     add_piece(port, FIXED_IPS, "\"10.0.0.%"PRIuSIZE"\"", n + 1);
     add_piece(port, FIXED_IPS, "{\"ip_address\": \"2001:db8::%"PRIuSIZE
               "\", \"subnet_id\": 1}", n + 1);
