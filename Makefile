@@ -245,6 +245,7 @@ TESTLIB_SRCS += tests/lib/sim-world.c
 TESTLIB_SRCS += tests/lib/semantics-read.c
 TESTLIB_SRCS += tests/lib/semantics-text.c
 TESTLIB_SRCS += tests/lib/semantics.c
+TESTLIB_SRCS += tests/lib/store-fixture.c
 TESTLIB_SRCS += tests/lib/test.c
 TESTLIB_SRCS += tests/lib/update-text.c
 
@@ -316,6 +317,7 @@ UNIT_TESTS += tests/unit/test-semantics.c
 UNIT_TESTS += tests/unit/test-sequence.c
 UNIT_TESTS += tests/unit/test-silence.c
 UNIT_TESTS += tests/unit/test-start.c
+UNIT_TESTS += tests/unit/test-store-known.c
 UNIT_TESTS += tests/unit/test-store-limits.c
 UNIT_TESTS += tests/unit/test-store.c
 UNIT_TESTS += tests/unit/test-sync.c
