@@ -357,6 +357,7 @@ GOLDEN_TESTS += tests/golden/golden-sync.c
 
 # These link everything and may need a private network namespace or root.
 CONFORMANCE_TESTS += tests/conformance/test-amqp-faults.c
+CONFORMANCE_TESTS += tests/conformance/test-backend-sets.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-handover.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c

@@ -195,6 +195,15 @@ make_set(const char *name, enum sg_family family, uint32_t maxelem)
     return set;
 }
 
+int
+create_set(struct fixture *f, const char *name, enum sg_family family,
+           uint32_t maxelem)
+{
+    struct fw_set set = make_set(name, family, maxelem);
+
+    return f->c->set_create(f->b, &set);
+}
+
 struct fw_set
 named(const char *name, enum sg_family family)
 {

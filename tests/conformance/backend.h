@@ -11,6 +11,11 @@
 #include "firewall/backend.h"
 #include "tests/lib/test.h"
 
+/* Names of sets. */
+#define SET4 "sg1-m4a-01234567-0123456789ab"
+#define SET4B "sg1-m4b-01234567-0123456789ab"
+#define SET6 "sg1-m6a-01234567-0123456789ab"
+
 struct fixture {
     struct fw_backend *b;
     const struct fw_backend_class *c;
@@ -60,6 +65,8 @@ struct fw_edit make_edit(enum fw_edit_kind, const char *chain, size_t index,
                          const struct fw_rule *);
 struct fw_rule make_rule(enum fw_verdict, const char *target, const char *in);
 struct fw_set make_set(const char *name, enum sg_family, uint32_t maxelem);
+int create_set(struct fixture *, const char *name, enum sg_family,
+               uint32_t maxelem);
 /* Who is meant by a name, which may be too long: then it has no end. */
 struct fw_set named(const char *name, enum sg_family);
 struct sg_prefix make_host(enum sg_family, uint32_t n);

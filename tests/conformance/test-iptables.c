@@ -21,8 +21,6 @@
 #include "tests/lib/netns.h"
 #include "util.h"
 
-#define SET4 "sg1-m4a-01234567-0123456789ab"
-#define SET6 "sg1-m6a-01234567-0123456789ab"
 #define LOCK "/run/xtables.lock"
 
 static const char *const commands[SG_N_FAMILIES] = {
