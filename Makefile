@@ -360,6 +360,7 @@ CONFORMANCE_TESTS += tests/conformance/test-amqp-faults.c
 CONFORMANCE_TESTS += tests/conformance/test-backend-sets.c
 CONFORMANCE_TESTS += tests/conformance/test-backend.c
 CONFORMANCE_TESTS += tests/conformance/test-handover.c
+CONFORMANCE_TESTS += tests/conformance/test-iptables-words.c
 CONFORMANCE_TESTS += tests/conformance/test-iptables.c
 CONFORMANCE_TESTS += tests/conformance/test-refusal-kernel.c
 CONFORMANCE_TESTS += tests/conformance/test-state-file.c

@@ -15,11 +15,15 @@
 #include "svec.h"
 #include "util.h"
 
+const char *const iptables_commands[SG_N_FAMILIES] = {
+    "iptables-legacy", "ip6tables-legacy",
+};
+
 void
 fixture_run(void (*test)(struct fixture *), bool kernel)
 {
     static const struct fw_backend_iptables_config config = {
-        .lock_path = "/run/xtables.lock",
+        .lock_path = LOCK,
     };
     struct fixture f = { .kernel = kernel };
     char *error = NULL;

@@ -11,6 +11,8 @@
 #include "firewall/backend.h"
 #include "tests/lib/test.h"
 
+/* Where the kernel's backends have their lock. */
+#define LOCK "/run/xtables.lock"
 /* Names of sets. */
 #define SET4 "sg1-m4a-01234567-0123456789ab"
 #define SET4B "sg1-m4b-01234567-0123456789ab"
@@ -59,6 +61,9 @@ void other_delete_first(struct fixture *, const char *chain);
 /* Packets went by: sets the counters of the chain's first rule, 'rule'. */
 void other_count(struct fixture *, const char *chain, const struct fw_rule *,
                  uint64_t packets, uint64_t bytes);
+
+/* "iptables-legacy" and the other family's. */
+extern const char *const iptables_commands[SG_N_FAMILIES];
 
 /* Short hands. */
 struct fw_edit make_edit(enum fw_edit_kind, const char *chain, size_t index,
