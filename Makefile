@@ -83,6 +83,7 @@ CORE_SRCS += agent/zone_alloc.c
 CORE_SRCS += agent/zone_claims.c
 CORE_SRCS += firewall/apply.c
 CORE_SRCS += firewall/backend_memory.c
+CORE_SRCS += firewall/backend_memory_sets.c
 CORE_SRCS += firewall/dispatch.c
 CORE_SRCS += firewall/firewall.c
 #CORE_SRCS += firewall/flow_verdict.c

@@ -2,7 +2,8 @@
 
 /* A model of the kernel's packet filter behind struct fw_backend.
  *
- * It has the kernel's manners, as far as the layers above depend on them:
+ * Its sets are in backend_memory_sets.c.  It has the kernel's manners, as far
+ * as the layers above depend on them:
  *
  * - A commit replaces the whole table with what was read plus the edits.  It
  *   is refused if that is not what is there by then.
@@ -16,69 +17,28 @@
  *   hash:net set no prefix of length 0. */
 
 #include <config.h>
-#include "firewall/backend.h"
+#include "firewall/backend_memory-private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "firewall/member_delta.h"
 #include "firewall/table_diff.h"
-#include "hash.h"
-#include "sset.h"
 #include "util.h"
-
-/* Content of a set of 'state'. */
-struct content {
-    struct hmap_node node;      /* In 'contents', by name. */
-    char name[FW_SET_LEN];
-    struct sg_members members;
-};
-
-/* What read() saw and commit() works on. */
-struct open_table {
-    bool open;
-    struct fw_table table;
-};
-
-struct fault {
-    int nth;                    /* Counts down; 0: none. */
-    int error;
-    bool persistent;
-};
-
-struct backend_memory {
-    struct fw_backend up;
-    unsigned int n_owners;
-    struct fw_ruleset *state;
-    struct hmap contents;       /* Contains "struct content"s. */
-    struct open_table opened[SG_N_FAMILIES][FW_N_TABLES];
-    bool locked;
-    struct sset dumps;          /* Names of sets being listed. */
-    struct fault faults[FW_N_FAULTS];
-    uint64_t writes;
-    uint64_t n_reads;           /* Of tables. */
-    fw_backend_memory_cb *observer;
-    void *aux;
-    char *error;
-};
 
 static const struct fw_backend_class memory_class;
 
 static int apply_edit(const struct backend_memory *, enum sg_family,
                       struct fw_table *, const struct fw_edit *);
 static void count_foreign_jumps(struct fw_table *);
-static bool terminated(const char *text, size_t size);
 static bool is_target(const struct fw_table *, const struct fw_chain *);
 static bool sets_exist(const struct backend_memory *,
                        const struct fw_table *);
 static void count_references(struct backend_memory *,
                              const struct fw_table *, int sign);
 static void close_table(struct open_table *);
-static struct content *find_content(const struct backend_memory *,
-                                    const char *name);
 
-static struct backend_memory *
+struct backend_memory *
 memory_cast(const struct fw_backend *up)
 {
     /* The class's functions may get a const pointer to what is not const. */
@@ -100,8 +60,7 @@ fw_backend_memory_create(void)
     b->up.class = &memory_class;
     b->n_owners = 1;
     b->state = fw_ruleset_create();
-    hmap_init(&b->contents);
-    sset_init(&b->dumps);
+    memory_sets_init(b);
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         for (size_t t = 0; t < FW_N_TABLES; t++) {
             for (size_t i = 0; i < 3 && builtin[t][i]; i++) {
@@ -139,26 +98,6 @@ fw_backend_memory_state(struct fw_backend *up)
 }
 
 void
-fw_backend_memory_hold_dump(struct fw_backend *up, const char *set, bool hold)
-{
-    struct backend_memory *b = memory_cast(up);
-
-    if (hold) {
-        sset_add(&b->dumps, set);
-    } else {
-        sset_find_and_delete(&b->dumps, set);
-    }
-}
-
-const struct sg_members *
-fw_backend_memory_members(const struct fw_backend *up, const char *set)
-{
-    struct content *content = find_content(memory_cast(up), set);
-
-    return content ? &content->members : NULL;
-}
-
-void
 fw_backend_memory_observe(struct fw_backend *up, fw_backend_memory_cb *cb,
                           void *aux)
 {
@@ -168,26 +107,25 @@ fw_backend_memory_observe(struct fw_backend *up, fw_backend_memory_cb *cb,
     b->aux = aux;
 }
 
-static void
-changed(const struct backend_memory *b)
+void
+memory_changed(const struct backend_memory *b)
 {
     if (b->observer) {
         b->observer(b->aux);
     }
 }
 
-/* Keeps the sentence for error() and returns 'error'. */
-static int
-fail(struct backend_memory *b, int error, const char *what, const char *name)
+int
+memory_failed(struct backend_memory *b, int error, const char *what,
+              const char *name)
 {
     free(b->error);
     b->error = xasprintf("%s %s: %s", what, name, ovs_strerror(error));
     return error;
 }
 
-/* Does this operation fail by order of the test? */
-static int
-fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
+int
+memory_fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
 {
     struct fault *f = &b->faults[op];
 
@@ -197,14 +135,15 @@ fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
     if (f->persistent) {
         f->nth = 1;
     }
-    return fail(b, f->error, "injected fault", name);
+    return memory_failed(b, f->error, "injected fault", name);
 }
 
-static int
-write_fault(struct backend_memory *b, enum fw_fault_op op, const char *name)
+int
+memory_write_fault(struct backend_memory *b, enum fw_fault_op op,
+                   const char *name)
 {
     b->writes++;
-    return fault(b, op, name);
+    return memory_fault(b, op, name);
 }
 
 static void
@@ -224,19 +163,13 @@ static void
 memory_destroy(struct fw_backend *up)
 {
     struct backend_memory *b = memory_cast(up);
-    struct content *content;
 
     memory_end(up);
     if (--b->n_owners) {
         return;
     }
-    HMAP_FOR_EACH_POP (content, node, &b->contents) {
-        sg_members_uninit(&content->members);
-        free(content);
-    }
-    hmap_destroy(&b->contents);
+    memory_sets_uninit(b);
     fw_ruleset_destroy(b->state);
-    sset_destroy(&b->dumps);
     free(b->error);
     free(b);
 }
@@ -256,7 +189,7 @@ static int
 memory_begin(struct fw_backend *up)
 {
     struct backend_memory *b = memory_cast(up);
-    int error = fault(b, FW_FAULT_BEGIN, "lock");
+    int error = memory_fault(b, FW_FAULT_BEGIN, "lock");
 
     ovs_assert(!b->locked);
     b->locked = !error;
@@ -283,7 +216,7 @@ memory_read(struct fw_backend *up, enum sg_family family,
     struct backend_memory *b = memory_cast(up);
     struct open_table *open = &b->opened[family][id];
     const struct fw_table *live = &b->state->tables[family][id];
-    int error = fault(b, FW_FAULT_READ, fw_table_name(id));
+    int error = memory_fault(b, FW_FAULT_READ, fw_table_name(id));
 
     ovs_assert(b->locked);
     close_table(open);
@@ -344,7 +277,7 @@ memory_zone_rules(struct fw_backend *up, enum sg_family family,
                   fw_zone_cb *cb, void *aux)
 {
     struct backend_memory *b = memory_cast(up);
-    int error = fault(b, FW_FAULT_READ, fw_table_name(FW_RAW));
+    int error = memory_fault(b, FW_FAULT_READ, fw_table_name(FW_RAW));
     const struct fw_chain *chain;
 
     ovs_assert(b->locked);
@@ -387,7 +320,7 @@ memory_commit(struct fw_backend *up, enum sg_family family,
     struct backend_memory *b = memory_cast(up);
     struct open_table *open = &b->opened[family][id];
     struct fw_table *live = &b->state->tables[family][id];
-    int error = write_fault(b, FW_FAULT_COMMIT, fw_table_name(id));
+    int error = memory_write_fault(b, FW_FAULT_COMMIT, fw_table_name(id));
 
     ovs_assert(open->open);
     if (!error && !fw_table_matches(live, &open->table)) {
@@ -404,21 +337,15 @@ memory_commit(struct fw_backend *up, enum sg_family family,
     }
     if (error) {
         close_table(open);
-        return fail(b, error, "commit", fw_table_name(id));
+        return memory_failed(b, error, "commit", fw_table_name(id));
     }
 
     count_references(b, live, -1);
     hmap_swap(&live->chains, &open->table.chains);
     count_references(b, live, 1);
     close_table(open);
-    changed(b);
-    return fault(b, FW_FAULT_COMMITTED, fw_table_name(id));
-}
-
-static bool
-terminated(const char *text, size_t size)
-{
-    return text[0] && memchr(text, '\0', size);
+    memory_changed(b);
+    return memory_fault(b, FW_FAULT_COMMITTED, fw_table_name(id));
 }
 
 /* Would the rule be written?  (See iptables/ipt_rule.c for all reasons.) */
@@ -523,280 +450,6 @@ close_table(struct open_table *open)
         fw_table_uninit(&open->table);
         open->open = false;
     }
-}
-
-/* ------------------------------------------------------------------------ */
-/* Sets. */
-
-static bool
-is_set_name_ok(const char *name)
-{
-    return terminated(name, FW_SET_LEN);
-}
-
-static struct content *
-find_content(const struct backend_memory *b, const char *name)
-{
-    struct content *content;
-
-    HMAP_FOR_EACH_WITH_HASH (content, node, hash_string(name, 0),
-                             &b->contents) {
-        if (!strcmp(content->name, name)) {
-            return content;
-        }
-    }
-    return NULL;
-}
-
-static int
-memory_list_sets(struct fw_backend *up, struct fw_ruleset *rs)
-{
-    struct backend_memory *b = memory_cast(up);
-    int error = fault(b, FW_FAULT_LIST, "sets");
-    const struct fw_set *set;
-
-    if (error) {
-        return error;
-    }
-    HMAP_FOR_EACH (set, node, &b->state->sets) {
-        struct fw_set_form form;
-
-        if (fw_set_kind(set->name, &form) != FW_NAME_FOREIGN) {
-            struct fw_set *copy = fw_ruleset_add_set(rs, set);
-            memset(&copy->group, 0, sizeof copy->group);
-        }
-    }
-    return 0;
-}
-
-/* Is 'there' what the caller takes it for? */
-static bool
-is_meant(const struct fw_set *there, const struct fw_set *set)
-{
-    return there->family == set->family && there->content == set->content;
-}
-
-static int
-memory_set_members(struct fw_backend *up, const struct fw_set *set,
-                   struct sg_prefix_list *list)
-{
-    struct backend_memory *b = memory_cast(up);
-    const char *name = set->name;
-
-    if (!is_set_name_ok(name)) {
-        return fail(b, EINVAL, "list", "set");
-    }
-
-    const struct content *content = find_content(b, name);
-    int error = fault(b, FW_FAULT_MEMBERS, name);
-    const struct sg_member *m;
-    if (error) {
-        return error;
-    }
-    if (!content) {
-        return fail(b, ENOENT, "list", name);
-    }
-    if (!is_meant(fw_ruleset_find_set(b->state, name), set)) {
-        return fail(b, EINVAL, "list", name);
-    }
-    SG_MEMBERS_FOR_EACH (m, &content->members) {
-        sg_prefix_list_add(list, &m->prefix);
-    }
-    return 0;
-}
-
-static int
-memory_set_create(struct fw_backend *up, const struct fw_set *set)
-{
-    struct backend_memory *b = memory_cast(up);
-    bool fits = terminated(set->name, sizeof set->name);
-    int error = write_fault(b, FW_FAULT_CREATE, fits ? set->name : "set");
-
-    if (error) {
-        return error;
-    }
-    if (!fits || !set->maxelem) {
-        return fail(b, EINVAL, "create", "set");
-    }
-    if (fw_ruleset_find_set(b->state, set->name)) {
-        return fail(b, EEXIST, "create", set->name);
-    }
-
-    struct fw_set *copy = fw_ruleset_add_set(b->state, set);
-    copy->elements = copy->references = 0;
-    copy->foreign_type = false;
-
-    struct content *content = xzalloc(sizeof *content);
-    ovs_strzcpy(content->name, set->name, sizeof content->name);
-    sg_members_init(&content->members);
-    hmap_insert(&b->contents, &content->node, hash_string(set->name, 0));
-    return 0;
-}
-
-/* Adds one member, or deletes it.  The kernel takes single addresses for
- * prefixes as well. */
-static int
-change_member(struct fw_set *set, struct content *content,
-              const struct sg_prefix *p, bool add)
-{
-    bool host_in_net = (set->content == FW_NETS && p->family == set->family
-                        && sg_prefix_is_host(p));
-
-    if (!(fw_set_can_hold(set, p) || host_in_net) || set->foreign_type) {
-        return EINVAL;
-    }
-    if (!add) {
-        sg_members_remove(&content->members, p);
-    } else if (!sg_members_contains(&content->members, p)) {
-        if (set->elements >= set->maxelem) {
-            return ENOSPC;
-        }
-        sg_members_add(&content->members, p);
-    }
-    set->elements = sg_members_count(&content->members);
-    return 0;
-}
-
-struct batch {
-    const struct fw_set *set;
-    const struct sg_prefix *members;
-    size_t n;
-    bool add;
-};
-
-static int
-change_members(struct backend_memory *b, const struct batch *batch,
-               size_t *n_done)
-{
-    const char *what = batch->add ? "add to" : "delete from";
-    const char *name = batch->set->name;
-    size_t done = 0;
-    int error = 0;
-
-    if (!is_set_name_ok(name)) {
-        if (n_done) {
-            *n_done = 0;
-        }
-        return fail(b, EINVAL, what, "set");
-    }
-
-    struct fw_set *set = fw_ruleset_find_set(b->state, name);
-    struct content *content = find_content(b, name);
-    if (!set || !content) {
-        error = ENOENT;
-    } else if (!is_meant(set, batch->set)) {
-        error = EINVAL;
-    }
-    while (!error && done < batch->n) {
-        error = change_member(set, content, &batch->members[done],
-                              batch->add);
-        if (!error) {
-            done++;
-            changed(b);
-        }
-    }
-    if (n_done) {
-        *n_done = done;
-    }
-    return error ? fail(b, error, what, name) : 0;
-}
-
-static int
-memory_set_add(struct fw_backend *up, const struct fw_set *set,
-               const struct sg_prefix *members, size_t n, size_t *n_done)
-{
-    struct backend_memory *b = memory_cast(up);
-    struct batch batch = { set, members, n, true };
-    int error = write_fault(b, FW_FAULT_ADD, "add");
-
-    if (error) {
-        /* The worst kind of failure: half of it happened. */
-        batch.n = n / 2;
-        change_members(b, &batch, n_done);
-        return error;
-    }
-    return change_members(b, &batch, n_done);
-}
-
-static int
-memory_set_del(struct fw_backend *up, const struct fw_set *set,
-               const struct sg_prefix *members, size_t n, size_t *n_done)
-{
-    struct backend_memory *b = memory_cast(up);
-    struct batch batch = { set, members, n, false };
-    int error = write_fault(b, FW_FAULT_DEL, "delete");
-
-    if (error) {
-        batch.n = n / 2;
-        change_members(b, &batch, n_done);
-        return error;
-    }
-    return change_members(b, &batch, n_done);
-}
-
-static int
-memory_set_swap(struct fw_backend *up, const char *a_name, const char *b_name)
-{
-    struct backend_memory *b = memory_cast(up);
-    struct fw_set *set1 = fw_ruleset_find_set(b->state, a_name);
-    struct fw_set *set2 = fw_ruleset_find_set(b->state, b_name);
-    int error = write_fault(b, FW_FAULT_SWAP, a_name);
-
-    if (error) {
-        return error;
-    }
-    if (!set1 || !set2) {
-        bool named = is_set_name_ok(a_name) && is_set_name_ok(b_name);
-
-        return fail(b, named ? ENOENT : EINVAL, "swap", a_name);
-    }
-    if (!is_meant(set1, set2)
-        || set1->foreign_type != set2->foreign_type) {
-        return fail(b, EINVAL, "swap", a_name);
-    }
-    if (sset_contains(&b->dumps, a_name) || sset_contains(&b->dumps, b_name)) {
-        return fail(b, EBUSY, "swap", a_name);
-    }
-    sg_members_swap(&find_content(b, a_name)->members,
-                    &find_content(b, b_name)->members);
-
-    struct fw_set tmp = *set1;
-    set1->elements = set2->elements;
-    set1->maxelem = set2->maxelem;
-    set1->hashsize = set2->hashsize;
-    set2->elements = tmp.elements;
-    set2->maxelem = tmp.maxelem;
-    set2->hashsize = tmp.hashsize;
-    changed(b);
-    return 0;
-}
-
-static int
-memory_set_destroy(struct fw_backend *up, const char *name)
-{
-    struct backend_memory *b = memory_cast(up);
-    struct fw_set *set = fw_ruleset_find_set(b->state, name);
-    struct content *content = find_content(b, name);
-    int error = write_fault(b, FW_FAULT_DESTROY, name);
-
-    if (error) {
-        return error;
-    }
-    if (!set) {
-        return fail(b, is_set_name_ok(name) ? ENOENT : EINVAL, "destroy",
-                    name);
-    }
-    if (set->references || sset_contains(&b->dumps, name)) {
-        return fail(b, EBUSY, "destroy", name);
-    }
-    hmap_remove(&b->state->sets, &set->node);
-    free(set);
-    if (content) {
-        hmap_remove(&b->contents, &content->node);
-        sg_members_uninit(&content->members);
-        free(content);
-    }
-    return 0;
 }
 
 static const struct fw_backend_class memory_class = {
