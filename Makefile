@@ -164,6 +164,8 @@ IO_SRCS += rpc/resolver.c
 # libsgtools.a.
 TOOLS_SRCS += tools/columns.c
 TOOLS_SRCS += tools/output.c
+TOOLS_SRCS += tools/output_kernel.c
+TOOLS_SRCS += tools/output_text.c
 TOOLS_SRCS += tools/sg-controller/answer.c
 TOOLS_SRCS += tools/sg-controller/beacon.c
 TOOLS_SRCS += tools/sg-controller/closure.c

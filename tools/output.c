@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-or-later */
 
 #include <config.h>
-#include "tools/output.h"
+#include "tools/output-private.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +11,10 @@
 #include "tools/columns.h"
 #include "util.h"
 
-/* Width of the names of single values. */
-#define LABEL_WIDTH 14
-
-typedef void show_func(const json_t *document, const struct output_query *,
-                       struct ds *);
 typedef bool good_func(const json_t *document);
 
-static show_func show_status, show_ports, show_groups, show_sets, show_rules;
-static show_func show_plan, show_resync, show_wait, show_metrics;
+static show_func show_status, show_ports, show_groups;
+static show_func show_resync, show_wait, show_metrics;
 static show_func show_enforce, show_limits, show_version, show_latency;
 static show_func show_loop;
 static good_func status_is_good, is_done;
@@ -66,18 +60,8 @@ static void show_group(const json_t *group, struct ds *);
 static void show_half(const json_t *group, const char *half, struct ds *);
 static void put_if(struct columns *, const json_t *half, const char *key);
 static void put_reasons(struct ds *, const json_t *list, const char *title);
-static void put_refused(struct ds *, const json_t *list);
-static void put_value(struct ds *, const char *label, const char *format, ...)
-    OVS_PRINTF_FORMAT(3, 4);
-
-static const json_t *get(const json_t *, const char *key);
-static const char *str(const json_t *, const char *key);
-static long long int num(const json_t *, const char *key);
 static double real(const json_t *, const char *key);
-static bool is(const json_t *, const char *key);
 static const char *yes(bool);
-static char *join(const json_t *list);
-static char *age(const json_t *, const char *key);
 
 char *
 output_format(const char *text, const struct output_query *query,
@@ -458,43 +442,6 @@ show_half(const json_t *group, const char *half, struct ds *out)
 }
 
 static void
-show_sets(const json_t *d, const struct output_query *query OVS_UNUSED,
-          struct ds *out)
-{
-    static const char *const headers[] = {
-        "SET", "FAMILY", "GROUP", ">MEMBERS", ">EXPECTED", ">MAXELEM",
-        ">REFERENCES", "NOTE", NULL
-    };
-    const json_t *list = get(d, "sets");
-    struct columns columns;
-
-    columns_init(&columns, headers);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *set = json_array_get(list, i);
-        const json_t *expected = get(set, "policy_members");
-
-        columns_put(&columns, "%s", str(set, "name"));
-        columns_put(&columns, "%s", str(set, "family"));
-        columns_put(&columns, "%s", str(set, "group"));
-        columns_put(&columns, "%lld", num(set, "members"));
-        if (json_is_integer(expected)) {
-            columns_put(&columns, "%"JSON_INTEGER_FORMAT,
-                        json_integer_value(expected));
-        } else {
-            columns_put(&columns, "%s", "");
-        }
-        columns_put(&columns, "%lld", num(set, "maxelem"));
-        columns_put(&columns, "%lld", num(set, "references"));
-        columns_put(&columns, "%s", is(set, "foreign_type")
-                    ? "of a type that is not ours"
-                    : json_is_integer(expected) ? ""
-                    : "of no group that is known");
-    }
-    columns_print(&columns, out);
-    columns_uninit(&columns);
-}
-
-static void
 show_limits(const json_t *d, const struct output_query *query OVS_UNUSED,
             struct ds *out)
 {
@@ -521,45 +468,6 @@ show_limits(const json_t *d, const struct output_query *query OVS_UNUSED,
     }
     columns_print(&columns, out);
     columns_uninit(&columns);
-}
-
-static void
-show_rules(const json_t *d, const struct output_query *query OVS_UNUSED,
-           struct ds *out)
-{
-    static const char *const headers[] = {
-        "FAMILY", "TABLE", "CHAIN", ">NR", ">PACKETS", ">BYTES",
-        "SECURITY GROUP RULE", "KERNEL RULE", NULL
-    };
-    const json_t *list = get(d, "rules");
-    struct columns columns;
-
-    columns_init(&columns, headers);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *rule = json_array_get(list, i);
-
-        columns_put(&columns, "%s", str(rule, "family"));
-        columns_put(&columns, "%s", str(rule, "table"));
-        columns_put(&columns, "%s", str(rule, "chain"));
-        columns_put(&columns, "%lld", num(rule, "index") + 1);
-        columns_put(&columns, "%lld", num(rule, "packets"));
-        columns_put(&columns, "%lld", num(rule, "bytes"));
-        columns_put(&columns, "%s", str(rule, "rule_id"));
-        columns_put(&columns, "%s", str(rule, "text"));
-    }
-    columns_print(&columns, out);
-    columns_uninit(&columns);
-}
-
-static void
-show_plan(const json_t *d, const struct output_query *query OVS_UNUSED,
-          struct ds *out)
-{
-    if (is(d, "empty")) {
-        ds_put_cstr(out, "nothing would change\n");
-    } else {
-        columns_put_safe(out, str(d, "text"), COLUMNS_KEEP_LINES);
-    }
 }
 
 static void
@@ -721,100 +629,14 @@ put_reasons(struct ds *out, const json_t *list, const char *title)
     }
 }
 
-static void
-put_refused(struct ds *out, const json_t *list)
-{
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *refused = json_array_get(list, i);
-
-        put_value(out, i ? "" : "left out", "%s: %s", str(refused, "what"),
-                  str(refused, "reason"));
-    }
-}
-
-/* A line of its own; 'label' may be empty. */
-static void
-put_value(struct ds *out, const char *label, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    text = xvasprintf(format, args);
-    va_end(args);
-    ds_put_format(out, "%-*s", LABEL_WIDTH, label);
-    columns_put_safe(out, text, COLUMNS_ONE_LINE);
-    ds_chomp(out, ' ');
-    ds_put_char(out, '\n');
-    free(text);
-}
-
-/* ## Looking into documents.  What is missing is empty, 0 or false. ## */
-
-static const json_t *
-get(const json_t *j, const char *key)
-{
-    return json_object_get(j, key);
-}
-
-static const char *
-str(const json_t *j, const char *key)
-{
-    const char *text = json_string_value(get(j, key));
-
-    return text ? text : "";
-}
-
-static long long int
-num(const json_t *j, const char *key)
-{
-    return json_integer_value(get(j, key));
-}
-
 static double
 real(const json_t *j, const char *key)
 {
     return json_number_value(get(j, key));
 }
 
-static bool
-is(const json_t *j, const char *key)
-{
-    return json_is_true(get(j, key));
-}
-
 static const char *
 yes(bool value)
 {
     return value ? "yes" : "no";
-}
-
-/* The texts of a list; malloc'd. */
-static char *
-join(const json_t *list)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-
-        ds_put_format(&ds, "%s%s", i ? ", " : "", text ? text : "");
-    }
-    return ds_steal_cstr(&ds);
-}
-
-/* "12 s ago" from milliseconds; malloc'd. */
-static char *
-age(const json_t *j, const char *key)
-{
-    long long int ms = num(j, key);
-
-    if (!json_is_integer(get(j, key))) {
-        return xstrdup("never");
-    }
-    return (ms < 1000 ? xasprintf("%lld ms ago", ms)
-            : ms < 120 * 1000 ? xasprintf("%lld.%lld s ago", ms / 1000,
-                                          ms % 1000 / 100)
-            : ms < 2 * 3600 * 1000LL ? xasprintf("%lld min ago", ms / 60000)
-            : xasprintf("%lld h ago", ms / 3600000));
 }
