@@ -687,7 +687,7 @@ ASAN_ENV := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 check-asan:
 	$(Q)$(ASAN_ENV) $(MAKE) BUILD=build/asan CC=clang \
 		SANITIZE=address,undefined \
-		CFLAGS="-O1 -gline-tables-only" all check
+		CFLAGS="-O1 -gline-tables-only" programs check
 
 # In a user, network and mount namespace of their own.
 check-conformance: $(call test_programs,$(CONFORMANCE_TESTS) $(BROKER_TESTS))

@@ -28,6 +28,7 @@ import uuid
 
 import yaml
 
+import erlang
 import labnet
 from labnet import LabError, Proc, Space
 
@@ -446,8 +447,10 @@ class Lab:
         # RABBITMQ_ALLOW_INPUT: the script becomes the Erlang machine
         # instead of waiting for it.
         self.spawn("broker@ctl",
-                   [RABBIT_BIN + "/rabbitmq-server", "-noinput"],
-                   dict(self.broker_env(), RABBITMQ_ALLOW_INPUT="1"))
+                   erlang.pinned([RABBIT_BIN + "/rabbitmq-server",
+                                  "-noinput"]),
+                   dict(self.broker_env(), RABBITMQ_ALLOW_INPUT="1",
+                        **erlang.SERVER_ENV))
 
     def broker_env(self):
         """The environment of the broker's server and command-line tools."""
@@ -491,6 +494,7 @@ class Lab:
     def wait_broker(self):
         self.wait_for("broker@ctl", self.broker_listens, "listener",
                       timeout=BROKER_START_S)
+        erlang.release(self.procs["broker@ctl"].pid)
 
     # --- Open vSwitch -------------------------------------------------------
 

@@ -28,6 +28,7 @@ import statistics
 import sys
 import time
 
+import erlang
 import labchurn
 import labcore
 import lablib
@@ -226,7 +227,8 @@ class Run:
     def rabbitmqctl(self, *words):
         """Returns its output."""
         return self.lab.space("ctl").run(
-            [labcore.RABBIT_BIN + "/rabbitmqctl", "-q"] + list(words),
+            erlang.pinned([labcore.RABBIT_BIN + "/rabbitmqctl", "-q"]
+                          + list(words)),
             env=self.lab.broker_env())
 
     def in_broker(self, code):
@@ -242,7 +244,9 @@ class Run:
         lab = self.lab
         lab.wait_for("broker@ctl", lambda: lab._listens(labcore.AMQP_PORT),
                      "listener", timeout=labcore.BROKER_START_S)
-        return time.monotonic()
+        back = time.monotonic()
+        erlang.release(lab.procs["broker@ctl"].pid)
+        return back
 
     def cut(self, hosts, directions):
         """The network drops what goes to ("up") and comes from ("down") the

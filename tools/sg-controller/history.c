@@ -100,16 +100,20 @@ history_get(const struct history *history, size_t i)
     return &history->entries[i];
 }
 
-/* What was added a moment ago may not be written yet, which is an error. */
+/* What was added a moment ago may not be written yet. */
 char *
 history_read(const struct history *history, size_t i, char **text,
              size_t *len)
 {
     char *base = file_name(&history->entries[i]);
-    char *name = xasprintf("%s/%s", history->dir, base);
-    char *error = file_read(name, TOPOLOGY_MAX_BYTES, text, len);
+    char *error = NULL;
 
-    free(name);
+    if (!saver_get(history->saver, base, text, len)) {
+        char *name = xasprintf("%s/%s", history->dir, base);
+
+        error = file_read(name, TOPOLOGY_MAX_BYTES, text, len);
+        free(name);
+    }
     free(base);
     return error;
 }

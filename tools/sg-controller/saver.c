@@ -30,6 +30,7 @@ struct saver {
     struct ovs_mutex mutex;     /* Protects all below. */
     pthread_cond_t cond;        /* There is a job, or it ends. */
     struct ovs_list jobs;
+    struct job *writes;         /* The one that is being done, or NULL. */
     bool ends;
     char *error;                /* Of the last job that failed; NULL if none
                                  * has to be done again. */
@@ -39,7 +40,7 @@ static void *saver_main(void *);
 static struct job *take_job(struct saver *);
 static void finish_job(struct saver *, struct job *, char *error);
 static struct job *add_job(struct saver *, const char *name);
-static struct job *find_job(struct saver *, const char *name);
+static struct job *find_job(const struct saver *, const char *name);
 static bool any_failed(const struct saver *);
 static void free_job(struct job *);
 
@@ -95,6 +96,27 @@ saver_put(struct saver *saver, const char *name, char *text, size_t len)
     ovs_mutex_unlock(&saver->mutex);
 }
 
+bool
+saver_get(const struct saver *saver, const char *name, char **text,
+          size_t *len)
+{
+    const struct job *job;
+    bool found;
+
+    ovs_mutex_lock(&saver->mutex);
+    job = find_job(saver, name);
+    if (!job && saver->writes && !strcmp(saver->writes->name, name)) {
+        job = saver->writes;
+    }
+    found = job && job->text;
+    if (found) {
+        *text = xmemdup0(job->text, job->len);
+        *len = job->len;
+    }
+    ovs_mutex_unlock(&saver->mutex);
+    return found;
+}
+
 char *
 saver_error(const struct saver *saver)
 {
@@ -136,6 +158,7 @@ take_job(struct saver *saver)
         LIST_FOR_EACH (job, node, &saver->jobs) {
             if (saver->ends || job->due <= time_msec()) {
                 ovs_list_remove(&job->node);
+                saver->writes = job;
                 return job;
             }
             wake = MIN(wake, job->due);
@@ -160,6 +183,7 @@ take_job(struct saver *saver)
 static void
 finish_job(struct saver *saver, struct job *job, char *error)
 {
+    saver->writes = NULL;
     if (error) {
         free(saver->error);
         saver->error = error;
@@ -209,7 +233,7 @@ any_failed(const struct saver *saver)
 }
 
 static struct job *
-find_job(struct saver *saver, const char *name)
+find_job(const struct saver *saver, const char *name)
 {
     struct job *job;
 

@@ -25,6 +25,10 @@ void saver_destroy(struct saver *);
 
 /* Takes over 'text', NULL to remove the file. */
 void saver_put(struct saver *, const char *name, char *text, size_t len);
+/* The text that is yet to be written under 'name', if there is one: then the
+ * caller frees '*text', which ends with a NUL behind '*len' bytes. */
+bool saver_get(const struct saver *, const char *name, char **text,
+               size_t *len);
 /* Why a file is not written that should be, the last one that failed; NULL
  * once all are.  The caller frees it. */
 char *saver_error(const struct saver *);
