@@ -93,9 +93,9 @@ agent_report_regularly(struct agent *a, long long int now)
     long long int interval = a->config->report_interval_s * 1000;
 
     if (now >= a->next_report && interval) {
-        /* A tenth of jitter keeps 2,000 agents from speaking at once. */
-        a->next_report = now + interval - random_range(interval / 5 + 1)
-                         + interval / 10;
+        /* Jitter keeps 2,000 agents from speaking at once.  Never later: what
+         * only a digest shows should be found in good time. */
+        a->next_report = now + interval - random_range(interval / 5 + 1);
         send_report(a, now);
     }
 }

@@ -423,7 +423,7 @@ report(struct sim_agent *a, long long int now)
     size_t len;
     char *body;
 
-    a->next_report = (now + REPORT_MS * 9 / 10
+    a->next_report = (now + REPORT_MS * 4 / 5
                       + (long long int) (test_random(&a->random)
                                          % (REPORT_MS / 5)));
     sync_get_status(a->sync, now, &status);

@@ -168,6 +168,42 @@ TEST(a_change_on_its_way_makes_no_digest_wrong)
     cf_teardown(&f);
 }
 
+/* Something of the host's changes with every report.  That explains one wrong
+ * digest, not one after the other. */
+TEST(changes_all_the_time_excuse_no_digest_for_long)
+{
+    struct core_fixture f;
+    const char *address[] = { "10.0.0.1", "10.0.0.2" };
+    char *digest;
+
+    cf_setup(&f);
+    cf_set_addresses(&f, address[0]);
+    core_up(f.core, &f.at);
+    cf_sync(&f);
+    for (int i = 0; i < 5; i++) {
+        cf_set_addresses(&f, address[i % 2]);
+        free(cf_output(&f));
+        cf_report(&f, "boot-1", NO_DIGEST);
+        CHECK_EQ(cf_view(&f)->digest,
+                 i < 4 ? HOST_DIGEST_UNKNOWN : HOST_DIGEST_WRONG);
+        CHECK_OUTPUT(&f, i < 4 ? "" : "resync");
+        f.at.now += HOST_EXCUSED_MS / 4;
+    }
+
+    /* A right one, and all are excused again. */
+    digest = right_digest(&f);
+    cf_report(&f, "boot-1", digest);
+    CHECK_EQ(cf_view(&f)->digest, HOST_DIGEST_RIGHT);
+    f.at.now += HOST_RESYNC_MS;
+    cf_set_addresses(&f, address[1]);
+    free(cf_output(&f));
+    cf_report(&f, "boot-1", digest);
+    CHECK_EQ(cf_view(&f)->digest, HOST_DIGEST_UNKNOWN);
+    CHECK_OUTPUT(&f, "");
+    free(digest);
+    cf_teardown(&f);
+}
+
 /* Two agents of one host name have asked, one after the other. */
 static void
 setup_namesakes(struct core_fixture *f)

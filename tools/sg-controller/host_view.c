@@ -39,6 +39,7 @@ host_view_init(struct host_view *view)
     memset(view, 0, sizeof *view);
     view->duplicate_at = LLONG_MIN;
     view->own_revision = -1;
+    view->excused_since = LLONG_MIN;
     view->last_resync = LLONG_MIN;
 }
 
@@ -176,22 +177,37 @@ drop_boot(struct host_view *view)
     free(view->boots[--view->n_boots].name);
 }
 
-/* A host is judged by the same epoch only, and not while a change that
- * concerns it may be on its way. */
+/* A change that concerns the host may be on its way: that excuses it, but not
+ * one report after the other where something changes all the time. */
+static bool
+is_excused(struct host_view *view, long long int now)
+{
+    if (now - view->changed_at >= HOST_SETTLE_MS) {
+        return false;
+    }
+    if (view->excused_since == LLONG_MIN) {
+        view->excused_since = now;
+    }
+    return now - view->excused_since < HOST_EXCUSED_MS;
+}
+
+/* A host is judged by the same epoch only. */
 static enum host_digest
 judge(struct host_view *view, const struct state *state,
       const struct sg_report *report, long long int now)
 {
-    if (!report->digest || !view->ports
-        || sg_epoch_compare(&report->epoch, state_epoch(state))) {
-        return HOST_DIGEST_UNKNOWN;
+    bool known = (report->digest && view->ports
+                  && !sg_epoch_compare(&report->epoch, state_epoch(state)));
+
+    if (known) {
+        update_own_digest(view, state);
+        if (strcmp(report->digest, view->own_digest)) {
+            return (is_excused(view, now)
+                    ? HOST_DIGEST_UNKNOWN : HOST_DIGEST_WRONG);
+        }
     }
-    update_own_digest(view, state);
-    if (!strcmp(report->digest, view->own_digest)) {
-        return HOST_DIGEST_RIGHT;
-    }
-    return (now - view->changed_at < HOST_SETTLE_MS
-            ? HOST_DIGEST_UNKNOWN : HOST_DIGEST_WRONG);
+    view->excused_since = LLONG_MIN;
+    return known ? HOST_DIGEST_RIGHT : HOST_DIGEST_UNKNOWN;
 }
 
 /* May the host be told now?  Then it counts as told. */

@@ -22,8 +22,13 @@ struct state;
 #define HOST_DUPLICATE_MS (90 * 1000)
 /* Heard so recently, a host counts as connected: three reports. */
 #define HOST_CONNECTED_MS (90 * 1000)
-/* A change that is younger may still be on its way to the host. */
-#define HOST_SETTLE_MS 5000
+/* A change that is younger may still be on its way to the host.  With the
+ * longest time between two reports, 30 s, it bounds how long a loss that only
+ * the digest can show stays unseen. */
+#define HOST_SETTLE_MS 2000
+/* Where something always changes, a digest that is not right for that long is
+ * wrong: shorter than the time between two reports. */
+#define HOST_EXCUSED_MS (20 * 1000)
 /* Between two requests to ask again because the digest is wrong.  While it is
  * the same that is wrong, twice as long each time: an object that the agent
  * goes on to refuse must not make it ask with every report. */
@@ -67,6 +72,8 @@ struct host_view {
     char own_digest[RPC_DIGEST_LEN + 1];
     int64_t own_revision;       /* -1: none. */
     long long int changed_at;   /* When the newest of it changed. */
+    long long int excused_since;        /* No digest was right since this one
+                                         * that is excused; LLONG_MIN: none. */
     long long int last_resync;  /* LLONG_MIN: never. */
     long long int resync_wait;  /* After it, if nothing has changed since: */
     char resync_digest[RPC_DIGEST_LEN + 1];     /* The host's then; or "". */
