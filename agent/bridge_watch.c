@@ -54,6 +54,9 @@ bridge_watch_create(const struct config *config, bool simulated)
     guard = (simulated ? l2_guard_memory_create()
              : l2_guard_nft_create(&guard_config, &error));
     w->keeper = l2_keeper_create(guard, error);
+    if (w->want_guard) {
+        l2_keeper_keep_found(w->keeper);
+    }
     free(error);
     return w;
 }

@@ -29,7 +29,8 @@ struct bridge_watch *bridge_watch_create(const struct config *,
 void bridge_watch_destroy(struct bridge_watch *);
 
 /* This is to be in force from now on; 'devices' as in struct l2_input.  Before
- * the first call nothing is written. */
+ * the first call nothing is written, but to put back what somebody takes away
+ * of an earlier run's guard. */
 void bridge_watch_apply(struct bridge_watch *, const struct sg_policy *,
                         const struct l2_device *devices, size_t n_devices,
                         long long int now);

@@ -15,6 +15,8 @@
 
 enum intent {
     INTENT_NONE,                /* Not told yet: only look. */
+    INTENT_FOUND,               /* The same; and if it is intact, to be present
+                                 * as it is. */
     INTENT_PRESENT,
     INTENT_ABSENT,
 };
@@ -79,6 +81,12 @@ l2_keeper_destroy(struct l2_keeper *k)
         free(k->problem);
         free(k);
     }
+}
+
+void
+l2_keeper_keep_found(struct l2_keeper *k)
+{
+    k->intent = INTENT_FOUND;
 }
 
 void
@@ -238,6 +246,10 @@ look_once(struct l2_keeper *k)
         k->tampered = true;
     }
     l2_elements_uninit(&before);
+    if (!error && k->intent == INTENT_FOUND) {
+        l2_elements_copy(&k->wanted, &k->installed);
+        k->intent = k->found == L2_INTACT ? INTENT_PRESENT : INTENT_NONE;
+    }
     return error ? error : write_difference(k);
 }
 
@@ -259,6 +271,7 @@ is_done(const struct l2_keeper *k)
 {
     switch (k->intent) {
     case INTENT_NONE:
+    case INTENT_FOUND:
         return true;
     case INTENT_ABSENT:
         return k->known && k->found == L2_NOTHING;

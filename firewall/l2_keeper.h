@@ -6,8 +6,10 @@
  * it is given, and the clock is handed in.
  *
  * Nothing is written before l2_keeper_apply() or l2_keeper_dismiss() was
- * called for the first time.  What is found then is taken over: the difference
- * is written, if there is one, element by element.
+ * called for the first time, but to put back what somebody takes away: a guard
+ * that was intact at the first look is kept as it was found, if
+ * l2_keeper_keep_found() was called.  At the first apply the difference is
+ * written, if there is one, element by element.
  *
  * An element permits, and the tables above have a source check of their own,
  * so no order is needed between the two: whatever comes first, what passes
@@ -51,6 +53,8 @@ struct l2_keeper;
 struct l2_keeper *l2_keeper_create(struct l2_guard *, const char *problem);
 void l2_keeper_destroy(struct l2_keeper *);     /* Leaves the kernel alone. */
 
+/* What an earlier run left is to be kept until the policy is known. */
+void l2_keeper_keep_found(struct l2_keeper *);
 /* This is the policy from now on. */
 void l2_keeper_apply(struct l2_keeper *, const struct l2_input *,
                      long long int now);

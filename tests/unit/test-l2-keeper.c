@@ -111,6 +111,57 @@ TEST(taken_over)
     teardown(&f);
 }
 
+/* A new agent takes the place of the one before. */
+static void
+restart(struct keeper_fixture *f)
+{
+    l2_keeper_destroy(f->k);
+    f->k = l2_keeper_create(l2_guard_memory_ref(f->guard), NULL);
+    l2_keeper_keep_found(f->k);
+}
+
+/* Nobody has said yet what is wanted, and somebody flushes it. */
+TEST(kept_as_it_was_found)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    restart(&f);
+    run(&f, 0);
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 1);
+    l2_guard_memory_spoil(f.guard, L2_NOTHING);
+    run(&f, L2_KEEPER_PAUSE_MS);
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    CHECK_UEQ(status(&f).n_restored, 1);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    teardown(&f);
+}
+
+/* What was not intact at the first look nobody vouches for. */
+TEST(damage_is_not_kept)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    l2_keeper_keep_found(f.k);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    restart(&f);
+    l2_guard_memory_spoil(f.guard, L2_DAMAGED);
+    run(&f, 0);
+    l2_guard_memory_spoil(f.guard, L2_INTACT);
+    run(&f, L2_KEEPER_LOOK_MS);
+    l2_guard_memory_spoil(f.guard, L2_NOTHING);
+    run(&f, L2_KEEPER_LOOK_MS);
+    CHECK(!status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 1);
+    teardown(&f);
+}
+
 /* Unannounced within a second, announced sooner. */
 TEST(put_back)
 {
