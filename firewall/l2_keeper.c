@@ -231,6 +231,7 @@ look_once(struct l2_keeper *k)
     struct l2_elements before;
     int error;
 
+    k->mismatch = false;
     if (k->known) {
         error = k->guard->class->changed(k->guard, &changed);
         if (error || !changed) {
