@@ -77,6 +77,9 @@ struct l2_guard *l2_guard_memory_create(void);
 struct l2_guard *l2_guard_memory_ref(struct l2_guard *);
 /* The coming 'n' reads and writes fail with 'error'. */
 void l2_guard_memory_fail(struct l2_guard *, int n, int error);
+/* From now on no element of this device (NULL: of none) can be added; borrowed
+ * for good. */
+void l2_guard_memory_refuse(struct l2_guard *, const char *device);
 uint64_t l2_guard_memory_writes(const struct l2_guard *);
 /* Somebody else makes it so. */
 void l2_guard_memory_spoil(struct l2_guard *, enum l2_found);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util.h"
 
@@ -21,6 +22,7 @@ struct memory_guard {
     bool tables_hidden;         /* They cannot be read. */
     uint64_t n_writes;
     int n_failures, failure;
+    const char *refused;        /* No element of this device can be added. */
 };
 
 static const struct l2_guard_class memory_guard_class;
@@ -114,15 +116,29 @@ memory_guard_read(struct l2_guard *guard, enum l2_found *found,
     return 0;
 }
 
-/* Puts 'list' into effect, or fails. */
+static bool
+is_refused(const struct memory_guard *m, const struct l2_elements *add)
+{
+    for (size_t i = 0; m->refused && i < add->n; i++) {
+        if (!strcmp(add->p[i].device, m->refused)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Puts 'list' into effect, of which 'add' is new, or fails. */
 static int
 write_model(struct memory_guard *m, enum l2_found found,
-            const struct l2_elements *list)
+            const struct l2_elements *list, const struct l2_elements *add)
 {
     int error = fault(m);
 
     if (!error && m->generation != m->read) {
         error = EAGAIN;
+    }
+    if (!error && is_refused(m, add)) {
+        error = EINVAL;
     }
     if (error) {
         return error;
@@ -155,7 +171,7 @@ memory_guard_edit(struct l2_guard *guard, const struct l2_elements *add,
         n = rest.n;
         l2_elements_append(&rest, add);
         l2_elements_order(&rest);
-        error = (rest.n == n + add->n ? write_model(m, L2_INTACT, &rest)
+        error = (rest.n == n + add->n ? write_model(m, L2_INTACT, &rest, add)
                  : EEXIST);
     }
     l2_elements_uninit(&gone);
@@ -166,7 +182,7 @@ memory_guard_edit(struct l2_guard *guard, const struct l2_elements *add,
 static int
 memory_guard_replace(struct l2_guard *guard, const struct l2_elements *list)
 {
-    return write_model(memory_guard_cast(guard), L2_INTACT, list);
+    return write_model(memory_guard_cast(guard), L2_INTACT, list, list);
 }
 
 static int
@@ -174,7 +190,7 @@ memory_guard_remove(struct l2_guard *guard)
 {
     const struct l2_elements none = L2_ELEMENTS_INIT;
 
-    return write_model(memory_guard_cast(guard), L2_NOTHING, &none);
+    return write_model(memory_guard_cast(guard), L2_NOTHING, &none, &none);
 }
 
 static int
@@ -201,6 +217,12 @@ l2_guard_memory_fail(struct l2_guard *guard, int n, int error)
 
     m->n_failures = n;
     m->failure = error;
+}
+
+void
+l2_guard_memory_refuse(struct l2_guard *guard, const char *device)
+{
+    memory_guard_cast(guard)->refused = device;
 }
 
 uint64_t

@@ -54,6 +54,8 @@ static int look_once(struct l2_keeper *);
 static int write_difference(struct l2_keeper *);
 static int write_anew(struct l2_keeper *);
 static int edit(struct l2_keeper *);
+static int edit_or_less(struct l2_keeper *);
+static void take_away(struct l2_keeper *);
 static int read_back(struct l2_keeper *);
 static bool is_done(const struct l2_keeper *);
 
@@ -290,7 +292,7 @@ write_difference(struct l2_keeper *k)
 
     if (!is_done(k)) {
         error = (k->intent == INTENT_PRESENT && k->found == L2_INTACT
-                 ? edit(k) : write_anew(k));
+                 ? edit_or_less(k) : write_anew(k));
         if (error) {
             return error;
         }
@@ -316,6 +318,49 @@ edit(struct l2_keeper *k)
         l2_elements_copy(&k->installed, &k->wanted);
     }
     return error;
+}
+
+/* One element that the kernel refuses is no reason to let pass what is allowed
+ * no more: what takes away does not wait for what gives.  Perhaps what is in
+ * the way is not the element but what is there, so all is made anew, too. */
+static int
+edit_or_less(struct l2_keeper *k)
+{
+    int error = edit(k);
+
+    if (error && error != EAGAIN && error != EPERM) {
+        take_away(k);
+        error = write_anew(k);
+    }
+    return error;
+}
+
+/* The part of the difference after which less passes than before. */
+static void
+take_away(struct l2_keeper *k)
+{
+    struct l2_elements all[2] = { L2_ELEMENTS_INIT, L2_ELEMENTS_INIT };
+    struct l2_elements less[2] = { L2_ELEMENTS_INIT, L2_ELEMENTS_INIT };
+
+    l2_elements_diff(&k->installed, &k->wanted, &all[0], &all[1]);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t j = 0; j < all[i].n; j++) {
+            bool adds = i == 0, shuts = all[i].p[j].kind == L2_SHUT;
+
+            if (adds == shuts) {
+                l2_elements_add_one(&less[i], &all[i].p[j]);
+            }
+        }
+        l2_elements_order(&less[i]);
+    }
+    if ((less[0].n || less[1].n)
+        && !k->guard->class->edit(k->guard, &less[0], &less[1])) {
+        k->n_writes++;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        l2_elements_uninit(&all[i]);
+        l2_elements_uninit(&less[i]);
+    }
 }
 
 /* A table that was made is read once: if the kernel took something for what it

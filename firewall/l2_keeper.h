@@ -16,6 +16,9 @@
  * both is allowed by the newest policy.  Additions and deletions of one policy
  * are one transaction, so a packet that both policies allow is never lost.
  *
+ * Unless the kernel refuses that: then what takes away is done by itself, and
+ * the rest is tried again and again.
+ *
  * Somebody else's change (a flushed ruleset, a deleted rule) is found by the
  * generation that the kernel counts: after a notification, and once a second
  * without one; then everything is read, and put back.

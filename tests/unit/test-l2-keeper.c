@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <linux/netfilter.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "tests/lib/policy-text.h"
 #include "tests/lib/test.h"
 #include "util.h"
@@ -108,6 +111,62 @@ TEST(taken_over)
     CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
     CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 4);
     CHECK_UEQ(status(&f).n_restored, 0);
+    teardown(&f);
+}
+
+#define PORT2 "port p2 device=tap2 bridge=qbr2 uplink=qvb2 zone=2 mac=" M1 " "
+
+static bool
+may_use(const struct keeper_fixture *f, const char *device, const char *text)
+{
+    struct ds all = DS_EMPTY_INITIALIZER;
+    char *line = xasprintf("pair %s "M1" %s\n", device, text);
+    bool found;
+
+    l2_elements_format(l2_guard_memory_elements(f->guard), &all);
+    found = strstr(ds_cstr(&all), line) != NULL;
+    free(line);
+    ds_destroy(&all);
+    return found;
+}
+
+/* The kernel refuses what one port gets: what is taken away from another one
+ * is gone, what is shut is shut, and the rest follows when it can. */
+TEST(a_refused_element_keeps_nothing_open)
+{
+    struct l2_device unknown = { .name = "vnet9", .index = 9, .ours = true };
+    struct l2_input in = { .devices = &unknown, .n_devices = 1 };
+    struct policy_text pt;
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1 ip=10.0.0.2\n");
+    CHECK(may_use(&f, "tap1", "10.0.0.2"));
+    l2_guard_memory_refuse(f.guard, "tap2");
+    policy_text_init(&pt, PORT"ip=10.0.0.1\n"PORT2"ip=10.0.0.3\n");
+    in.policy = &pt.policy;
+    l2_keeper_apply(f.k, &in, f.now);
+    CHECK(!status(&f).in_place);
+    CHECK(status(&f).problem);
+    CHECK(may_use(&f, "tap1", "10.0.0.1"));
+    CHECK(!may_use(&f, "tap1", "10.0.0.2"));
+    CHECK(!may_use(&f, "tap2", "10.0.0.3"));
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->p[0].kind, L2_SHUT);
+
+    /* Nothing is written in vain. */
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    for (int i = 0; i < 20; i++) {
+        run(&f, L2_KEEPER_RETRY_MAX_MS);
+    }
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+
+    l2_guard_memory_refuse(f.guard, NULL);
+    run(&f, L2_KEEPER_RETRY_MAX_MS);
+    CHECK(status(&f).in_place);
+    CHECK(!status(&f).problem);
+    CHECK(may_use(&f, "tap2", "10.0.0.3"));
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 3);
+    policy_text_uninit(&pt);
     teardown(&f);
 }
 
