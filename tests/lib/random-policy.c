@@ -276,5 +276,7 @@ random_packet(struct eval_packet *p, uint64_t *state)
 
     int zones[] = { EVAL_NO_FLOW, EVAL_NO_FLOW, EVAL_NO_FLOW, port, 0 };
     p->flow_zone = zones[below(ARRAY_SIZE(zones), state)];
-    p->flow_mark = below(2, state) << FW_REVOKED_BIT;
+    /* A new packet has no mark. */
+    p->flow_mark = (p->flow_zone != EVAL_NO_FLOW
+                    ? below(2, state) << FW_REVOKED_BIT : 0);
 }
