@@ -54,6 +54,20 @@ flow_table_memory_add(struct flow_table *table, const struct flow_entry *e)
     m->entries[m->n++] = *e;
 }
 
+/* By what it says: whoever made one may not have zeroed what is between. */
+static bool
+tuples_equal(const struct flow_tuple *a, const struct flow_tuple *b)
+{
+    return (sg_prefix_equals(&a->src, &b->src)
+            && sg_prefix_equals(&a->dst, &b->dst)
+            && a->proto == b->proto
+            && a->has_ports == b->has_ports
+            && a->has_icmp == b->has_icmp
+            && a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code
+            && a->icmp_id == b->icmp_id
+            && a->sport == b->sport && a->dport == b->dport);
+}
+
 struct flow_entry *
 flow_table_memory_find(struct flow_table *table, uint16_t zone,
                        const struct flow_tuple *orig)
@@ -62,7 +76,7 @@ flow_table_memory_find(struct flow_table *table, uint16_t zone,
 
     for (size_t i = 0; i < m->n; i++) {
         if (m->entries[i].zone == zone
-            && !memcmp(&m->entries[i].orig, orig, sizeof *orig)) {
+            && tuples_equal(&m->entries[i].orig, orig)) {
             return &m->entries[i];
         }
     }
