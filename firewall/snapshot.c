@@ -17,7 +17,7 @@ typedef int read_func(struct fw_backend *, enum sg_family,
                       struct fw_ruleset **, char **text);
 
 static read_func read_all;
-static int look(struct firewall *, const struct sg_policy *, read_func *,
+static int look(struct firewall *, const struct sg_policy *, read_func *read,
                 enum sg_family, struct fw_ruleset **actual,
                 struct fw_ruleset **desired);
 static void set_origins(struct fw_ruleset *actual,
