@@ -118,6 +118,7 @@ agent_run_start(struct agent *a, long long int now)
     }
     if (start_may_write(a->start)) {
         a->zones_applied = false;
+        a->unfiltered |= start_state(a->start) == START_ZONES;
         firewall_set_scope(a->firewall, start_is_enforcing(a->start)
                                         ? FW_SCOPE_ALL : FW_SCOPE_ZONES);
         firewall_set_complete(a->firewall);

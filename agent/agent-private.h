@@ -64,6 +64,8 @@ struct agent {
     bool known_host;            /* A saved policy of this host is in force.
                                  * To be set before the first turn. */
     bool found_ports;           /* An earlier run left protected ports. */
+    bool unfiltered;            /* Nothing had filtered the host before this
+                                 * agent: it is a first start. */
     bool zones_applied;         /* An apply in scope ZONES succeeded since
                                  * 'start' asks for one. */
     bool guarded;               /* The layer-2 guard knows a policy. */

@@ -417,7 +417,7 @@ apply_structure(struct agent *a, long long int now)
         a->structure_sent = 0;
         if (a->revoker) {
             revoke_started(revoker_core(a->revoker),
-                           policy_store_policy(a->store), now);
+                           policy_store_policy(a->store), a->unfiltered, now);
         }
     }
     if (!error && result->n_steps) {

@@ -31,6 +31,7 @@ struct revoke {
     struct revoke_config config;
     long long int created;
     bool started;
+    bool unfiltered;            /* See revoke_started(). */
     struct hmap devices, rules; /* What is known: revoke.c. */
 
     struct lane structure;

@@ -359,7 +359,7 @@ lane_run(struct revoke *r, struct lane *lane, uint64_t generation,
 
 void
 revoke_started(struct revoke *r, const struct sg_policy *policy,
-               long long int now)
+               bool unfiltered, long long int now)
 {
     const struct sg_group *group;
     const struct sg_port *port;
@@ -368,6 +368,7 @@ revoke_started(struct revoke *r, const struct sg_policy *policy,
         return;
     }
     r->started = true;
+    r->unfiltered = unfiltered;
     HMAP_FOR_EACH (port, node, &policy->ports) {
         learn_device(r, policy, port);
     }

@@ -72,9 +72,14 @@ struct revoke *revoke_create(const struct revoke_config *,
 void revoke_destroy(struct revoke *);
 
 /* The rules are in force for the first time since start: everything that was
- * tracked meanwhile is to be judged, and what is marked. */
+ * tracked meanwhile is to be judged, and what is marked.
+ *
+ * 'unfiltered': nothing had filtered this host before.  Then flows are met in
+ * mid-stream, and the tracking took whoever spoke next for the one who began
+ * it: in this first look a flow may go on if the policy allows either
+ * direction. */
 void revoke_started(struct revoke *, const struct sg_policy *,
-                    long long int now);
+                    bool unfiltered, long long int now);
 /* Ports and rule lists changed; members came and went.  Before the start is
  * over these are of no account. */
 void revoke_note_structure(struct revoke *, const struct sg_policy *,

@@ -250,6 +250,17 @@ judge_revoked(struct revoke *r, uint8_t zone, bool marked)
     return marked ? FLOW_LEAVE : FLOW_MARK;
 }
 
+/* As if the other end had begun it. */
+static bool
+is_allowed_reversed(const struct flow_judge *judge, const struct flow_entry *e)
+{
+    struct flow_entry reversed = *e;
+
+    reversed.orig = e->reply;
+    reversed.reply = e->orig;
+    return !e->related && flow_verdict(judge, &reversed) == FLOW_ALLOWED;
+}
+
 enum flow_action
 revoke_judge(struct revoke *r, const struct sg_policy *policy,
              const struct revoke_job *job, const struct flow_entry *e)
@@ -271,7 +282,9 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
     case FLOW_ALLOWED:
         return judge_allowed(zone, marked);
     case FLOW_REVOKED:
-        return judge_revoked(r, zone, marked);
+        return (job->start && r->unfiltered && is_allowed_reversed(r->judge, e)
+                ? judge_allowed(zone, marked)
+                : judge_revoked(r, zone, marked));
     case FLOW_STALE:
         if (policy->generation > r->in_force.rules) {
             revoke_scope_look(&r->structure.noted, e->zone,

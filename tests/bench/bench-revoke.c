@@ -197,7 +197,7 @@ bench(const char *what, size_t n_flows, double budget)
     }
 
     struct revoker *r = revoker_create(&config, table, time_msec());
-    revoke_started(revoker_core(r), &pt.policy, time_msec());
+    revoke_started(revoker_core(r), &pt.policy, false, time_msec());
     printf("{\"bench\": \"revoke\", \"what\": \"start, %s\", "
            "\"cpu_ms\": %.2f}\n", what, run_pass(r, &pt.policy));
     revoke_get_status(revoker_core(r), &s);

@@ -53,6 +53,7 @@ struct fixture {
     uint64_t generation;
     struct revoke_result result;        /* Of the last pass. */
     int n_passes;
+    bool unfiltered;            /* For revoke_started(). */
 };
 
 static void
@@ -206,6 +207,16 @@ udp(const char *src, const char *dst, uint16_t dport)
     };
 }
 
+/* The flow as the tracking has it if its server was heard first. */
+static struct flow_tuple
+answer(const char *src, const char *dst, uint16_t sport)
+{
+    struct flow_tuple tuple = udp(src, dst, 1000);
+
+    tuple.sport = sport;
+    return tuple;
+}
+
 /* As the kernel has it: without ports. */
 static struct flow_tuple
 dccp(const char *src, const char *dst)
@@ -267,7 +278,7 @@ init(struct fixture *f, bool keep)
 static void
 start(struct fixture *f)
 {
-    revoke_started(f->r, &f->pt.policy, f->now);
+    revoke_started(f->r, &f->pt.policy, f->unfiltered, f->now);
     CHECK(wait_pass(f, 100) >= 0);
     f->now += 10000;
     f->n_passes = 0;
@@ -318,6 +329,38 @@ TEST(the_start_judges_everything)
     CHECK_UEQ(mark_of(&f, 9, "10.0.0.7", "10.0.0.1", 53), 0);
     CHECK_EQ(revoke_next(f.r), LLONG_MAX);
     done(&f);
+}
+
+/* Nothing had filtered the host: a flow may have been met while its server
+ * spoke.  What the policy allows neither way is cut, and once something of the
+ * port changes the one who is entered as the beginner counts. */
+TEST(the_first_start_takes_either_end_for_the_beginner)
+{
+    struct fixture f;
+
+    for (int unfiltered = 0; unfiltered < 2; unfiltered++) {
+        init(&f, false);
+        f.unfiltered = unfiltered;
+        set_policy(&f, PORTS "rules g1\nrule ingress IPv4 proto=6\n" FROM_G2
+                   "rules g3\n" OUT "members g2 10.0.0.8 10.0.0.9\n");
+        add_tuple(&f, 1, answer("10.0.0.1", "10.0.0.8", 53));
+        add_tuple(&f, 1, answer("10.0.0.1", "10.0.0.7", 53));
+        add_flow(&f, 1, "10.0.0.1", "10.0.0.8", 53);
+        start(&f);
+        CHECK_UEQ(mark_of_tuple(&f, 1, answer("10.0.0.1", "10.0.0.8", 53)),
+                  unfiltered ? 0 : BIT);
+        CHECK_UEQ(mark_of_tuple(&f, 1, answer("10.0.0.1", "10.0.0.7", 53)),
+                  BIT);
+        CHECK_UEQ(mark_of(&f, 1, "10.0.0.1", "10.0.0.8", 53), BIT);
+
+        set_policy(&f, PORTS "rules g1\n" FROM_G2 "rules g3\n" OUT
+                   "members g2 10.0.0.8 10.0.0.9\n");
+        note_groups(&f, "g1");
+        CHECK(wait_pass(&f, 100) >= 0);
+        CHECK_UEQ(mark_of_tuple(&f, 1, answer("10.0.0.1", "10.0.0.8", 53)),
+                  BIT);
+        done(&f);
+    }
 }
 
 /* A flow of DCCP is all ports of two addresses, each way by a rule: it is cut
@@ -745,7 +788,7 @@ TEST(the_start_is_not_charged)
     struct fixture f;
 
     init(&f, false);
-    revoke_started(f.r, &f.pt.policy, f.now);
+    revoke_started(f.r, &f.pt.policy, false, f.now);
     while (!turn(&f, 3000000, 0)) {
         f.now++;
     }
