@@ -224,7 +224,9 @@ l2_elements_render(const struct l2_input *in, struct l2_elements *list)
 
         spare(in, port, is_rendered, &spared);
         if (is_rendered) {
-            render_port(port, list);
+            if (!in->shut || !sg_port_filters(&port->spec)) {
+                render_port(port, list);
+            }
             last = port;
         }
     }

@@ -20,7 +20,8 @@
                                  * a tap or an uplink, on a bridge that is  \
                                  * not ours: not looked at. */              \
     L2_KIND(SHUT, "shut")       /* A device on a bridge of ours: nothing    \
-                                 * from it passes. */                       \
+                                 * from it passes.  It has no MAC or PAIR,  \
+                                 * which are looked up first. */            \
     L2_KIND(FREE, "free")       /* The tap of a trusted port, or of one     \
                                  * without port security: may send all. */  \
     L2_KIND(MAC, "mac")         /* A tap and a MAC address it may use. */   \

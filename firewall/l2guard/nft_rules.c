@@ -31,13 +31,14 @@ const uint8_t nft_table_families[NFT_N_TABLES] = {
 
 /* Chains: family, name, and the hook if they have one.  Of what comes from
  * taps nothing but a match is accepted: who falls off any of those chains
- * comes back to the first one and is dropped by its last rule. */
+ * comes back to "tap" and is dropped by its last rule. */
 #define NO_HOOK (-1)
 #define CHAINS                                                          \
     CHAIN(HOOK, BRIDGE, "prerouting", NF_BR_PRE_ROUTING)                \
     CHAIN(INPUT, BRIDGE, "input", NF_BR_LOCAL_IN)                       \
     CHAIN(OUTPUT, BRIDGE, "output", NF_BR_LOCAL_OUT)                    \
-    CHAIN(FROM, BRIDGE, "tap", NO_HOOK)     /* By EtherType. */         \
+    CHAIN(TAP, BRIDGE, "tap", NO_HOOK)                                  \
+    CHAIN(TYPE, BRIDGE, "tap-type", NO_HOOK)        /* EtherType. */    \
     CHAIN(IP4, BRIDGE, "tap-ip4", NO_HOOK)                              \
     CHAIN(ARP, BRIDGE, "tap-arp", NO_HOOK)                              \
     CHAIN(ARP_PROBE, BRIDGE, "tap-arp-probe", NO_HOOK)                  \
@@ -318,8 +319,8 @@ begin(struct nft_rules *rules, enum chain chain)
 /* ------------------------------------------------------------------------ */
 /* The rules. */
 
-/* A device that is called so, and is not on a bridge of others: 'key', of its
- * name, says which of a frame's two. */
+/* Is it a device that is called so?  'key', of its name, says which of a
+ * frame's two. */
 static struct nftnl_rule *
 begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
            const char *prefix)
@@ -328,10 +329,54 @@ begin_hook(struct nft_rules *rules, enum chain chain, uint32_t key,
 
     load_meta(rule, key, R_DEVICE);
     compare(rule, NFT_CMP_EQ, prefix, strlen(prefix));
-    load_meta(rule, key == NFT_META_IIFNAME ? NFT_META_IIF : NFT_META_OIF,
-              R_INDEX);
-    look_up(rule, L2_SET_OTHER, NFT_LOOKUP_F_INV);
     return rule;
+}
+
+/* After its name: is it on a bridge of others? */
+static void
+is_other(struct nftnl_rule *rule, uint32_t index_key, uint32_t flags)
+{
+    load_meta(rule, index_key, R_INDEX);
+    look_up(rule, L2_SET_OTHER, flags);
+}
+
+/* Where the addresses of a family stand: the single ones, the prefixes. */
+#define N_OWN 2
+static const enum l2_set own[SG_N_FAMILIES][N_OWN] = {
+    { L2_SET_PAIR4, L2_SET_NET4 },
+    { L2_SET_PAIR6, L2_SET_NET6 },
+};
+
+/* What nearly all frames of a tap are, first of all: IPv4, and TCP and UDP
+ * right behind the header of IPv6, from an address of the port.  The rules
+ * below say the same of them after some questions more. */
+static void
+add_most(struct nft_rules *rules)
+{
+    static const uint8_t next[] = { IPPROTO_TCP, IPPROTO_UDP };
+    struct nftnl_rule *rule;
+
+    rule = begin(rules, C_TAP);
+    is(rule, eth_type, 0x0800);
+    owns(rule, eth_source, ip4_source, own[SG_IPV4][0]);
+    accept_frame(rule);
+    for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
+        rule = begin(rules, C_TAP);
+        is(rule, eth_type, 0x86dd);
+        is(rule, ip6_next, next[i]);
+        owns(rule, eth_source, ip6_source, own[SG_IPV6][0]);
+        accept_frame(rule);
+    }
+}
+
+static void
+drop_shut(struct nft_rules *rules, enum chain chain)
+{
+    struct nftnl_rule *rule = begin(rules, chain);
+
+    load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
+    look_up(rule, L2_SET_SHUT, 0);
+    verdict(rule, NF_DROP, NULL);
 }
 
 static void
@@ -343,21 +388,27 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
     };
     struct nftnl_rule *rule;
 
-    rule = begin(rules, C_HOOK);
+    rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
+    verdict(rule, (uint32_t) NFT_JUMP, chains[C_TAP].name);
+    drop_shut(rules, C_HOOK);
+
+    add_most(rules);
+    drop_shut(rules, C_TAP);
+    rule = begin(rules, C_TAP);
     load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
-    look_up(rule, L2_SET_SHUT, 0);
-    verdict(rule, NF_DROP, NULL);
-    rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
-    verdict(rule, (uint32_t) NFT_JUMP, chains[C_FROM].name);
-    rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
+    is_other(rule, NFT_META_IIF, 0);
+    accept_frame(rule);
+    rule = begin(rules, C_TAP);
+    verdict(rule, (uint32_t) NFT_JUMP, chains[C_TYPE].name);
+    rule = begin(rules, C_TAP);
     verdict(rule, NF_DROP, NULL);
 
-    rule = begin(rules, C_FROM);
+    rule = begin(rules, C_TYPE);
     load_meta(rule, NFT_META_IIFNAME, R_DEVICE);
     look_up(rule, L2_SET_FREE, 0);
     accept_frame(rule);
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        rule = begin(rules, C_FROM);
+        rule = begin(rules, C_TYPE);
         is(rule, eth_type, types[i].type);
         go(rule, types[i].chain);
     }
@@ -385,10 +436,12 @@ add_host(struct nft_rules *rules, const struct l2_guard_config *config)
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
         if (!config->host_input) {
             rule = begin_hook(rules, C_INPUT, NFT_META_IIFNAME, prefixes[i]);
+            is_other(rule, NFT_META_IIF, NFT_LOOKUP_F_INV);
             verdict(rule, NF_DROP, NULL);
         }
         if (!config->host_output) {
             rule = begin_hook(rules, C_OUTPUT, NFT_META_OIFNAME, prefixes[i]);
+            is_other(rule, NFT_META_OIF, NFT_LOOKUP_F_INV);
             verdict(rule, NF_DROP, NULL);
         }
     }
@@ -399,13 +452,6 @@ add_host(struct nft_rules *rules, const struct l2_guard_config *config)
         verdict(rule, NF_DROP, NULL);
     }
 }
-
-/* Where the addresses of a family stand: the single ones, the prefixes. */
-#define N_OWN 2
-static const enum l2_set own[SG_N_FAMILIES][N_OWN] = {
-    { L2_SET_PAIR4, L2_SET_NET4 },
-    { L2_SET_PAIR6, L2_SET_NET6 },
-};
 
 static void
 add_ip4(struct nft_rules *rules)

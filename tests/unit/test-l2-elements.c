@@ -210,9 +210,7 @@ TEST(shut)
                   "shut qvb1\nshut qvb2\nshut qvb4\nshut qvb9\n"
                   "shut tap1\nshut tap2\nshut tap4\nshut tap9\n"
                   "shut vnet3\n"
-                  "free tap3\n"
-                  "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
-                  "pair tap1 "M1" "LL1"\n");
+                  "free tap3\n");
 }
 
 TEST(difference)
@@ -249,7 +247,8 @@ TEST(difference)
 TEST(keys)
 {
     static const struct l2_device devices[] = {
-        FOREIGN("tap345678901234", 0x12345678), TAP("tap1"), OTHER("qvb1"),
+        FOREIGN("tap345678901234", 0x12345678), TAP("tap1"), OTHER("qvb9"),
+        OTHER("vnet3"),
     };
     struct l2_elements list = L2_ELEMENTS_INIT;
     struct policy_text pt;
@@ -263,7 +262,6 @@ TEST(keys)
         .policy = &pt.policy,
         .devices = devices,
         .n_devices = ARRAY_SIZE(devices),
-        .shut = true,
     }, &list);
     CHECK_UEQ(list.n, 14);
     for (size_t i = 0; i < list.n; i++) {
