@@ -11,7 +11,7 @@
  *   off     the bridge alone: br_netfilter shows iptables nothing
  *   bare    the same bridge with br_netfilter on, without a rule
  *   zone    conntrack and one rule that gives a zone, nothing else
- *   rules   the rules, once for each M
+ *   rules   the rules and the layer-2 guard, once for each M
  *
  * each in namespaces of its own, in turn, forth and back.  One JSON object for
  * each kind of packet on standard output; tests/bench/bench-packet runs this
@@ -91,7 +91,7 @@ static const struct kind_of_packet {
       1 << SPOT_TO_PORT | 1 << SPOT_NETS_IN },
     { NEW, PATH_OUT, true, 1 << SPOT_FROM_PORT | 1 << SPOT_GROUP_OUT },
     { DROPPED, PATH_IN, false, 1 << SPOT_TO_PORT | 1 << SPOT_DROP },
-    { SPOOFED, PATH_OUT, false, 1 << SPOT_DROP },
+    { SPOOFED, PATH_OUT, false, 0 },    /* The guard is before the rules. */
 };
 
 struct options {

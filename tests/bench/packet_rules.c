@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "firewall/firewall.h"
+#include "firewall/l2_guard.h"
 #include "tests/bench/synthetic.h"
 #include "util.h"
 
@@ -162,6 +163,34 @@ make_backend(void)
     return backend;
 }
 
+/* The layer-2 guard for the same ports, as the agent makes it by default. */
+static void
+put_guard(const struct packet_rules *r)
+{
+    static const struct l2_guard_config config = {
+        .tap_prefix = "tap", .uplink_prefix = "qvb",
+    };
+    const struct l2_input in = { .policy = &r->policy.policy };
+    struct l2_elements elements = L2_ELEMENTS_INIT;
+    struct l2_elements before = L2_ELEMENTS_INIT;
+    enum l2_found found;
+    struct l2_guard *guard;
+    char *error = NULL;
+
+    guard = l2_guard_nft_create(&config, &error);
+    if (!guard) {
+        ovs_fatal(0, "%s", error);
+    }
+    l2_elements_render(&in, &elements);
+    if (guard->class->read(guard, &found, &before)
+        || guard->class->replace(guard, &elements)) {
+        ovs_fatal(0, "%s", guard->class->error(guard));
+    }
+    l2_elements_uninit(&before);
+    l2_elements_uninit(&elements);
+    guard->class->destroy(guard);
+}
+
 void
 packet_rules_init(struct packet_rules *r,
                   const struct packet_rules_config *config)
@@ -185,6 +214,7 @@ packet_rules_init(struct packet_rules *r,
         ovs_fatal(0, "%s", result->problems.p[0].text);
     }
     firewall_destroy(fw);
+    put_guard(r);
 }
 
 void

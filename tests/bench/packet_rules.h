@@ -3,7 +3,7 @@
 #define BENCH_PACKET_RULES_H 1
 
 /* The rules of a host with P ports, put into the kernel by firewall_apply(),
- * and their counters.
+ * and their counters; and the layer-2 guard of these ports.
  *
  * All ports are in the same groups.  The last group lets in what comes from
  * its members and lets everything out; each group before it lets in its one
