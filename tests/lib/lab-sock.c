@@ -18,15 +18,25 @@ lab_addr_parse(const char *text, uint16_t port, union lab_addr *addr)
     memset(addr, 0, sizeof *addr);
     if (inet_pton(AF_INET, text, &addr->in.sin_addr) == 1) {
         addr->in.sin_family = AF_INET;
-        addr->in.sin_port = htons(port);
+        lab_addr_set_port(addr, port);
         return true;
     }
     if (inet_pton(AF_INET6, text, &addr->in6.sin6_addr) == 1) {
         addr->in6.sin6_family = AF_INET6;
-        addr->in6.sin6_port = htons(port);
+        lab_addr_set_port(addr, port);
         return true;
     }
     return false;
+}
+
+void
+lab_addr_set_port(union lab_addr *addr, uint16_t port)
+{
+    if (addr->sa.sa_family == AF_INET) {
+        addr->in.sin_port = htons(port);
+    } else {
+        addr->in6.sin6_port = htons(port);
+    }
 }
 
 socklen_t

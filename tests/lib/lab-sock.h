@@ -24,6 +24,7 @@ union lab_addr {
 
 /* 'text' and 'port' to an address; false if 'text' is none. */
 bool lab_addr_parse(const char *text, uint16_t port, union lab_addr *);
+void lab_addr_set_port(union lab_addr *, uint16_t port);
 socklen_t lab_addr_len(const union lab_addr *);
 bool lab_addr_equal(const union lab_addr *, const union lab_addr *);
 

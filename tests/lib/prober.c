@@ -72,6 +72,14 @@ enum {
 };
 
 #define MAGIC 0x73675072u
+/* Source ports, below those that the kernel chooses (ip_local_port_range). */
+#define FIRST_SOURCE_PORT 16384
+#define LAST_SOURCE_PORT 32767
+/* A flow's first one follows the clock, so that it does not begin among those
+ * that the same flow of an earlier prober has taken, as long as that one took
+ * less than 100 a second.  Those of 164 s are different; the tracking forgets
+ * an idle flow after 120 s. */
+#define SOURCE_PORT_US 10000
 
 struct packet {
     uint32_t magic;
@@ -103,6 +111,7 @@ struct flow {
     int64_t begin_us;           /* Pace: due = (now - begin) * rate. */
     int64_t paced;              /* Sent or skipped since 'begin_us'. */
     uint32_t phase;
+    in_port_t port;             /* The source port, in host order. */
     uint64_t send_errors, icmp_errors, skipped;
     struct account account;
 };
@@ -165,18 +174,36 @@ xasprintf(const char *format, ...)
     return text;
 }
 
+/* The next source port of 'f', which none of its packets had for a while.  Of
+ * one that the kernel chooses, the tracking may still know a flow that has
+ * been revoked, and its last second of grace. */
+static in_port_t
+next_source_port(const struct flow *f)
+{
+    const int64_t n = LAST_SOURCE_PORT - FIRST_SOURCE_PORT + 1;
+    int64_t i = (f->port ? f->port - FIRST_SOURCE_PORT + 1
+                 : lab_now_us() / SOURCE_PORT_US);
+
+    return FIRST_SOURCE_PORT + i % n;
+}
+
 /* Makes the flow's sending socket; a new one has a new source port. */
 static char *
 open_sender(struct flow *f)
 {
-    int size = 1 << 20;
+    const int size = 1 << 20, yes = 1;
+    in_port_t port = next_source_port(f);
+    union lab_addr from = f->from;
     int fd = lab_socket(f->src, f->from.sa.sa_family, SOCK_DGRAM, 0);
 
     if (fd < 0) {
         return xasprintf("%s: sender: %s", f->id, strerror(errno));
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
-    if (bind(fd, &f->from.sa, lab_addr_len(&f->from))
+    /* Flows to other destinations may have the same source port. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    lab_addr_set_port(&from, port);
+    if (bind(fd, &from.sa, lab_addr_len(&from))
         || connect(fd, &f->to.sa, lab_addr_len(&f->to))) {
         char *error = xasprintf("%s: sender: %s", f->id, strerror(errno));
         close(fd);
@@ -186,6 +213,7 @@ open_sender(struct flow *f)
         close(f->fd);
     }
     f->fd = fd;
+    f->port = port;
     return NULL;
 }
 
