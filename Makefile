@@ -280,6 +280,7 @@ TESTLIB_SRCS += tests/lib/semantics-text.c
 TESTLIB_SRCS += tests/lib/semantics.c
 TESTLIB_SRCS += tests/lib/store-fixture.c
 TESTLIB_SRCS += tests/lib/test.c
+TESTLIB_SRCS += tests/lib/trace-fixture.c
 TESTLIB_SRCS += tests/lib/two-judges.c
 TESTLIB_SRCS += tests/lib/update-text.c
 
@@ -368,6 +369,8 @@ UNIT_TESTS += tests/unit/test-timing.c
 UNIT_TESTS += tests/unit/test-taking-away.c
 UNIT_TESTS += tests/unit/test-topology.c
 UNIT_TESTS += tests/unit/test-trace-args.c
+UNIT_TESTS += tests/unit/test-trace-installed.c
+UNIT_TESTS += tests/unit/test-trace-needed.c
 UNIT_TESTS += tests/unit/test-trace.c
 UNIT_TESTS += tests/unit/test-types.c
 UNIT_TESTS += tests/unit/test-walk.c
