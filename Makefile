@@ -353,6 +353,7 @@ UNIT_TESTS += tests/unit/test-remotes.c
 UNIT_TESTS += tests/unit/test-render.c
 UNIT_TESTS += tests/unit/test-report-kernel.c
 UNIT_TESTS += tests/unit/test-report.c
+UNIT_TESTS += tests/unit/test-revoke-lack.c
 UNIT_TESTS += tests/unit/test-revoke-pace.c
 UNIT_TESTS += tests/unit/test-revoke-ports.c
 UNIT_TESTS += tests/unit/test-revoke.c

@@ -58,6 +58,9 @@ struct revoke {
 };
 
 void revoke_scope_clear(struct scope *);
+/* Is what the device's port may do not all known yet?  Then its flows are not
+ * to be marked. */
+bool revoke_device_lacks(const struct revoke *, const char *device);
 /* It is about the flows of this zone, by a change of this generation. */
 void revoke_scope_look(struct scope *, uint16_t zone, uint64_t generation,
                        long long int since);

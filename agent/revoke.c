@@ -24,6 +24,8 @@ struct known_zone {
     uint16_t zone;
     bool stateless;
     uint64_t generation;        /* In which it became that. */
+    bool lacks;                 /* Something that it names is not known. */
+    long long int lacks_since;  /* When its respite began; LLONG_MIN: never. */
 };
 
 /* A group's rules when they were last looked at: a hash of what each says,
@@ -40,9 +42,11 @@ static void scope_uninit(struct scope *);
 static void lane_init(struct lane *);
 static void lane_uninit(struct lane *);
 static void note_device(struct revoke *, const struct sg_policy *,
-                        struct scope *, const char *device);
+                        struct scope *, const char *device,
+                        long long int now);
 static void note_rules(struct revoke *, const struct sg_policy *,
-                       struct scope *, const struct uuid *group);
+                       struct scope *, const struct uuid *group,
+                       long long int now);
 static bool learn_rules(struct revoke *, const struct sg_policy *,
                         const struct uuid *group);
 static void forget_rules(struct revoke *, const struct sg_policy *);
@@ -391,10 +395,10 @@ revoke_note_structure(struct revoke *r, const struct sg_policy *policy,
         return;
     }
     for (size_t i = 0; i < dirty->n_devices; i++) {
-        note_device(r, policy, noted, dirty->devices[i]);
+        note_device(r, policy, noted, dirty->devices[i], now);
     }
     for (size_t i = 0; i < dirty->n_groups; i++) {
-        note_rules(r, policy, noted, &dirty->groups[i]);
+        note_rules(r, policy, noted, &dirty->groups[i], now);
     }
     forget_rules(r, policy);
     scope_touch(noted, policy->generation, now);
@@ -460,6 +464,7 @@ learn_device(struct revoke *r, const struct sg_policy *policy,
     kz = find_device(r, b->device);
     if (!kz) {
         kz = xzalloc(sizeof *kz);
+        kz->lacks_since = LLONG_MIN;
         ovs_strzcpy(kz->device, b->device, sizeof kz->device);
         hmap_insert(&r->devices, &kz->node, hash_string(b->device, 0));
     }
@@ -468,6 +473,67 @@ learn_device(struct revoke *r, const struct sg_policy *policy,
                      == SG_STATELESS);
     kz->generation = policy->generation;
     return kz;
+}
+
+static bool
+is_absent(const struct sg_policy *policy, const struct sg_rule *rule)
+{
+    const struct sg_group *remote;
+
+    if (rule->remote != SG_REMOTE_GROUP
+        && rule->remote != SG_REMOTE_ADDRESS_GROUP) {
+        return false;
+    }
+    remote = sg_policy_group(policy, &rule->remote_id);
+    return !remote || remote->members_state == SG_ABSENT;
+}
+
+/* Are the group's rules, or is who a remote of them is, not known? */
+static bool
+group_lacks(const struct sg_policy *policy, const struct uuid *id)
+{
+    const struct sg_group *group = sg_policy_group(policy, id);
+
+    if (!group || group->rules_state == SG_ABSENT) {
+        return true;
+    }
+    for (size_t i = 0; i < group->rules.n_rules; i++) {
+        if (is_absent(policy, &group->rules.rules[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+port_lacks(const struct sg_policy *policy, const struct sg_port *port)
+{
+    if (port->state == SG_ABSENT || !sg_port_filters(&port->spec)) {
+        return false;
+    }
+    for (size_t i = 0; i < port->spec.n_groups; i++) {
+        if (group_lacks(policy, &port->spec.groups[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+note_lack(struct known_zone *kz, bool lacks, long long int now)
+{
+    kz->lacks = lacks;
+    if (lacks && now - REVOKE_LACK_AGAIN_MS >= kz->lacks_since) {
+        kz->lacks_since = now;
+    }
+}
+
+bool
+revoke_device_lacks(const struct revoke *r, const char *device)
+{
+    const struct known_zone *kz = find_device(r, device);
+
+    return kz && kz->lacks && r->last_begin - REVOKE_LACK_MS < kz->lacks_since;
 }
 
 static bool
@@ -510,10 +576,10 @@ note_tracking(const struct revoke *r, struct scope *scope,
  * zone that it has no more are nobody's. */
 static void
 note_device(struct revoke *r, const struct sg_policy *policy,
-            struct scope *scope, const char *device)
+            struct scope *scope, const char *device, long long int now)
 {
     struct known_zone *kz = find_device(r, device);
-    struct known_zone before = { .zone = 0 };
+    struct known_zone before = { .zone = 0, .lacks_since = LLONG_MIN };
     const struct sg_port *port;
 
     if (kz) {
@@ -527,6 +593,10 @@ note_device(struct revoke *r, const struct sg_policy *policy,
             continue;
         }
         kz = learn_device(r, policy, port);
+        if (kz) {
+            kz->lacks_since = before.lacks_since;
+            note_lack(kz, port_lacks(policy, port), now);
+        }
         if (kz && kz->zone != before.zone) {
             scope_add_zone(scope, kz->zone,
                            REVOKE_ZONE_LOOK | REVOKE_ZONE_NEW);
@@ -553,9 +623,10 @@ has_group(const struct sg_port_spec *spec, const struct uuid *group)
 /* Rules that only come can only bring flows back. */
 static void
 note_rules(struct revoke *r, const struct sg_policy *policy,
-           struct scope *scope, const struct uuid *group)
+           struct scope *scope, const struct uuid *group, long long int now)
 {
     bool narrowed = learn_rules(r, policy, group);
+    bool lacks = group_lacks(policy, group);
     const struct sg_port *port;
 
     scope->marked = scope->marked || !narrowed;
@@ -568,6 +639,8 @@ note_rules(struct revoke *r, const struct sg_policy *policy,
             const struct known_zone before = *kz;
 
             learn_device(r, policy, port);
+            note_lack(kz, lacks || (kz->lacks && port_lacks(policy, port)),
+                      now);
             note_tracking(r, scope, &before, kz);
             if (narrowed && !r->config.keep) {
                 scope_add_zone(scope, kz->zone, REVOKE_ZONE_LOOK);

@@ -31,6 +31,12 @@
  * so who flaps makes nobody else wait longer than that, nor does he make the
  * looks for others dear.
  *
+ * A port may name a group, and a rule a remote, that the controller has been
+ * asked for but has not told yet.  What is missing may allow a flow that
+ * something else allowed before, so such a port's flows are not marked at
+ * once but by the next pass after REVOKE_LACK_MS.  That respite is given once
+ * in REVOKE_LACK_AGAIN_MS, so that nobody gets it for good.
+ *
  * Deleted are only flows of which the tracking does not know any more how they
  * go on: those of zones whose port is gone, or does not track flows any more.
  *
@@ -50,6 +56,10 @@
  * served then. */
 #define REVOKE_MOMENT_MS 1000
 #define REVOKE_AGAIN_MAX_MS 5000
+/* Much longer than an answer takes, and with a pause between two passes much
+ * less than a flow may take to stop. */
+#define REVOKE_LACK_MS 300
+#define REVOKE_LACK_AGAIN_MS 5000
 /* After a pass that failed, doubled up to the maximum. */
 #define REVOKE_RETRY_MS 500
 #define REVOKE_RETRY_MAX_MS 30000

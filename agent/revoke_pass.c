@@ -250,6 +250,15 @@ judge_revoked(struct revoke *r, uint8_t zone, bool marked)
     return marked ? FLOW_LEAVE : FLOW_MARK;
 }
 
+/* May what is not known of the port yet allow its flows? */
+static bool
+has_respite(const struct revoke *r, const struct revoke_job *job,
+            uint8_t zone, const struct sg_port *port)
+{
+    return !r->config.keep && !job->start && !(zone & REVOKE_ZONE_NEW)
+           && revoke_device_lacks(r, port->binding.device);
+}
+
 /* As if the other end had begun it. */
 static bool
 is_allowed_reversed(const struct flow_judge *judge, const struct flow_entry *e)
@@ -267,13 +276,15 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
 {
     uint8_t zone = job->zones[e->zone];
     bool marked = e->mark & r->config.bit;
+    const struct sg_port *port;
 
     if (!r->judge || r->judge_generation != policy->generation) {
         flow_judge_destroy(r->judge);
         r->judge = flow_judge_create(policy);
         r->judge_generation = policy->generation;
     }
-    if (!flow_judge_port(r->judge, e->zone)) {
+    port = flow_judge_port(r->judge, e->zone);
+    if (!port) {
         /* What is marked would begin anew, the other way round, if the port
          * came back.  Who gets the zone is looked at. */
         return zone & REVOKE_ZONE_GONE && !marked ? FLOW_DELETE : FLOW_LEAVE;
@@ -282,6 +293,11 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
     case FLOW_ALLOWED:
         return judge_allowed(zone, marked);
     case FLOW_REVOKED:
+        if (!marked && has_respite(r, job, zone, port)) {
+            revoke_scope_look(&r->ready, e->zone, policy->generation,
+                              job->since);
+            return FLOW_LEAVE;
+        }
         return (job->start && r->unfiltered && is_allowed_reversed(r->judge, e)
                 ? judge_allowed(zone, marked)
                 : judge_revoked(r, zone, marked));
