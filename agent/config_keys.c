@@ -92,7 +92,7 @@ const struct config_key config_keys[] = {
     KEY("linger_s", INTEGER, linger_s, 0, 3600, "60", NULL,
         "Seconds that a group is kept after its last use."),
     KEY("report_interval_s", INTEGER, report_interval_s, 0, 3600, "30", NULL,
-        "Seconds between two reports to the controller; 0: none."),
+        "Seconds between two reports to the controller, at most; 0: none."),
     KEY("unenforceable_ok", DEVICES, unenforceable_ok, 0, 1000, NULL, NULL,
         "Ports that do not count against the status although their traffic "
         "crosses no managed bridge: port ids, device names, or beginnings of "
