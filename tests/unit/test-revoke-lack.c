@@ -98,9 +98,10 @@ TEST_BOTH_WAYS(a_late_look)
     rvf_uninit(&f);
 }
 
-/* Who changes his port all the time, always to what is not known, does not
- * keep what was taken from him. */
-TEST_BOTH_WAYS(no_respite_without_end)
+/* Who changes his port all the time, to what is not known or between that and
+ * nothing, does not keep what was taken from him. */
+static void
+check_changes(const char *other)
 {
     struct rvf f;
     int i;
@@ -112,11 +113,17 @@ TEST_BOTH_WAYS(no_respite_without_end)
         while (rvf_wait_pass(&f, next - f.now) >= 0 && f.now < next) {
             continue;
         }
-        rvf_set_policy(&f, i % 2 ? MOVED("") : MOVED("rules g4\n"));
+        rvf_set_policy(&f, i % 2 ? MOVED("") : other);
         rvf_note_device(&f, "tap1");
     }
     CHECK(i < 8);
     rvf_uninit(&f);
+}
+
+TEST_BOTH_WAYS(no_respite_without_end)
+{
+    check_changes(PORT(1, "group=g5") REST);
+    check_changes(MOVED("rules g4\n"));
 }
 
 /* Later there is one again. */
