@@ -19,7 +19,8 @@ static void build_node(const struct tree *, struct fw_chain *node,
                        size_t common);
 static void add_branch(const struct tree *, struct fw_chain *node,
                        const struct fw_dispatch_leaf *, size_t n);
-static int compare_leaves(const void *, const void *);
+static int ascending(const void *, const void *);
+static int descending(const void *, const void *);
 static size_t common_length(const char *, const char *);
 
 void
@@ -53,13 +54,14 @@ fw_dispatch_add(struct fw_dispatch *d, const char *name,
 
 void
 fw_dispatch_build(struct fw_dispatch *d, struct fw_table *table,
-                  const char *root)
+                  const char *root, enum fw_dispatch_order order)
 {
     struct tree tree = { table, root };
     struct fw_chain *node = fw_table_chain(table, root);
 
     if (d->n) {
-        qsort(d->leaves, d->n, sizeof *d->leaves, compare_leaves);
+        qsort(d->leaves, d->n, sizeof *d->leaves,
+              order == FW_DISPATCH_ASCENDING ? ascending : descending);
         build_node(&tree, node, d->leaves, d->n,
                    common_length(d->leaves[0].name,
                                  d->leaves[d->n - 1].name));
@@ -75,8 +77,7 @@ build_node(const struct tree *tree, struct fw_chain *node,
     size_t end;
 
     for (size_t i = 0; i < n; i = end) {
-        /* A name that ends here sorts first and is alone, because names are
-         * unique. */
+        /* A name that ends here is alone, because names are unique. */
         end = i + 1;
         while (end < n
                && leaves[end].name[common] == leaves[i].name[common]) {
@@ -114,12 +115,18 @@ add_branch(const struct tree *tree, struct fw_chain *node,
 }
 
 static int
-compare_leaves(const void *a_, const void *b_)
+ascending(const void *a_, const void *b_)
 {
     const struct fw_dispatch_leaf *a = a_;
     const struct fw_dispatch_leaf *b = b_;
 
     return strcmp(a->name, b->name);
+}
+
+static int
+descending(const void *a, const void *b)
+{
+    return ascending(b, a);
 }
 
 static size_t

@@ -139,9 +139,9 @@ fw_render(const struct sg_policy *policy, const struct fw_layout *layout,
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         fw_dispatch_build(&r.zones, &r.rs->tables[f][FW_RAW],
-                          FW_CHAIN_ZONES);
+                          FW_CHAIN_ZONES, FW_DISPATCH_ASCENDING);
         fw_dispatch_build(&r.bridges, &r.rs->tables[f][FW_SECURITY],
-                          FW_CHAIN_BRIDGES);
+                          FW_CHAIN_BRIDGES, FW_DISPATCH_DESCENDING);
     }
     fw_dispatch_uninit(&r.zones);
     fw_dispatch_uninit(&r.bridges);
