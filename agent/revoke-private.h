@@ -58,8 +58,8 @@ struct revoke {
 };
 
 void revoke_scope_clear(struct scope *);
-/* Is what the device's port may do not all known yet?  Then its flows are not
- * to be marked. */
+/* Was something that the device's port names not known when last told of the
+ * port, less than REVOKE_LACK_MS ago? */
 bool revoke_device_lacks(const struct revoke *, const char *device);
 /* It is about the flows of this zone, by a change of this generation. */
 void revoke_scope_look(struct scope *, uint16_t zone, uint64_t generation,

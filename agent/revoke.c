@@ -25,7 +25,7 @@ struct known_zone {
     bool stateless;
     uint64_t generation;        /* In which it became that. */
     bool lacks;                 /* Something that it names is not known. */
-    long long int lacks_since;  /* When its respite began; LLONG_MIN: never. */
+    long long int lacks_since;  /* When that was last found out. */
 };
 
 /* A group's rules when they were last looked at: a hash of what each says,
@@ -464,7 +464,6 @@ learn_device(struct revoke *r, const struct sg_policy *policy,
     kz = find_device(r, b->device);
     if (!kz) {
         kz = xzalloc(sizeof *kz);
-        kz->lacks_since = LLONG_MIN;
         ovs_strzcpy(kz->device, b->device, sizeof kz->device);
         hmap_insert(&r->devices, &kz->node, hash_string(b->device, 0));
     }
@@ -523,9 +522,7 @@ static void
 note_lack(struct known_zone *kz, bool lacks, long long int now)
 {
     kz->lacks = lacks;
-    if (lacks && now - REVOKE_LACK_AGAIN_MS >= kz->lacks_since) {
-        kz->lacks_since = now;
-    }
+    kz->lacks_since = now;
 }
 
 bool
@@ -579,7 +576,7 @@ note_device(struct revoke *r, const struct sg_policy *policy,
             struct scope *scope, const char *device, long long int now)
 {
     struct known_zone *kz = find_device(r, device);
-    struct known_zone before = { .zone = 0, .lacks_since = LLONG_MIN };
+    struct known_zone before = { .zone = 0 };
     const struct sg_port *port;
 
     if (kz) {
@@ -594,7 +591,6 @@ note_device(struct revoke *r, const struct sg_policy *policy,
         }
         kz = learn_device(r, policy, port);
         if (kz) {
-            kz->lacks_since = before.lacks_since;
             note_lack(kz, port_lacks(policy, port), now);
         }
         if (kz && kz->zone != before.zone) {

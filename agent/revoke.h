@@ -33,9 +33,10 @@
  *
  * A port may name a group, and a rule a remote, that the controller has been
  * asked for but has not told yet.  What is missing may allow a flow that
- * something else allowed before, so such a port's flows are not marked at
- * once but by the next pass after REVOKE_LACK_MS.  That respite is given once
- * in REVOKE_LACK_AGAIN_MS, so that nobody gets it for good.
+ * something else allowed before, so a pass in the first REVOKE_LACK_MS leaves
+ * such a port's flows alone, and the one after it judges them whatever is
+ * known.  That respite is never given twice in a row, and not if the next pass
+ * may be late: so nobody gets it for good.
  *
  * Deleted are only flows of which the tracking does not know any more how they
  * go on: those of zones whose port is gone, or does not track flows any more.
@@ -59,7 +60,6 @@
 /* Much longer than an answer takes, and with a pause between two passes much
  * less than a flow may take to stop. */
 #define REVOKE_LACK_MS 300
-#define REVOKE_LACK_AGAIN_MS 5000
 /* After a pass that failed, doubled up to the maximum. */
 #define REVOKE_RETRY_MS 500
 #define REVOKE_RETRY_MAX_MS 30000
@@ -121,6 +121,7 @@ long long int revoke_next(const struct revoke *);
  * between. */
 #define REVOKE_ZONE_THAWED (1u << 4)
 #define REVOKE_ZONE_FROZEN (1u << 5)
+#define REVOKE_ZONE_WAITED (1u << 6)    /* It had its respite. */
 
 /* One pass. */
 struct revoke_job {

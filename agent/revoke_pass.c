@@ -250,12 +250,15 @@ judge_revoked(struct revoke *r, uint8_t zone, bool marked)
     return marked ? FLOW_LEAVE : FLOW_MARK;
 }
 
-/* May what is not known of the port yet allow its flows? */
+/* May what is not known of the port yet allow its flows, and will the next
+ * pass not be late? */
 static bool
 has_respite(const struct revoke *r, const struct revoke_job *job,
             uint8_t zone, const struct sg_port *port)
 {
-    return !r->config.keep && !job->start && !(zone & REVOKE_ZONE_NEW)
+    return !r->config.keep && !job->start && !r->n_failures
+           && r->budget_us >= 0
+           && !(zone & (REVOKE_ZONE_NEW | REVOKE_ZONE_WAITED))
            && revoke_device_lacks(r, port->binding.device);
 }
 
@@ -296,6 +299,7 @@ revoke_judge(struct revoke *r, const struct sg_policy *policy,
         if (!marked && has_respite(r, job, zone, port)) {
             revoke_scope_look(&r->ready, e->zone, policy->generation,
                               job->since);
+            r->ready.zones[e->zone] |= REVOKE_ZONE_WAITED;
             return FLOW_LEAVE;
         }
         return (job->start && r->unfiltered && is_allowed_reversed(r->judge, e)

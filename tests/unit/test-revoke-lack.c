@@ -126,6 +126,42 @@ TEST_BOTH_WAYS(no_respite_without_end)
     check_changes(MOVED("rules g4\n"));
 }
 
+/* Whoever changes his port before each look, however seldom these are, has one
+ * respite and not the next. */
+TEST_BOTH_WAYS(no_respite_twice_in_a_row)
+{
+    struct rvf f;
+
+    begin_with(&f, MOVED(""));
+    CHECK(rvf_wait_pass(&f, 100) >= 0);
+    CHECK_UEQ(mark(&f), 0);
+    f.now += 10 * 1000;
+    rvf_set_policy(&f, PORT(1, "group=g5") REST);
+    rvf_note_device(&f, "tap1");
+    CHECK(rvf_wait_pass(&f, 2000) >= 0);
+    CHECK_UEQ(mark(&f), BIT);
+    rvf_uninit(&f);
+}
+
+/* Nor one while looks are late: the second may come too late. */
+TEST_BOTH_WAYS(no_respite_when_looks_are_late)
+{
+    struct rvf f;
+
+    begin_with(&f, MOVED("rules g4\n" OUT));
+    while (!rvf_turn(&f, 190 * 1000, 0)) {
+        f.now++;
+    }
+    CHECK_UEQ(mark(&f), 0);
+    f.now += REVOKE_PACE_MS - REVOKE_SETTLE_MS - 100;
+    rvf_set_policy(&f, MOVED(""));
+    rvf_note_device(&f, "tap1");
+    f.now += REVOKE_LACK_MS - 100;
+    CHECK(rvf_wait_pass(&f, 2000) >= 0);
+    CHECK_UEQ(mark(&f), BIT);
+    rvf_uninit(&f);
+}
+
 /* Later there is one again. */
 TEST_BOTH_WAYS(another_respite)
 {
@@ -135,7 +171,6 @@ TEST_BOTH_WAYS(another_respite)
     CHECK(rvf_wait_pass(&f, 100) >= 0);
     rvf_set_policy(&f, MOVED("rules g4\n" OUT));
     rvf_note_groups(&f, "g4");
-    f.now += REVOKE_LACK_AGAIN_MS;
     CHECK(rvf_wait_pass(&f, 1000) >= 0);
     CHECK_UEQ(mark(&f), 0);
     f.now += REVOKE_PACE_MS;
