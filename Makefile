@@ -266,6 +266,7 @@ TESTLIB_SRCS += tests/lib/random-answer.c
 TESTLIB_SRCS += tests/lib/random-message.c
 TESTLIB_SRCS += tests/lib/random-policy.c
 TESTLIB_SRCS += tests/lib/prober-account.c
+TESTLIB_SRCS += tests/lib/prober-flow.c
 TESTLIB_SRCS += tests/lib/random_rule.c
 TESTLIB_SRCS += tests/lib/report-fixture.c
 TESTLIB_SRCS += tests/lib/revoke-fixture.c
