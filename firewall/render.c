@@ -282,23 +282,28 @@ port_refusal(struct renderer *r, const struct sg_port *port)
     return NULL;
 }
 
+/* Both ends are named: nothing may pass between the port and a third device on
+ * its bridge, which must not be able to speak through this port's rules,
+ * either. */
 static struct fw_rule
-from_device(const struct sg_binding *b, struct fw_rule rule)
+between(const char *from, const char *to, struct fw_rule rule)
 {
-    rule.match |= FW_M_PHYSDEV_IN;
-    ovs_strzcpy(rule.physdev_in, b->device, sizeof rule.physdev_in);
+    rule.match |= FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT;
+    ovs_strzcpy(rule.physdev_in, from, sizeof rule.physdev_in);
+    ovs_strzcpy(rule.physdev_out, to, sizeof rule.physdev_out);
     return rule;
 }
 
-/* Both ends are named: a third device on the bridge must not be able to speak
- * through this port's rules. */
+static struct fw_rule
+from_device(const struct sg_binding *b, struct fw_rule rule)
+{
+    return between(b->device, b->uplink, rule);
+}
+
 static struct fw_rule
 to_device(const struct sg_binding *b, struct fw_rule rule)
 {
-    rule.match |= FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT;
-    ovs_strzcpy(rule.physdev_in, b->uplink, sizeof rule.physdev_in);
-    ovs_strzcpy(rule.physdev_out, b->device, sizeof rule.physdev_out);
-    return rule;
+    return between(b->uplink, b->device, rule);
 }
 
 /* (4). */
@@ -319,9 +324,7 @@ render_open_port(struct renderer *r, const struct sg_binding *b)
     }
 }
 
-/* (5), (6) The rules that let frames of the device into 'egress'.  Device and
- * MAC stand in each rule: the kernel's physdev match cannot be trusted alone
- * (see fw_ruleset_check()). */
+/* (5), (6) The rules that let frames of the device into 'egress'. */
 static void
 append_sources(struct fw_chain *chain, const struct sg_port *port,
                enum sg_family family, const char *egress,

@@ -195,8 +195,8 @@ const struct fw_set **fw_ruleset_sort_sets(const struct fw_ruleset *);
 
 /* Invariants of a desired ruleset: every jump target exists and no jump leads
  * back, every set named exists and has the family of its table, matches go
- * with their protocol, no rule leads to ACCEPT with --physdev-in as its only
- * condition (trusted leaves, whose target is sg1-out, excepted), names fit.
+ * with their protocol, what leads from a port's bridge into its chains names
+ * both devices, as does whatever names the one a frame comes from, names fit.
  * NULL or a malloc'd sentence. */
 char *fw_ruleset_check(const struct fw_ruleset *) SG_MUST_USE;
 

@@ -26,9 +26,8 @@ static const char *check_matches(const struct context *,
                                  const struct fw_rule *);
 static const char *check_verdict(const struct context *,
                                  const struct fw_rule *);
-static const char *check_physdev_in(const struct context *,
-                                    const struct fw_chain *,
-                                    const struct fw_rule *);
+static const char *check_ends(const struct fw_chain *,
+                              const struct fw_rule *);
 static const char *check_set(const struct fw_set *);
 
 char *
@@ -114,7 +113,7 @@ check_rule(const struct context *ctx, const struct fw_chain *chain,
     if (!error) {
         error = check_verdict(ctx, rule);
     }
-    return error ? error : check_physdev_in(ctx, chain, rule);
+    return error ? error : check_ends(chain, rule);
 }
 
 static bool
@@ -213,30 +212,21 @@ check_verdict(const struct context *ctx, const struct fw_rule *rule)
 
 /* When the device a frame came from is gone by the time it is looked at, the
  * kernel's physdev match skips the comparison of names, and --physdev-in X
- * matches every X.  So nothing may be accepted for that reason alone. */
+ * matches every X.  --physdev-out is always compared, so it stands in the same
+ * rule.  And whatever leads on from where a port is found names both: the
+ * chains behind it do not ask again. */
 static const char *
-check_physdev_in(const struct context *ctx, const struct fw_chain *chain,
-                 const struct fw_rule *rule)
+check_ends(const struct fw_chain *chain, const struct fw_rule *rule)
 {
-    if (rule->match != FW_M_PHYSDEV_IN || rule->verdict == FW_DROP) {
-        return NULL;
-    }
-    if (rule->verdict != FW_JUMP && rule->verdict != FW_GOTO) {
-        return "--physdev-in is the only condition";
-    }
-    /* A trusted port has nothing else to go by; its rule goes with it. */
-    if (!strcmp(rule->target, FW_CHAIN_OUT)
-        && fw_chain_kind(chain->name) == FW_NAME_PORT) {
-        return NULL;
-    }
+    const uint32_t ends = rule->match & (FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT);
+    bool is_entrance = (fw_chain_kind(chain->name) == FW_NAME_PORT
+                        && !fw_direction_chain_device(chain->name));
 
-    const struct fw_chain *next = fw_table_find(ctx->table, rule->target);
-    for (size_t i = 0; i < next->n_rules; i++) {
-        if (!(next->rules[i].match & FW_M_MAC)) {
-            return "--physdev-in is the only condition to the chain's rules";
-        }
-    }
-    return NULL;
+    return (rule->verdict != FW_DROP
+            && (ends == FW_M_PHYSDEV_IN
+                || (is_entrance && ends != (FW_M_PHYSDEV_IN
+                                            | FW_M_PHYSDEV_OUT)))
+            ? "names not both devices of its bridge" : NULL);
 }
 
 static const char *

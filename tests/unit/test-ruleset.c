@@ -97,13 +97,19 @@ TEST(mistakes_are_found)
                        .set = "sg1-m6a-67000001-4495174344e4" },
           "other family" },
         { "sg1-e-t", { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
-                       .verdict = FW_ACCEPT }, "only condition" },
+                       .verdict = FW_ACCEPT }, "both devices" },
         { "sg1-b-t", { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
                        .verdict = FW_JUMP, .target = "sg1-t-t" },
-          "only condition to" },
+          "both devices" },
+        { "sg1-b-t", { .match = FW_M_PHYSDEV_OUT, .physdev_out = "t",
+                       .verdict = FW_GOTO, .target = "sg1-t-t" },
+          "both devices" },
+        { "sg1-b-t", { .match = FW_M_MAC, .verdict = FW_ACCEPT },
+          "both devices" },
+        { "sg1-p-t", rule_to(FW_GOTO, "sg1-t-t"), "both devices" },
         { "sg1-eg-67000001-4495174344e4",
           { .match = FW_M_PHYSDEV_IN, .physdev_in = "t",
-            .verdict = FW_GOTO, .target = "sg1-out" }, "only condition" },
+            .verdict = FW_GOTO, .target = "sg1-out" }, "both devices" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -123,22 +129,22 @@ TEST(mistakes_are_found)
     }
 }
 
-/* A trusted port's rule, and pairs behind a jump, are no mistakes. */
-TEST(physdev_in_alone_may_lead_to_further_conditions)
+TEST(a_port_is_entered_between_both_devices)
 {
     struct fw_ruleset *rs = fw_ruleset_create();
     struct fw_rule rule = rule_to(FW_GOTO, "sg1-out");
 
     append(rs, "sg1-out", rule_to(FW_DROP, ""));
-    rule.match = FW_M_PHYSDEV_IN;
+    rule.match = FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT;
     ovs_strzcpy(rule.physdev_in, "t", sizeof rule.physdev_in);
+    ovs_strzcpy(rule.physdev_out, "q", sizeof rule.physdev_out);
     append(rs, "sg1-b-t", rule);
-    append(rs, "sg1-p-t", (struct fw_rule) { .match = FW_M_MAC,
-                                             .verdict = FW_DROP });
-    rule = rule_to(FW_JUMP, "sg1-p-t");
+    /* Which lets nobody pass. */
     rule.match = FW_M_PHYSDEV_IN;
-    ovs_strzcpy(rule.physdev_in, "t", sizeof rule.physdev_in);
+    rule.verdict = FW_DROP;
     append(rs, "sg1-b-t", rule);
+    /* Who is here, has come in that way. */
+    append(rs, "sg1-e-t", rule_to(FW_ACCEPT, ""));
     CHECK_NO_ERROR(fw_ruleset_check(rs));
     fw_ruleset_destroy(rs);
 }
