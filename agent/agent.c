@@ -182,15 +182,17 @@ agent_destroy(struct agent *a)
 }
 
 /* The layer-2 guard.  It needs no order with the tables, see
- * firewall/l2_keeper.h. */
+ * firewall/l2_keeper.h, but that it leaves nothing to tables that are not
+ * there yet. */
 static void
 apply_guard(struct agent *a, long long int now)
 {
     size_t n;
     const struct l2_device *devices = plugs_devices(a->plugs, &n);
 
+    a->guard_leaves = !a->fresh || firewall_applied(a->firewall);
     bridge_watch_apply(a->bridges, policy_store_policy(a->store), devices, n,
-                       now);
+                       a->guard_leaves, now);
     a->guarded = true;
 }
 
@@ -413,6 +415,9 @@ apply_structure(struct agent *a, long long int now)
                     result->error_text ? result->error_text
                                        : ovs_strerror(error));
     } else if (!zones_only) {
+        if (!a->guard_leaves) {
+            apply_guard(a, now);
+        }
         note_lag(a, a->structure_sent);
         a->structure_sent = 0;
         if (a->revoker) {

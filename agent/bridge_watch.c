@@ -122,12 +122,13 @@ log_others(struct bridge_watch *w)
 void
 bridge_watch_apply(struct bridge_watch *w, const struct sg_policy *policy,
                    const struct l2_device *devices, size_t n_devices,
-                   long long int now)
+                   bool tables, long long int now)
 {
     const struct l2_input in = {
         .policy = policy,
         .devices = devices,
         .n_devices = n_devices,
+        .seen = tables,
         .shut = w->knob_problem != NULL,
     };
 

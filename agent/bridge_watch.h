@@ -28,12 +28,13 @@ struct bridge_watch *bridge_watch_create(const struct config *,
                                          bool simulated);
 void bridge_watch_destroy(struct bridge_watch *);
 
-/* This is to be in force from now on; 'devices' as in struct l2_input.  Before
+/* This is to be in force from now on; 'devices' as in struct l2_input;
+ * 'tables': the tables filter, as far as packets pass them.  Before
  * the first call nothing is written, but to put back what somebody takes away
  * of an earlier run's guard. */
 void bridge_watch_apply(struct bridge_watch *, const struct sg_policy *,
                         const struct l2_device *devices, size_t n_devices,
-                        long long int now);
+                        bool tables, long long int now);
 
 /* Returns true if bridge_watch_apply() is to be called (again). */
 bool bridge_watch_run(struct bridge_watch *, long long int now);

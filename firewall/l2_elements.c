@@ -100,6 +100,14 @@ l2_elements_add_other(struct l2_elements *list, const char *device,
     memcpy(list->p[list->n - 1].index, &index, sizeof index);
 }
 
+void
+l2_elements_add_seen(struct l2_elements *list, enum sg_family family)
+{
+    const struct sg_prefix all = { .family = family };
+
+    l2_elements_add(list, L2_SEEN, "", NULL, &all);
+}
+
 int
 l2_element_compare(const struct l2_element *a, const struct l2_element *b)
 {
@@ -190,6 +198,9 @@ l2_elements_format(const struct l2_elements *list, struct ds *s)
 
         ds_put_format(s, "%s %.*s", l2_kind_name(e->kind), SG_DEVICE_LEN,
                       e->device);
+        if (e->kind == L2_SEEN) {
+            ds_put_cstr(s, sg_family_name(e->prefix.family));
+        }
         if (e->kind == L2_OTHER) {
             uint32_t index;
 
@@ -237,6 +248,9 @@ l2_elements_render(const struct l2_input *in, struct l2_elements *list)
         }
     }
     sset_destroy(&spared);
+    for (size_t f = 0; in->seen && !in->shut && f < SG_N_FAMILIES; f++) {
+        l2_elements_add_seen(list, f);
+    }
     l2_elements_order(list);
 }
 

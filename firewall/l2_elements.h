@@ -16,6 +16,10 @@
 #include "sg/policy.h"
 
 #define L2_KINDS                                                            \
+    L2_KIND(SEEN, "seen")       /* A family whose packets the tables see    \
+                                 * and judge: of those nothing is looked at \
+                                 * here that they look at.  It has no       \
+                                 * device. */                               \
     L2_KIND(OTHER, "other")     /* A device whose name begins like that of  \
                                  * a tap or an uplink, on a bridge that is  \
                                  * not ours: not looked at. */              \
@@ -37,11 +41,11 @@ const char *l2_kind_name(enum l2_kind);
 /* Made of bytes alone, without padding; what a kind does not have is zero. */
 struct l2_element {
     uint8_t kind;               /* enum l2_kind. */
-    char device[SG_DEVICE_LEN]; /* Zeros to its end. */
+    char device[SG_DEVICE_LEN]; /* Zeros to its end; SEEN: nothing else. */
     uint8_t index[4];           /* Of OTHER: the device's, in the order of
                                  * this machine. */
     struct sg_mac mac;
-    struct sg_prefix prefix;
+    struct sg_prefix prefix;    /* SEEN: only its family. */
 };
 
 struct l2_elements {
@@ -59,6 +63,7 @@ void l2_elements_add(struct l2_elements *, enum l2_kind, const char *device,
                      const struct sg_mac *, const struct sg_prefix *);
 void l2_elements_add_other(struct l2_elements *, const char *device,
                            uint32_t index);
+void l2_elements_add_seen(struct l2_elements *, enum sg_family);
 void l2_elements_add_one(struct l2_elements *, const struct l2_element *);
 void l2_elements_order(struct l2_elements *);
 bool l2_elements_equal(const struct l2_elements *,
@@ -70,7 +75,8 @@ void l2_elements_diff(const struct l2_elements *actual,
                       struct l2_elements *add, struct l2_elements *del);
 int l2_element_compare(const struct l2_element *, const struct l2_element *);
 
-/* One a line: "pair tap1 52:54:00:00:00:01 10.0.0.1", "other tap2 7". */
+/* One a line: "pair tap1 52:54:00:00:00:01 10.0.0.1", "other tap2 7",
+ * "seen IPv4". */
 struct ds;
 void l2_elements_format(const struct l2_elements *, struct ds *);
 
@@ -87,6 +93,8 @@ struct l2_input {
     const struct sg_policy *policy;
     const struct l2_device *devices;
     size_t n_devices;
+    bool seen;                  /* The tables are in force, and see what is
+                                 * bridged. */
     bool shut;                  /* Nothing else filters: close our bridges, in
                                  * both directions, but for those of ports
                                  * that are not to be filtered. */

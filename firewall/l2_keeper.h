@@ -12,9 +12,10 @@
  * written, if there is one, element by element.
  *
  * An element permits, and the tables above have a source check of their own,
- * so no order is needed between the two: whatever comes first, what passes
- * both is allowed by the newest policy.  Additions and deletions of one policy
- * are one transaction, so a packet that both policies allow is never lost.
+ * so no order is needed between the two, once the tables are there: whatever
+ * comes first, what passes both is allowed by the newest policy.  Additions
+ * and deletions of one policy are one transaction, so a packet that both
+ * policies allow is never lost.
  *
  * Unless the kernel refuses that: then what takes away is done by itself, and
  * the rest is tried again and again.

@@ -12,6 +12,7 @@
 /* Reports of multicast listeners, version 2 (RFC 3810). */
 #define MLD2_LISTENER_REPORT 143
 
+static bool is_seen(const struct l2_elements *, const struct fw_packet *);
 static bool has(const struct l2_elements *, enum l2_kind,
                 const struct fw_packet *);
 static bool has_pair(const struct l2_elements *, const struct fw_packet *);
@@ -52,6 +53,9 @@ enum l2_view
 l2_view(const struct l2_elements *list, const struct fw_packet *p,
         bool is_tap)
 {
+    if (is_seen(list, p)) {
+        return L2_VIEW_SEEN;
+    }
     if (has(list, L2_SHUT, p)) {
         return L2_VIEW_SHUT;
     }
@@ -72,6 +76,22 @@ l2_view(const struct l2_elements *list, const struct fw_packet *p,
      * if there is no address. */
     return (!(is_unspecified(&p->src) && p->family == SG_IPV6)
             && has_pair(list, p) ? L2_VIEW_OWN_SENDER : L2_VIEW_FORGED);
+}
+
+static bool
+is_seen(const struct l2_elements *list, const struct fw_packet *p)
+{
+    if (p->family == SG_IPV6 && p->proto != IPPROTO_TCP
+        && p->proto != IPPROTO_UDP) {
+        return false;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->p[i].kind == L2_SEEN
+            && list->p[i].prefix.family == p->family) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool

@@ -13,6 +13,7 @@
 
 #define L2_VIEWS                                                            \
     L2_VIEW(NOT_LOOKED_AT, "not_looked_at", "not from a tap of ours")       \
+    L2_VIEW(SEEN, "seen", "it is for the tables to judge")                  \
     L2_VIEW(UNFILTERED, "unfiltered", "this tap may send all")              \
     L2_VIEW(OWN_SENDER, "own_sender", "the sender is the port's own")       \
     L2_VIEW(SHUT, "shut", "the device is shut, because bridged packets do " \

@@ -3,6 +3,8 @@
 #include <config.h>
 #include "firewall/l2guard/l2_key.h"
 
+#include <netinet/in.h>
+#include <net/ethernet.h>
 #include <string.h>
 
 #include "util.h"
@@ -14,9 +16,11 @@
 #define CLAIM_AT (SOURCE_AT + 8)
 #define ADDRESS_AT (CLAIM_AT + 8)
 #define MAC_LEN sizeof(struct sg_mac)
+#define TYPE_LEN 2
 
 BUILD_ASSERT_DECL(ADDRESS_AT + 16 == L2_MAX_KEY);
 
+#define FIELDS_TYPE 1, { TYPE_LEN }, TYPE_LEN
 #define FIELDS_DEVICE 1, { SG_DEVICE_LEN }, SOURCE_AT
 #define FIELDS_INDEX 2, { SG_DEVICE_LEN, 4 }, INDEX_AT + 4
 #define FIELDS_MACS 3, { SG_DEVICE_LEN, MAC_LEN, MAC_LEN }, ADDRESS_AT
@@ -55,6 +59,8 @@ l2_element_set(const struct l2_element *e)
     bool host = sg_prefix_is_host(&e->prefix);
 
     switch ((enum l2_kind) e->kind) {
+    case L2_SEEN:
+        return L2_SET_SEEN;
     case L2_OTHER:
         return L2_SET_OTHER;
     case L2_SHUT:
@@ -83,12 +89,43 @@ last_address(const struct sg_prefix *prefix, uint8_t *address)
     }
 }
 
+/* The EtherType of a family's packets, the only field of its key. */
+static void
+encode_type(enum sg_family family, struct l2_key *key)
+{
+    uint16_t type = htons(family == SG_IPV4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+
+    memcpy(key->first, &type, TYPE_LEN);
+    memcpy(key->last, &type, TYPE_LEN);
+}
+
+static bool
+decode_type(const struct l2_key *key, struct l2_element *e)
+{
+    struct l2_key again;
+
+    e->kind = L2_SEEN;
+    for (int f = 0; f < SG_N_FAMILIES; f++) {
+        memset(&again, 0, sizeof again);
+        encode_type((enum sg_family) f, &again);
+        e->prefix.family = f;
+        if (!memcmp(&again, key, sizeof again)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 l2_key_encode(const struct l2_element *e, struct l2_key *key)
 {
     size_t bits = sg_family_bits(e->prefix.family);
 
     memset(key, 0, sizeof *key);
+    if (e->kind == L2_SEEN) {
+        encode_type(e->prefix.family, key);
+        return;
+    }
     memcpy(key->first + DEVICE_AT, e->device, SG_DEVICE_LEN);
     if (e->kind == L2_OTHER) {
         memcpy(key->first + INDEX_AT, e->index, sizeof e->index);
@@ -113,6 +150,9 @@ l2_key_decode(enum l2_set set, const struct l2_key *key,
     uint8_t bits;
 
     memset(e, 0, sizeof *e);
+    if (set == L2_SET_SEEN) {
+        return decode_type(key, e);
+    }
     memcpy(e->device, first + DEVICE_AT, SG_DEVICE_LEN - 1);
     e->kind = (set == L2_SET_OTHER ? L2_OTHER
                : set == L2_SET_SHUT ? L2_SHUT

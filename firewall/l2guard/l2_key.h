@@ -5,15 +5,17 @@
 /* Elements as the kernel's sets hold them.  Pure.
  *
  * A key is fields one after the other, each filled up with zeros to a multiple
- * of four bytes.  The MAC address stands in it twice: as the source of the
- * frame, and as what the frame says inside (ARP, neighbour discovery) that
- * the sender has.  Only one that says the truth is found. */
+ * of four bytes; an EtherType is a key of its own.  The MAC address stands in
+ * others twice: as the source of the frame, and as what the frame says inside
+ * (ARP, neighbour discovery) that the sender has.  Only one that says the
+ * truth is found. */
 
 #include "firewall/l2_elements.h"
 
 /* The sets: name, whether their elements are ranges, and which fields their
  * keys have. */
 #define L2_SETS                                     \
+    L2_SET(SEEN, "seen", false, TYPE)               \
     L2_SET(OTHER, "other", false, INDEX)            \
     L2_SET(SHUT, "shut", false, DEVICE)             \
     L2_SET(FREE, "free", false, DEVICE)             \

@@ -38,12 +38,15 @@ enum {
     NFT_TYPE_IP4_ADDR = 7,
     NFT_TYPE_IP6_ADDR = 8,
     NFT_TYPE_ETHER_ADDR = 9,
+    NFT_TYPE_ETHER_TYPE = 10,
     NFT_TYPE_IFINDEX = 20,
     NFT_TYPE_IFNAME = 41,
 };
 #define NFT_TYPE_BITS 6
-/* Also for nft: a key that is one name is no number. */
+/* Also for nft, of a key that is one field: a name is no number, an EtherType
+ * is one as it is sent. */
 #define NFT_BYTEORDER_HOST 1
+#define NFT_BYTEORDER_BIG_ENDIAN 2
 #define MAX_USERDATA 16
 
 struct nft_guard {
@@ -505,7 +508,8 @@ put_tables(struct nft_guard *g, uint16_t type, uint16_t flags)
 static uint32_t
 field_type(size_t i, size_t len)
 {
-    return (i == 0 ? NFT_TYPE_IFNAME
+    return (len == 2 ? NFT_TYPE_ETHER_TYPE
+            : i == 0 ? NFT_TYPE_IFNAME
             : i == 1 && len == 4 ? NFT_TYPE_IFINDEX
             : i < 3 ? NFT_TYPE_ETHER_ADDR
             : len == 4 ? NFT_TYPE_IP4_ADDR : NFT_TYPE_IP6_ADDR);
@@ -527,15 +531,14 @@ create_set(enum l2_set which)
 }
 
 static void
-put_byteorder(struct nftnl_set *set)
+put_byteorder(struct nftnl_set *set, uint32_t byteorder)
 {
     struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(MAX_USERDATA);
 
     if (!data) {
         out_of_memory();
     }
-    nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER,
-                        NFT_BYTEORDER_HOST);
+    nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, byteorder);
     nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data),
                        nftnl_udata_buf_len(data));
     nftnl_udata_buf_free(data);
@@ -560,7 +563,8 @@ put_set(struct nft_guard *g, enum l2_set which)
         nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, form->field_len,
                            form->n_fields);
     } else if (form->n_fields == 1) {
-        put_byteorder(set);
+        put_byteorder(set, type == NFT_TYPE_ETHER_TYPE
+                           ? NFT_BYTEORDER_BIG_ENDIAN : NFT_BYTEORDER_HOST);
     }
     nftnl_set_nlmsg_build_payload(
         nft_talk_add(g->talk, nft_table_families[0], NFT_MSG_NEWSET,

@@ -96,6 +96,8 @@ struct field {
 static const struct field eth_source = LINK(6, 6), eth_type = LINK(12, 2);
 /* Most of the frame's destination, and the rest of it. */
 static const struct field eth_group = LINK(0, 5), eth_member = LINK(5, 1);
+/* Flags and offset. */
+static const struct field ip4_fragment = NET(6, 2);
 static const struct field ip4_protocol = NET(9, 1);
 static const struct field ip4_source = NET(12, 4), ip4_target = NET(16, 4);
 /* Hardware and protocol type, and their lengths. */
@@ -119,6 +121,10 @@ static const struct field far_icmp6_type = TRANSPORT(0, 1);
 /* 01:80:c2:00:00:00 to :0f, which bridges do not forward (802.1D). */
 #define RESERVED_GROUP 0x0180c20000
 #define RESERVED_MEMBERS 16
+
+/* More fragments, and where this one belongs (RFC 791): neither, in a packet
+ * that is whole. */
+#define IP4_FRAGMENT_BITS 0x3fff
 
 #define ARP_FORMAT_IP4 0x000108000604
 /* Neighbour discovery: RS, RA, NS, NA, redirect. */
@@ -198,6 +204,23 @@ static void
 is(struct nftnl_rule *rule, struct field field, uint64_t value)
 {
     test(rule, field, NFT_CMP_EQ, value);
+}
+
+/* Is none of the bits in 'mask' set? */
+static void
+has_none(struct nftnl_rule *rule, struct field field, uint16_t mask)
+{
+    const uint16_t bits = htons(mask), none = 0;
+    struct nftnl_expr *e;
+
+    load(rule, field, R_SCRATCH);
+    e = add_expr(rule, "bitwise");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, R_SCRATCH);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, R_SCRATCH);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof bits);
+    nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof bits);
+    nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &none, sizeof none);
+    compare(rule, NFT_CMP_EQ, &none, sizeof none);
 }
 
 static void
@@ -347,24 +370,33 @@ static const enum l2_set own[SG_N_FAMILIES][N_OWN] = {
     { L2_SET_PAIR6, L2_SET_NET6 },
 };
 
-/* What nearly all frames of a tap are, first of all: IPv4, and TCP and UDP
- * right behind the header of IPv6, from an address of the port.  The rules
- * below say the same of them after some questions more. */
+/* Does the frame have this EtherType, and do the tables see its packet? */
+static struct nftnl_rule *
+begin_seen(struct nft_rules *rules, uint16_t type)
+{
+    struct nftnl_rule *rule = begin(rules, C_HOOK);
+
+    is(rule, eth_type, type);
+    look_up(rule, L2_SET_SEEN, 0);
+    return rule;
+}
+
+/* What nearly all frames are, of whatever device, first of all: IPv4 in one
+ * piece, TCP and UDP right behind the header of IPv6.  The tables see these as
+ * they are, and ask for device, MAC address and source before all else; none
+ * of them says what a guard must read. */
 static void
-add_most(struct nft_rules *rules)
+add_seen(struct nft_rules *rules)
 {
     static const uint8_t next[] = { IPPROTO_TCP, IPPROTO_UDP };
     struct nftnl_rule *rule;
 
-    rule = begin(rules, C_TAP);
-    is(rule, eth_type, 0x0800);
-    owns(rule, eth_source, ip4_source, own[SG_IPV4][0]);
+    rule = begin_seen(rules, 0x0800);
+    has_none(rule, ip4_fragment, IP4_FRAGMENT_BITS);
     accept_frame(rule);
     for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
-        rule = begin(rules, C_TAP);
-        is(rule, eth_type, 0x86dd);
+        rule = begin_seen(rules, 0x86dd);
         is(rule, ip6_next, next[i]);
-        owns(rule, eth_source, ip6_source, own[SG_IPV6][0]);
         accept_frame(rule);
     }
 }
@@ -388,11 +420,11 @@ add_entrance(struct nft_rules *rules, const char *tap_prefix)
     };
     struct nftnl_rule *rule;
 
+    add_seen(rules);
     rule = begin_hook(rules, C_HOOK, NFT_META_IIFNAME, tap_prefix);
     verdict(rule, (uint32_t) NFT_JUMP, chains[C_TAP].name);
     drop_shut(rules, C_HOOK);
 
-    add_most(rules);
     drop_shut(rules, C_TAP);
     rule = begin(rules, C_TAP);
     load_meta(rule, NFT_META_IIFNAME, R_DEVICE);

@@ -19,7 +19,8 @@
  *
  * In every round it is checked that all packets came out that should, none
  * that should not, and, by the rules' counters, that they took the way that
- * is meant: else the program ends with an error. */
+ * is meant, and in the end that the guard is still there: else the program
+ * ends with an error. */
 
 #include <config.h>
 
@@ -91,7 +92,7 @@ static const struct kind_of_packet {
       1 << SPOT_TO_PORT | 1 << SPOT_NETS_IN },
     { NEW, PATH_OUT, true, 1 << SPOT_FROM_PORT | 1 << SPOT_GROUP_OUT },
     { DROPPED, PATH_IN, false, 1 << SPOT_TO_PORT | 1 << SPOT_DROP },
-    { SPOOFED, PATH_OUT, false, 0 },    /* The guard is before the rules. */
+    { SPOOFED, PATH_OUT, false, 1 << SPOT_DROP },
 };
 
 struct options {
@@ -674,6 +675,7 @@ main(int argc, char *argv[])
     }
     print_softirq(&b);
     for (size_t i = 0; i < b.o.n_members; i++) {
+        packet_rules_check_guard(&b.rules[i]);
         packet_rules_uninit(&b.rules[i]);
     }
     return 0;

@@ -165,30 +165,45 @@ make_backend(void)
 
 /* The layer-2 guard for the same ports, as the agent makes it by default. */
 static void
-put_guard(const struct packet_rules *r)
+put_guard(struct packet_rules *r)
 {
     static const struct l2_guard_config config = {
         .tap_prefix = "tap", .uplink_prefix = "qvb",
     };
-    const struct l2_input in = { .policy = &r->policy.policy };
-    struct l2_elements elements = L2_ELEMENTS_INIT;
+    const struct l2_input in = {
+        .policy = &r->policy.policy,
+        .seen = true,
+    };
     struct l2_elements before = L2_ELEMENTS_INIT;
     enum l2_found found;
-    struct l2_guard *guard;
     char *error = NULL;
 
-    guard = l2_guard_nft_create(&config, &error);
-    if (!guard) {
+    r->guard = l2_guard_nft_create(&config, &error);
+    if (!r->guard) {
         ovs_fatal(0, "%s", error);
     }
-    l2_elements_render(&in, &elements);
-    if (guard->class->read(guard, &found, &before)
-        || guard->class->replace(guard, &elements)) {
-        ovs_fatal(0, "%s", guard->class->error(guard));
+    r->elements = (struct l2_elements) L2_ELEMENTS_INIT;
+    l2_elements_render(&in, &r->elements);
+    if (r->guard->class->read(r->guard, &found, &before)
+        || r->guard->class->replace(r->guard, &r->elements)) {
+        ovs_fatal(0, "%s", r->guard->class->error(r->guard));
     }
     l2_elements_uninit(&before);
-    l2_elements_uninit(&elements);
-    guard->class->destroy(guard);
+}
+
+void
+packet_rules_check_guard(const struct packet_rules *r)
+{
+    struct l2_elements list = L2_ELEMENTS_INIT;
+    enum l2_found found;
+
+    if (r->guard->class->read(r->guard, &found, &list)) {
+        ovs_fatal(0, "%s", r->guard->class->error(r->guard));
+    }
+    if (found != L2_INTACT || !l2_elements_equal(&list, &r->elements)) {
+        ovs_fatal(0, "the layer-2 guard is not what it was");
+    }
+    l2_elements_uninit(&list);
 }
 
 void
@@ -221,6 +236,8 @@ void
 packet_rules_uninit(struct packet_rules *r)
 {
     r->reader->class->destroy(r->reader);
+    r->guard->class->destroy(r->guard);
+    l2_elements_uninit(&r->elements);
     fw_ruleset_destroy(r->rs);
     policy_text_uninit(&r->policy);
 }

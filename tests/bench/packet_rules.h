@@ -14,6 +14,7 @@
  * Whatever goes wrong ends the process. */
 
 #include "firewall/backend.h"
+#include "firewall/l2_guard.h"
 #include "tests/lib/policy-text.h"
 
 #define PACKET_RULES_MAX_PORTS 4000
@@ -34,11 +35,16 @@ struct packet_rules {
     struct policy_text policy;
     struct fw_ruleset *rs;      /* As rendered. */
     struct fw_backend *reader;  /* For counters. */
+    struct l2_guard *guard;
+    struct l2_elements elements;        /* That it was given. */
 };
 /* Works in the network namespace that the process is in. */
 void packet_rules_init(struct packet_rules *,
                        const struct packet_rules_config *);
 void packet_rules_uninit(struct packet_rules *);
+
+/* Is the guard still as it was put there? */
+void packet_rules_check_guard(const struct packet_rules *);
 
 /* Addresses: of the last group's members; and those that no set and no port
  * has.  They are one after the other. */

@@ -67,6 +67,8 @@ guard_run(void (*test)(struct guard_fixture *), bool kernel)
 #define M1 "52:54:00:00:00:01"
 #define M2 "52:54:00:00:00:02"
 #define ALL \
+    "seen IPv4\n" \
+    "seen IPv6\n" \
     "other tapother 1\n" \
     "other tapother 4294967295\n" \
     "shut tapshut\n" \
@@ -94,6 +96,11 @@ elements(const char *text)
         int n = sscanf(line, "%7s %15s %31s %63s", kind, device, mac_text,
                        prefix_text);
 
+        if (!strcmp(kind, "seen")) {
+            l2_elements_add_seen(&list, !strcmp(device, "IPv4")
+                                        ? SG_IPV4 : SG_IPV6);
+            continue;
+        }
         if (!strcmp(kind, "other")) {
             l2_elements_add_other(&list, device, strtoul(mac_text, NULL, 10));
             continue;
@@ -167,7 +174,8 @@ GUARD_TEST(edited)
     check_read(f, L2_NOTHING, "");
     replace(f, ALL);
     CHECK_EQ(edit(f, "pair tap2 "M2" 10.0.0.2\nfree tap3\n", ""), 0);
-    CHECK_EQ(edit(f, "", "free tapfree\nfree tap3\nother tapother 1\n"
+    CHECK_EQ(edit(f, "", "seen IPv4\nseen IPv6\n"
+                  "free tapfree\nfree tap3\nother tapother 1\n"
                   "other tapother 4294967295\n"
                   "shut tapshut\npair tap1 "M1" 10.1.0.0/16\n"), 0);
     check_read(f, L2_INTACT, "mac tap1 "M1"\npair tap1 "M1" 10.0.0.1\n"
@@ -277,7 +285,7 @@ KERNEL_TEST(rules)
     char *actual;
 
     check_read(f, L2_NOTHING, "");
-    replace(f, "free tapfree\n");
+    replace(f, "seen IPv4\nseen IPv6\nfree tapfree\n");
     actual = netns_run(NULL, "nft list ruleset");
     CHECK_STR(actual, expected);
     free(actual);
@@ -338,6 +346,7 @@ KERNEL_TEST(damage)
           "{ tap1 . "M1" . "M1" . 192.168.0.1-192.168.0.6 }", L2_DAMAGED },
         { "add element bridge sg1-guard macs { tap1 . "M1" . "M2" }",
           L2_DAMAGED },
+        { "add element bridge sg1-guard seen { arp }", L2_DAMAGED },
         { "delete table inet sg1-guard", L2_DAMAGED },
         { "delete table arp sg1-guard", L2_DAMAGED },
         { "flush chain inet sg1-guard prerouting", L2_DAMAGED },

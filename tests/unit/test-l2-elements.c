@@ -167,6 +167,35 @@ TEST(devices_of_others)
                   false, "other tapa 8\nother tapx 7\nfree tap1\n");
 }
 
+/* What the tables are to judge: only while they see it. */
+TEST(seen_by_the_tables)
+{
+    static const struct {
+        bool seen, shut;
+        const char *elements;
+    } rows[] = {
+        { false, false, "" },
+        { true, false, "seen IPv4\nseen IPv6\n" },
+        { true, true, "" },
+        { false, true, "" },
+    };
+    struct policy_text pt;
+
+    policy_text_init(&pt, "");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct l2_elements list = L2_ELEMENTS_INIT;
+
+        l2_elements_render(&(struct l2_input) {
+            .policy = &pt.policy,
+            .seen = rows[i].seen,
+            .shut = rows[i].shut,
+        }, &list);
+        check_text(&list, rows[i].elements);
+        l2_elements_uninit(&list);
+    }
+    policy_text_uninit(&pt);
+}
+
 /* On a bridge of ours each device is closed that is no tap, which is closed
  * without an element, and no port's uplink; whatever it is called. */
 TEST(strangers)
@@ -262,8 +291,9 @@ TEST(keys)
         .policy = &pt.policy,
         .devices = devices,
         .n_devices = ARRAY_SIZE(devices),
+        .seen = true,
     }, &list);
-    CHECK_UEQ(list.n, 14);
+    CHECK_UEQ(list.n, 16);
     for (size_t i = 0; i < list.n; i++) {
         enum l2_set set = l2_element_set(&list.p[i]), found;
         const struct l2_set_form *form = l2_set_form(set);
@@ -276,7 +306,8 @@ TEST(keys)
         CHECK(!l2_element_compare(&e, &list.p[i]));
 
         /* A byte of what fills up, of the end, of one of the two MACs. */
-        key.first[form->n_fields > 2 ? SG_DEVICE_LEN + 7
+        key.first[set == L2_SET_SEEN ? 0
+                  : form->n_fields > 2 ? SG_DEVICE_LEN + 7
                   : SG_DEVICE_LEN - 1] ^= 1;
         CHECK(!l2_key_decode(set, &key, &e));
         l2_key_encode(&list.p[i], &key);

@@ -25,9 +25,11 @@ struct frame {
     uint8_t proto, icmp_type;
 };
 
+enum tables { NOT_YET, BLIND, SEEING };
+
 static void
-check_view_at(const struct frame *frame, bool shut, enum l2_view expected,
-              int line)
+check_view_at(const struct frame *frame, enum tables tables,
+              enum l2_view expected, int line)
 {
     static const struct l2_device devices[] = {
         { .name = "tapother", .tap = true },
@@ -45,7 +47,8 @@ check_view_at(const struct frame *frame, bool shut, enum l2_view expected,
     policy_text_init(&pt, policy);
     l2_elements_render(&(struct l2_input) {
         .policy = &pt.policy, .devices = devices,
-        .n_devices = ARRAY_SIZE(devices), .shut = shut,
+        .n_devices = ARRAY_SIZE(devices), .seen = tables != NOT_YET,
+        .shut = tables == BLIND,
     }, &list);
     memset(&p, 0, sizeof p);
     ovs_strlcpy(p.physdev_in, frame->from, sizeof p.physdev_in);
@@ -63,11 +66,14 @@ check_view_at(const struct frame *frame, bool shut, enum l2_view expected,
     policy_text_uninit(&pt);
 }
 #define CHECK_VIEW(VIEW, ...)                                           \
-    check_view_at(&(struct frame) { __VA_ARGS__ }, false, L2_VIEW_##VIEW, \
-                  __LINE__)
+    check_view_at(&(struct frame) { __VA_ARGS__ }, NOT_YET,             \
+                  L2_VIEW_##VIEW, __LINE__)
 #define CHECK_SHUT(VIEW, ...)                                           \
-    check_view_at(&(struct frame) { __VA_ARGS__ }, true, L2_VIEW_##VIEW, \
-                  __LINE__)
+    check_view_at(&(struct frame) { __VA_ARGS__ }, BLIND,               \
+                  L2_VIEW_##VIEW, __LINE__)
+#define CHECK_SEEN(VIEW, ...)                                           \
+    check_view_at(&(struct frame) { __VA_ARGS__ }, SEEING,              \
+                  L2_VIEW_##VIEW, __LINE__)
 
 #define M1 "52:54:00:00:00:01"
 #define M2 "52:54:00:00:00:02"
@@ -129,8 +135,27 @@ TEST(devices)
     CHECK_SHUT(UNFILTERED, "tap2", M1, "10.0.0.1", "10.0.0.7", TCP, 0);
 }
 
+/* Whoever sends it. */
+TEST(for_the_tables)
+{
+    CHECK_SEEN(SEEN, "tap1", M1, "10.0.0.1", "10.0.0.7", TCP, 0);
+    CHECK_SEEN(SEEN, "tap1", M9, "10.0.0.9", "10.0.0.7", UDP, 0);
+    CHECK_SEEN(SEEN, "tap9", M9, "10.0.0.9", "10.0.0.7", 47, 0);
+    CHECK_SEEN(SEEN, "qvb1", M9, "10.0.0.9", "10.0.0.7", TCP, 0);
+    CHECK_SEEN(SEEN, "tap1", M1, "2001:db8::2", "2001:db8::7", TCP, 0);
+    CHECK_SEEN(SEEN, "tap1", M1, "::", "2001:db8::7", UDP, 0);
+    CHECK_SEEN(FORGED, "tap1", M1, "2001:db8::2", "2001:db8::7", 47, 0);
+    CHECK_SEEN(FORGED, "tap1", M1, "2001:db8::2", "2001:db8::7", ICMP6, 128);
+    CHECK_SEEN(OWN_SENDER, "tap1", M1, "2001:db8::1", "2001:db8::7", ICMP6,
+               128);
+    CHECK_SEEN(ROUTER, "tap1", M1, "2001:db8::1", "ff02::1", ICMP6, 134);
+    CHECK_SEEN(NOT_LOOKED_AT, "qvb1", M9, "2001:db8::1", "ff02::1", ICMP6,
+               134);
+}
+
 TEST(what_passes)
 {
+    CHECK(l2_view_passes(L2_VIEW_SEEN));
     CHECK(l2_view_passes(L2_VIEW_NOT_LOOKED_AT));
     CHECK(l2_view_passes(L2_VIEW_UNFILTERED));
     CHECK(l2_view_passes(L2_VIEW_OWN_SENDER));
