@@ -68,8 +68,7 @@ struct agent {
                                  * agent: it is a first start. */
     bool zones_applied;         /* An apply in scope ZONES succeeded since
                                  * 'start' asks for one. */
-    bool guarded;               /* The layer-2 guard knows a policy, */
-    bool guard_leaves;          /* and leaves to the tables what they see. */
+    bool guarded;               /* The layer-2 guard knows a policy. */
     bool plugs_known;           /* The list of local ports is complete. */
 
     struct policy_store *store;

@@ -182,17 +182,15 @@ agent_destroy(struct agent *a)
 }
 
 /* The layer-2 guard.  It needs no order with the tables, see
- * firewall/l2_keeper.h, but that it leaves nothing to tables that are not
- * there yet. */
+ * firewall/l2_keeper.h. */
 static void
 apply_guard(struct agent *a, long long int now)
 {
     size_t n;
     const struct l2_device *devices = plugs_devices(a->plugs, &n);
 
-    a->guard_leaves = !a->fresh || firewall_applied(a->firewall);
     bridge_watch_apply(a->bridges, policy_store_policy(a->store), devices, n,
-                       a->guard_leaves, now);
+                       now);
     a->guarded = true;
 }
 
@@ -406,6 +404,9 @@ apply_structure(struct agent *a, long long int now)
     }
     error = firewall_apply(a->firewall, policy_store_policy(a->store));
     metric_observe(a->metrics.apply_cpu, (thread_cpu_us() - before) / 1e6);
+    if (!zones_only) {
+        bridge_watch_tables(a->bridges, !error, now);
+    }
     result = firewall_result(a->firewall);
     a->applied_once = true;
     a->last_apply = now;
@@ -415,9 +416,6 @@ apply_structure(struct agent *a, long long int now)
                     result->error_text ? result->error_text
                                        : ovs_strerror(error));
     } else if (!zones_only) {
-        if (!a->guard_leaves) {
-            apply_guard(a, now);
-        }
         note_lag(a, a->structure_sent);
         a->structure_sent = 0;
         if (a->revoker) {

@@ -21,7 +21,7 @@ static const char *const knobs[] = {
 };
 
 struct bridge_watch {
-    bool want_guard, repair_knobs, simulated;
+    bool want_guard, repair_knobs, host_input, simulated;
     struct l2_keeper *keeper;
     uint64_t n_restored;        /* That have been logged. */
     bool was_in_place;
@@ -30,6 +30,7 @@ struct bridge_watch {
 
     char *knob_problem;
     bool shut;                  /* As the guard was told. */
+    enum { UNKNOWN, NOT_IN_FORCE, IN_FORCE } tables;
     long long int next_knobs;
     uint64_t n_knobs_repaired;
 };
@@ -48,6 +49,7 @@ bridge_watch_create(const struct config *config, bool simulated)
     char *error = NULL;
 
     w->want_guard = strcmp(config->l2_guard, "off");
+    w->host_input = config->host_input;
     w->repair_knobs = !strcmp(config->bridge_nf, "repair");
     w->simulated = simulated;
     w->next_knobs = LLONG_MIN;
@@ -119,16 +121,34 @@ log_others(struct bridge_watch *w)
     }
 }
 
+/* Before it is known what the tables have, only that they see nothing counts:
+ * what an earlier run left to them stays. */
+static void
+tell_tables(struct bridge_watch *w, long long int now)
+{
+    bool in_vain = w->knob_problem || w->host_input;
+
+    if (w->tables != UNKNOWN || in_vain) {
+        l2_keeper_tables(w->keeper, w->tables == IN_FORCE && !in_vain, now);
+    }
+}
+
+void
+bridge_watch_tables(struct bridge_watch *w, bool in_force, long long int now)
+{
+    w->tables = in_force ? IN_FORCE : NOT_IN_FORCE;
+    tell_tables(w, now);
+}
+
 void
 bridge_watch_apply(struct bridge_watch *w, const struct sg_policy *policy,
                    const struct l2_device *devices, size_t n_devices,
-                   bool tables, long long int now)
+                   long long int now)
 {
     const struct l2_input in = {
         .policy = policy,
         .devices = devices,
         .n_devices = n_devices,
-        .seen = tables,
         .shut = w->knob_problem != NULL,
     };
 
@@ -228,6 +248,7 @@ bridge_watch_run(struct bridge_watch *w, long long int now)
     if (!w->simulated && now >= w->next_knobs) {
         w->next_knobs = now + BRIDGE_WATCH_MS;
         look_at_knobs(w);
+        tell_tables(w, now);
     }
     l2_keeper_run(w->keeper, now);
     log_guard(w);

@@ -6,7 +6,10 @@
  * passes them up to the tables (net.bridge.bridge-nf-call-*), and the
  * layer-2 guard stands on the taps.  While one of the two is not so, no port
  * is protected; while the tables see nothing, the guard lets nothing pass on
- * managed bridges, but for ports that are not to be filtered.
+ * managed bridges, but for ports that are not to be filtered.  While they see
+ * all and have what they are to have, the guard leaves to them what they see;
+ * never if the host is open to its instances (`host_input`), because there
+ * nothing else asks who sends.
  *
  * Both are looked at once a second, the guard as soon as the kernel announces
  * a change, and put back; a knob only if `bridge_nf: repair` says so and it
@@ -28,13 +31,17 @@ struct bridge_watch *bridge_watch_create(const struct config *,
                                          bool simulated);
 void bridge_watch_destroy(struct bridge_watch *);
 
-/* This is to be in force from now on; 'devices' as in struct l2_input;
- * 'tables': the tables filter, as far as packets pass them.  Before
+/* Do the tables have what they are to have?  To be called when that is known
+ * for the first time, and whenever it may have changed. */
+void bridge_watch_tables(struct bridge_watch *, bool in_force,
+                         long long int now);
+
+/* This is to be in force from now on; 'devices' as in struct l2_input.  Before
  * the first call nothing is written, but to put back what somebody takes away
  * of an earlier run's guard. */
 void bridge_watch_apply(struct bridge_watch *, const struct sg_policy *,
                         const struct l2_device *devices, size_t n_devices,
-                        bool tables, long long int now);
+                        long long int now);
 
 /* Returns true if bridge_watch_apply() is to be called (again). */
 bool bridge_watch_run(struct bridge_watch *, long long int now);

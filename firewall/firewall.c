@@ -115,6 +115,36 @@ is_fresh(const struct fw_ruleset *rs)
     return true;
 }
 
+static bool
+is_hooked(const struct fw_table *security)
+{
+    const struct fw_chain *forward = fw_table_find(security, "FORWARD");
+    const struct fw_chain *root = fw_table_find(security, FW_CHAIN_ROOT);
+    bool leads_there = false;
+
+    for (size_t i = 0; forward && i < forward->n_rules; i++) {
+        const struct fw_rule *rule = &forward->rules[i];
+
+        leads_there |= (rule->match & FW_M_COMMENT
+                        && rule->verdict == FW_JUMP
+                        && !strcmp(rule->target, FW_CHAIN_ROOT));
+    }
+    return (leads_there && root && root->n_rules
+            && !root->rules[root->n_rules - 1].match
+            && root->rules[root->n_rules - 1].verdict == FW_DROP);
+}
+
+bool
+firewall_was_hooked(const struct firewall *fw)
+{
+    for (size_t f = 0; f < SG_N_FAMILIES; f++) {
+        if (!fw->found || !is_hooked(&fw->found->tables[f][FW_SECURITY])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 firewall_set_complete(struct firewall *fw)
 {

@@ -64,6 +64,10 @@ void firewall_destroy(struct firewall *);       /* Leaves the kernel alone. */
 int firewall_recover(struct firewall *, fw_zone_cb *zone, void *aux,
                      bool *fresh) SG_MUST_USE;
 
+/* Did firewall_recover() find our hooks in the security tables of both
+ * families, leading to chains that end in DROP?  Until the first apply. */
+bool firewall_was_hooked(const struct firewall *);
+
 /* From now on writing (and sweeping) is allowed. */
 void firewall_set_complete(struct firewall *);
 bool firewall_is_complete(const struct firewall *);

@@ -108,6 +108,23 @@ l2_elements_add_seen(struct l2_elements *list, enum sg_family family)
     l2_elements_add(list, L2_SEEN, "", NULL, &all);
 }
 
+void
+l2_elements_set_seen(struct l2_elements *list, bool seen)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->p[i].kind != L2_SEEN) {
+            list->p[n++] = list->p[i];
+        }
+    }
+    list->n = n;
+    for (int f = 0; seen && f < SG_N_FAMILIES; f++) {
+        l2_elements_add_seen(list, (enum sg_family) f);
+    }
+    l2_elements_order(list);
+}
+
 int
 l2_element_compare(const struct l2_element *a, const struct l2_element *b)
 {
@@ -248,9 +265,6 @@ l2_elements_render(const struct l2_input *in, struct l2_elements *list)
         }
     }
     sset_destroy(&spared);
-    for (size_t f = 0; in->seen && !in->shut && f < SG_N_FAMILIES; f++) {
-        l2_elements_add_seen(list, f);
-    }
     l2_elements_order(list);
 }
 

@@ -64,6 +64,8 @@ void l2_elements_add(struct l2_elements *, enum l2_kind, const char *device,
 void l2_elements_add_other(struct l2_elements *, const char *device,
                            uint32_t index);
 void l2_elements_add_seen(struct l2_elements *, enum sg_family);
+/* Both families are seen, or none; the list stays in order. */
+void l2_elements_set_seen(struct l2_elements *, bool seen);
 void l2_elements_add_one(struct l2_elements *, const struct l2_element *);
 void l2_elements_order(struct l2_elements *);
 bool l2_elements_equal(const struct l2_elements *,
@@ -93,13 +95,12 @@ struct l2_input {
     const struct sg_policy *policy;
     const struct l2_device *devices;
     size_t n_devices;
-    bool seen;                  /* The tables are in force, and see what is
-                                 * bridged. */
     bool shut;                  /* Nothing else filters: close our bridges, in
                                  * both directions, but for those of ports
                                  * that are not to be filtered. */
 };
-/* The elements for this, in order; '*list' is empty before. */
+/* The elements for this, in order; '*list' is empty before.  What the tables
+ * see is not known here: none is SEEN. */
 void l2_elements_render(const struct l2_input *, struct l2_elements *list);
 
 #endif /* firewall/l2_elements.h */

@@ -25,6 +25,7 @@ struct l2_keeper {
     struct l2_guard *guard;     /* NULL: there is none. */
     enum intent intent;
     struct l2_elements wanted;  /* If it is to be present. */
+    enum { UNTOLD, BLIND, JUDGING } tables;
 
     bool known;                 /* The next two are what the kernel has, as
                                  * far as nobody has changed it since. */
@@ -97,8 +98,23 @@ l2_keeper_apply(struct l2_keeper *k, const struct l2_input *in,
 {
     l2_elements_clear(&k->wanted);
     l2_elements_render(in, &k->wanted);
+    l2_elements_set_seen(&k->wanted, k->tables == JUDGING);
     k->intent = INTENT_PRESENT;
     look(k, now);
+}
+
+void
+l2_keeper_tables(struct l2_keeper *k, bool judge, long long int now)
+{
+    bool was_told = k->tables != UNTOLD, before = k->tables == JUDGING;
+
+    k->tables = judge ? JUDGING : BLIND;
+    if (k->intent == INTENT_PRESENT && (judge != before || !was_told)) {
+        l2_elements_set_seen(&k->wanted, judge);
+        if (!is_done(k)) {
+            look(k, now);
+        }
+    }
 }
 
 void
@@ -251,6 +267,9 @@ look_once(struct l2_keeper *k)
     l2_elements_uninit(&before);
     if (!error && k->intent == INTENT_FOUND) {
         l2_elements_copy(&k->wanted, &k->installed);
+        if (k->tables == BLIND) {
+            l2_elements_set_seen(&k->wanted, false);
+        }
         k->intent = k->found == L2_INTACT ? INTENT_PRESENT : INTENT_NONE;
     }
     return error ? error : write_difference(k);

@@ -12,10 +12,10 @@
  * written, if there is one, element by element.
  *
  * An element permits, and the tables above have a source check of their own,
- * so no order is needed between the two, once the tables are there: whatever
- * comes first, what passes both is allowed by the newest policy.  Additions
- * and deletions of one policy are one transaction, so a packet that both
- * policies allow is never lost.
+ * so no order is needed between the two: whatever comes first, what passes
+ * both is allowed by the newest policy.  What is left to the tables is so only
+ * while they have it.  Additions and deletions of one policy are one
+ * transaction, so a packet that both policies allow is never lost.
  *
  * Unless the kernel refuses that: then what takes away is done by itself, and
  * the rest is tried again and again.
@@ -62,6 +62,10 @@ void l2_keeper_keep_found(struct l2_keeper *);
 /* This is the policy from now on. */
 void l2_keeper_apply(struct l2_keeper *, const struct l2_input *,
                      long long int now);
+/* Do the tables see and judge what they can see?  Then the guard leaves that
+ * to them (L2_SEEN).  Nobody having said so they do not, but what an earlier
+ * run left is kept until somebody says that they do not. */
+void l2_keeper_tables(struct l2_keeper *, bool judge, long long int now);
 /* There is to be no guard: what an earlier run left is removed. */
 void l2_keeper_dismiss(struct l2_keeper *, long long int now);
 

@@ -170,10 +170,7 @@ put_guard(struct packet_rules *r)
     static const struct l2_guard_config config = {
         .tap_prefix = "tap", .uplink_prefix = "qvb",
     };
-    const struct l2_input in = {
-        .policy = &r->policy.policy,
-        .seen = true,
-    };
+    const struct l2_input in = { .policy = &r->policy.policy };
     struct l2_elements before = L2_ELEMENTS_INIT;
     enum l2_found found;
     char *error = NULL;
@@ -184,6 +181,7 @@ put_guard(struct packet_rules *r)
     }
     r->elements = (struct l2_elements) L2_ELEMENTS_INIT;
     l2_elements_render(&in, &r->elements);
+    l2_elements_set_seen(&r->elements, true);
     if (r->guard->class->read(r->guard, &found, &before)
         || r->guard->class->replace(r->guard, &r->elements)) {
         ovs_fatal(0, "%s", r->guard->class->error(r->guard));

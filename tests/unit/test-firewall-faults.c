@@ -663,7 +663,8 @@ TEST(zones_are_recovered)
 }
 
 /* A host is fresh until a security table has something of ours: zones in raw
- * do not count, a chain that lost its hook does. */
+ * do not count, a chain that lost its hook does; but that one is not hooked,
+ * nor is a host with one family only. */
 TEST(a_fresh_host_is_told)
 {
     struct zones zones = { 0, 0, 0 };
@@ -683,17 +684,26 @@ TEST(a_fresh_host_is_told)
     fresh = false;
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(fresh);
+    CHECK(!firewall_was_hooked(f.fw));
     CHECK_UEQ(zones.of_qbr1, 1);
 
     firewall_set_scope(f.fw, FW_SCOPE_ALL);
     CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!fresh);
+    CHECK(firewall_was_hooked(f.fw));
+    fw_chain_delete(fwf_chain(&f, FW_SECURITY, FW_CHAIN_ROOT), 1);
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(!firewall_was_hooked(f.fw));
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(firewall_was_hooked(f.fw));
     forward = fwf_chain(&f, FW_SECURITY, "FORWARD");
     fw_chain_clear(forward);
     fresh = true;
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!fresh);
+    CHECK(!firewall_was_hooked(f.fw));
     fwf_uninit(&f);
 }
 

@@ -167,33 +167,22 @@ TEST(devices_of_others)
                   false, "other tapa 8\nother tapx 7\nfree tap1\n");
 }
 
-/* What the tables are to judge: only while they see it. */
 TEST(seen_by_the_tables)
 {
-    static const struct {
-        bool seen, shut;
-        const char *elements;
-    } rows[] = {
-        { false, false, "" },
-        { true, false, "seen IPv4\nseen IPv6\n" },
-        { true, true, "" },
-        { false, true, "" },
-    };
-    struct policy_text pt;
+    struct l2_elements list = L2_ELEMENTS_INIT;
 
-    policy_text_init(&pt, "");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct l2_elements list = L2_ELEMENTS_INIT;
-
-        l2_elements_render(&(struct l2_input) {
-            .policy = &pt.policy,
-            .seen = rows[i].seen,
-            .shut = rows[i].shut,
-        }, &list);
-        check_text(&list, rows[i].elements);
-        l2_elements_uninit(&list);
+    l2_elements_set_seen(&list, false);
+    check_text(&list, "");
+    l2_elements_add(&list, L2_FREE, "tap1", NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        l2_elements_set_seen(&list, true);
+        check_text(&list, "seen IPv4\nseen IPv6\nfree tap1\n");
     }
-    policy_text_uninit(&pt);
+    for (int i = 0; i < 2; i++) {
+        l2_elements_set_seen(&list, false);
+        check_text(&list, "free tap1\n");
+    }
+    l2_elements_uninit(&list);
 }
 
 /* On a bridge of ours each device is closed that is no tap, which is closed
@@ -291,8 +280,8 @@ TEST(keys)
         .policy = &pt.policy,
         .devices = devices,
         .n_devices = ARRAY_SIZE(devices),
-        .seen = true,
     }, &list);
+    l2_elements_set_seen(&list, true);
     CHECK_UEQ(list.n, 16);
     for (size_t i = 0; i < list.n; i++) {
         enum l2_set set = l2_element_set(&list.p[i]), found;

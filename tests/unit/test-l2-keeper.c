@@ -201,6 +201,78 @@ TEST(kept_as_it_was_found)
     teardown(&f);
 }
 
+/* Does the guard leave packets to the tables? */
+static bool
+leaves(const struct keeper_fixture *f)
+{
+    const struct l2_elements *list = l2_guard_memory_elements(f->guard);
+
+    return list->n && list->p[0].kind == L2_SEEN;
+}
+
+TEST(left_to_the_tables)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(!leaves(&f));
+    l2_keeper_tables(f.k, true, f.now);
+    CHECK(leaves(&f));
+    CHECK(status(&f).in_place);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    l2_keeper_tables(f.k, true, f.now);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    CHECK(leaves(&f));
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    l2_keeper_tables(f.k, false, f.now);
+    CHECK(!leaves(&f));
+    apply(&f, PORT"ip=10.0.0.2\n");
+    CHECK(!leaves(&f));
+    CHECK_UEQ(status(&f).n_restored, 0);
+
+    /* Before the first policy it has nothing to leave. */
+    l2_keeper_destroy(f.k);
+    f.k = l2_keeper_create(l2_guard_memory_ref(f.guard), NULL);
+    l2_keeper_tables(f.k, true, f.now);
+    run(&f, 0);
+    CHECK(!leaves(&f));
+    apply(&f, PORT"ip=10.0.0.2\n");
+    CHECK(leaves(&f));
+    teardown(&f);
+}
+
+/* Of an earlier run: until somebody says that the tables do not judge, be it
+ * before or after the first look. */
+TEST(left_by_an_earlier_run)
+{
+    struct keeper_fixture f;
+
+    setup(&f);
+    apply(&f, PORT"ip=10.0.0.1\n");
+    l2_keeper_tables(f.k, true, f.now);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    restart(&f);
+    run(&f, 0);
+    CHECK(leaves(&f));
+    l2_keeper_tables(f.k, true, f.now);
+    CHECK_UEQ(l2_guard_memory_writes(f.guard), 2);
+    restart(&f);
+    run(&f, 0);
+    l2_keeper_tables(f.k, false, f.now);
+    CHECK(!leaves(&f));
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    l2_keeper_tables(f.k, true, f.now);
+    CHECK(leaves(&f));
+    restart(&f);
+    l2_keeper_tables(f.k, false, f.now);
+    run(&f, 0);
+    CHECK(!leaves(&f));
+    CHECK_UEQ(l2_guard_memory_elements(f.guard)->n, 3);
+    CHECK(status(&f).in_place);
+    teardown(&f);
+}
+
 /* What was not intact at the first look nobody vouches for. */
 TEST(damage_is_not_kept)
 {

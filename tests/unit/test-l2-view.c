@@ -47,9 +47,9 @@ check_view_at(const struct frame *frame, enum tables tables,
     policy_text_init(&pt, policy);
     l2_elements_render(&(struct l2_input) {
         .policy = &pt.policy, .devices = devices,
-        .n_devices = ARRAY_SIZE(devices), .seen = tables != NOT_YET,
-        .shut = tables == BLIND,
+        .n_devices = ARRAY_SIZE(devices), .shut = tables == BLIND,
     }, &list);
+    l2_elements_set_seen(&list, tables == SEEING);
     memset(&p, 0, sizeof p);
     ovs_strlcpy(p.physdev_in, frame->from, sizeof p.physdev_in);
     p.src = policy_text_prefix(frame->src);
