@@ -28,6 +28,7 @@ VNI = 42
 HEARD = {4: (1, 4, 6, 17, 41, 47), 6: (4, 6, 17, 41, 47, 58)}
 RESERVED = "01:80:c2:00:00:%02x"        # 802.1D: never forwarded.
 NOT_BRIDGED = (0x03, 0x0e, 0x0f)        # Those left to the host; 0e is LLDP's.
+UPLINKS = "its uplink's MAC"
 ELSEWHERE = "the MAC of the host's interface"
 
 
@@ -36,6 +37,13 @@ def macs(space):
     return {link["ifname"]: link["address"] for link in json.loads(
         space.run(["ip", "-json", "link", "show"]))
         if link["link_type"] == "ether"}
+
+
+def takes_uplinks(lab, me):
+    """Does the host take for its own what goes to the MAC of the uplink of
+    'me'?  Only if that is the bridge's: the lowest, nearly always."""
+    here = macs(lab.space(me.host))
+    return here[me.device("qvb")] == here[me.device("qbr")]
 
 
 def packed(mac):
@@ -310,7 +318,7 @@ def targets(lab, me, neighbour, far):
     here, there = macs(lab.space(me.host)), macs(lab.space(far.host))
     found = {"the bridge's own MAC": here[me.device("qbr")],
              "its tap's MAC": here[me.device("tap")],
-             "its uplink's MAC": here[me.device("qvb")],
+             UPLINKS: here[me.device("qvb")],
              "the MAC of another bridge": here[neighbour.device("qbr")],
              ELSEWHERE: here["mgmt0"],
              "the MAC of a bridge of the other host": there[far.device(
