@@ -42,8 +42,9 @@ agent_recover(struct agent *a)
     error = firewall_recover(a->firewall, recover_zone, a, &a->fresh);
     if (!error) {
         a->recovered = true;
-        bridge_watch_tables(a->bridges, firewall_was_hooked(a->firewall),
-                            time_msec());
+        if (!firewall_was_hooked(a->firewall)) {
+            bridge_watch_tables(a->bridges, false, time_msec());
+        }
         a->found_ports = a->found_ports || zone_alloc_n_used(a->zones) > 0;
         VLOG_INFO("read the kernel: %"PRIuSIZE" conntrack zones in use%s",
                   zone_alloc_n_used(a->zones),

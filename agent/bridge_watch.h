@@ -31,8 +31,9 @@ struct bridge_watch *bridge_watch_create(const struct config *,
                                          bool simulated);
 void bridge_watch_destroy(struct bridge_watch *);
 
-/* Do the tables have what they are to have?  To be called when that is known
- * for the first time, and whenever it may have changed. */
+/* Do the tables have what they are to have?  To be called if they are found
+ * without hooks, and after each apply.  Before that, what an earlier run left
+ * to them stays, and is no more. */
 void bridge_watch_tables(struct bridge_watch *, bool in_force,
                          long long int now);
 

@@ -25,7 +25,7 @@ struct l2_keeper {
     struct l2_guard *guard;     /* NULL: there is none. */
     enum intent intent;
     struct l2_elements wanted;  /* If it is to be present. */
-    enum { UNTOLD, BLIND, JUDGING } tables;
+    enum { UNTOLD, BLIND, JUDGING } tables;     /* l2_keeper_tables(). */
 
     bool known;                 /* The next two are what the kernel has, as
                                  * far as nobody has changed it since. */
@@ -92,13 +92,23 @@ l2_keeper_keep_found(struct l2_keeper *k)
     k->intent = INTENT_FOUND;
 }
 
+/* Is something to be left to the tables?  Until that is told, what an earlier
+ * run left.  (SEEN sorts first.) */
+static bool
+leaves_to_tables(const struct l2_keeper *k)
+{
+    return (k->tables == JUDGING
+            || (k->tables == UNTOLD && k->known && k->found == L2_INTACT
+                && k->installed.n && k->installed.p[0].kind == L2_SEEN));
+}
+
 void
 l2_keeper_apply(struct l2_keeper *k, const struct l2_input *in,
                 long long int now)
 {
     l2_elements_clear(&k->wanted);
     l2_elements_render(in, &k->wanted);
-    l2_elements_set_seen(&k->wanted, k->tables == JUDGING);
+    l2_elements_set_seen(&k->wanted, leaves_to_tables(k));
     k->intent = INTENT_PRESENT;
     look(k, now);
 }
