@@ -139,9 +139,9 @@ fw_render(const struct sg_policy *policy, const struct fw_layout *layout,
 
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
         fw_dispatch_build(&r.zones, &r.rs->tables[f][FW_RAW],
-                          FW_CHAIN_ZONES, FW_DISPATCH_ASCENDING);
+                          FW_CHAIN_ZONES, FW_DISPATCH_FIRST);
         fw_dispatch_build(&r.bridges, &r.rs->tables[f][FW_SECURITY],
-                          FW_CHAIN_BRIDGES, FW_DISPATCH_DESCENDING);
+                          FW_CHAIN_BRIDGES, FW_DISPATCH_SECOND);
     }
     fw_dispatch_uninit(&r.zones);
     fw_dispatch_uninit(&r.bridges);
@@ -324,11 +324,10 @@ render_open_port(struct renderer *r, const struct sg_binding *b)
     }
 }
 
-/* (5), (6) The rules that let frames of the device into 'egress'. */
+/* (5) The rules that let frames of the device into 'egress'. */
 static void
-append_sources(struct fw_chain *chain, const struct sg_port *port,
-               enum sg_family family, const char *egress,
-               const struct sg_pair *pairs, size_t n)
+append_pairs(struct fw_chain *chain, const struct sg_port *port,
+             const char *egress, const struct sg_pair *pairs, size_t n)
 {
     struct fw_rule rule;
 
@@ -342,10 +341,19 @@ append_sources(struct fw_chain *chain, const struct sg_port *port,
         }
         fw_chain_append(chain, &rule);
     }
+}
 
-    /* After the pairs, one of which may be the whole family. */
+/* (6).  These stand after the pairs, one of which may be the whole family. */
+static void
+append_unspecified(struct fw_chain *chain, const struct sg_port *port,
+                   enum sg_family family)
+{
+    size_t n;
     struct sg_mac *macs = fw_port_macs(&port->spec, &n);
+
     for (size_t i = 0; i < n; i++) {
+        struct fw_rule rule;
+
         rule = from_device(&port->binding, go(FW_GOTO, FW_CHAIN_UNSPEC));
         rule.match |= FW_M_MAC | FW_M_SRC;
         rule.mac = macs[i];
@@ -381,20 +389,23 @@ render_bridge_chain(struct renderer *r, const struct sg_port *port,
     struct fw_chain *chain = security_chain(r, family, name);
     struct sg_pair *pairs = fw_port_sources(&port->spec, family, &n);
     if (n <= MAX_INLINE_PAIRS) {
-        append_sources(chain, port, family, egress, pairs, n);
+        append_pairs(chain, port, egress, pairs, n);
+        rule = to_device(b, go(FW_GOTO, ingress));
+        fw_chain_append(chain, &rule);
+        append_unspecified(chain, port, family);
     } else {
-        /* A jump: what falls off the pairs comes back, is not from the
-         * uplink, and falls off here as well. */
+        /* A jump: what falls off the pairs, or off 'egress', comes back, is
+         * not from the uplink, and falls off here as well. */
         fw_name_pairs_chain(name, b->device);
         rule = from_device(b, go(FW_JUMP, name));
         fw_chain_append(chain, &rule);
-        append_sources(security_chain(r, family, name), port, family, egress,
-                       pairs, n);
+        rule = to_device(b, go(FW_GOTO, ingress));
+        fw_chain_append(chain, &rule);
+        chain = security_chain(r, family, name);
+        append_pairs(chain, port, egress, pairs, n);
+        append_unspecified(chain, port, family);
     }
     free(pairs);
-
-    rule = to_device(b, go(FW_GOTO, ingress));
-    fw_chain_append(chain, &rule);
 }
 
 /* (5) to (10). */
