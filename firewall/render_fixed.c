@@ -32,11 +32,15 @@ static void put_icmp6(struct fw_table *, const char *chain,
                       const uint8_t *types, size_t n, struct fw_rule verdict);
 static void shared_out(struct fw_table *, const struct fw_layout *);
 static void shared_unspec(struct fw_table *, enum sg_family);
+static void put_known(struct fw_table *, const char *chain, struct fw_rule);
+static void put_known_first(struct fw_table *, const char *chain,
+                            struct fw_rule, const struct fw_layout *);
 static void put_revoked(struct fw_table *, const char *chain,
                         const struct fw_layout *);
-static void put_rules_alone(struct fw_table *, const char *chain);
-static void shared_pre_out(struct fw_table *, enum sg_family);
-static void shared_pre_in(struct fw_table *, enum sg_family);
+static void shared_pre_out(struct fw_table *, enum sg_family,
+                           const struct fw_layout *);
+static void shared_pre_in(struct fw_table *, enum sg_family,
+                          const struct fw_layout *);
 
 #define VERDICT(V) (struct fw_rule) { .verdict = (V) }
 #define GO(V, CHAIN) (struct fw_rule) { .verdict = (V), .target = CHAIN }
@@ -58,12 +62,8 @@ fw_render_fixed(struct fw_ruleset *rs, const struct fw_layout *layout)
 
         shared_out(security, layout);
         shared_unspec(security, f);
-        put_revoked(security, FW_CHAIN_PRE_OUT, layout);
-        put_rules_alone(security, FW_CHAIN_PRE_OUT);
-        shared_pre_out(security, f);
-        put_revoked(security, FW_CHAIN_PRE_IN, layout);
-        put_rules_alone(security, FW_CHAIN_PRE_IN);
-        shared_pre_in(security, f);
+        shared_pre_out(security, f, layout);
+        shared_pre_in(security, f, layout);
     }
 }
 
@@ -186,8 +186,33 @@ shared_unspec(struct fw_table *table, enum sg_family family)
     put(table, FW_CHAIN_UNSPEC, VERDICT(FW_DROP));
 }
 
-/* (9).  First of all, so that nothing else that a flow looks like lets it
- * pass; what relates to it has its mark. */
+/* (9).  What belongs to a flow, and is what 'rule' asks besides, passes; not
+ * by way of 'out', which asks once more where the packet goes.  It is one
+ * rule, because nearly every packet ends here.
+ *
+ * All that two addresses say to each other in DCCP is one flow to the
+ * tracking, whatever the ports: what belongs to it says nothing. */
+static void
+put_known(struct fw_table *table, const char *chain, struct fw_rule rule)
+{
+    rule.match |= FW_M_NOT_PROTO | FW_M_ESTABLISHED;
+    rule.proto = IPPROTO_DCCP;
+    rule.verdict = FW_ACCEPT;
+    put(table, chain, rule);
+}
+
+/* The same, of a flow that is not revoked: before put_revoked(). */
+static void
+put_known_first(struct fw_table *table, const char *chain, struct fw_rule rule,
+                const struct fw_layout *layout)
+{
+    rule.match |= FW_M_NOT_CONNMARK;
+    rule.connmark = layout->revoked;
+    put_known(table, chain, rule);
+}
+
+/* (9).  Before everything else that lets a packet pass; what relates to a flow
+ * has its mark. */
 static void
 put_revoked(struct fw_table *table, const char *chain,
             const struct fw_layout *layout)
@@ -199,24 +224,15 @@ put_revoked(struct fw_table *table, const char *chain,
     put(table, chain, rule);
 }
 
-/* (9).  All that two addresses say to each other in DCCP is one flow to the
- * tracking, whatever the ports: what belongs to it says nothing. */
-static void
-put_rules_alone(struct fw_table *table, const char *chain)
-{
-    struct fw_rule rule = VERDICT(FW_RETURN);
-
-    rule.match = FW_M_PROTO;
-    rule.proto = IPPROTO_DCCP;
-    put(table, chain, rule);
-}
-
 /* (7), (9).  The drops come before ESTABLISHED: an instance that plays router
- * or DHCP server is dropped although its victim spoke to it first.  ND and
- * MLD are untracked, so only these rules pass them; a redirect would pass as
- * INVALID with a rule that allows everything. */
+ * or DHCP server is dropped although its victim spoke to it first.  Of a flow
+ * that has the port of a DHCP server at neither end no packet can be the
+ * answer of one, so it need not be asked.  ND and MLD are untracked, so only
+ * these rules pass them; a redirect would pass as INVALID with a rule that
+ * allows everything. */
 static void
-shared_pre_out(struct fw_table *table, enum sg_family family)
+shared_pre_out(struct fw_table *table, enum sg_family family,
+               const struct fw_layout *layout)
 {
     static const uint8_t router[] = { ND_ROUTER_ADVERT, ND_REDIRECT };
     static const uint8_t host[] = {
@@ -225,11 +241,15 @@ shared_pre_out(struct fw_table *table, enum sg_family family)
     };
     uint16_t client = dhcp_ports[family].client;
     uint16_t server = dhcp_ports[family].server;
-    struct fw_rule rule;
+    struct fw_rule no_server = {
+        .match = FW_M_NOT_FLOW_PORT, .flow_port = server,
+    };
 
     if (family == SG_IPV6) {
         /* Behind one rule, because -p walks the chain of headers. */
-        rule = GO(FW_JUMP, FW_CHAIN_PRE_OUT6);
+        struct fw_rule rule = GO(FW_JUMP, FW_CHAIN_PRE_OUT6);
+
+        put_revoked(table, FW_CHAIN_PRE_OUT, layout);
         rule.match = FW_M_PROTO;
         rule.proto = IPPROTO_ICMPV6;
         put(table, FW_CHAIN_PRE_OUT, rule);
@@ -237,14 +257,13 @@ shared_pre_out(struct fw_table *table, enum sg_family family)
                   VERDICT(FW_DROP));
         put_icmp6(table, FW_CHAIN_PRE_OUT6, host, ARRAY_SIZE(host),
                   GO(FW_GOTO, FW_CHAIN_OUT));
+        put_known(table, FW_CHAIN_PRE_OUT, no_server);
+    } else {
+        put_known_first(table, FW_CHAIN_PRE_OUT, no_server, layout);
+        put_revoked(table, FW_CHAIN_PRE_OUT, layout);
     }
     put_udp(table, FW_CHAIN_PRE_OUT, server, client, VERDICT(FW_DROP));
-
-    /* Not by way of 'out', which asks once more where the packet goes: nearly
-     * all that an instance sends ends here. */
-    rule = VERDICT(FW_ACCEPT);
-    rule.match = FW_M_ESTABLISHED;
-    put(table, FW_CHAIN_PRE_OUT, rule);
+    put_known(table, FW_CHAIN_PRE_OUT, (struct fw_rule) { .match = 0 });
     put_udp(table, FW_CHAIN_PRE_OUT, client, server,
             GO(FW_GOTO, FW_CHAIN_OUT));
 }
@@ -252,19 +271,21 @@ shared_pre_out(struct fw_table *table, enum sg_family family)
 /* (8), (9).  A DHCP answer is never ESTABLISHED (the question was a
  * broadcast), nor is a router advertisement. */
 static void
-shared_pre_in(struct fw_table *table, enum sg_family family)
+shared_pre_in(struct fw_table *table, enum sg_family family,
+              const struct fw_layout *layout)
 {
     static const uint8_t types[] = {
         MLD_LISTENER_QUERY, MLD_LISTENER_REPORT, MLD_LISTENER_REDUCTION,
         ND_ROUTER_ADVERT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT,
         MLD2_LISTENER_REPORT,
     };
-    struct fw_rule rule = VERDICT(FW_ACCEPT);
 
-    rule.match = FW_M_ESTABLISHED;
-    put(table, FW_CHAIN_PRE_IN, rule);
+    put_known_first(table, FW_CHAIN_PRE_IN, (struct fw_rule) { .match = 0 },
+                    layout);
+    put_revoked(table, FW_CHAIN_PRE_IN, layout);
     if (family == SG_IPV6) {
-        rule = GO(FW_JUMP, FW_CHAIN_PRE_IN6);
+        struct fw_rule rule = GO(FW_JUMP, FW_CHAIN_PRE_IN6);
+
         rule.match = FW_M_PROTO;
         rule.proto = IPPROTO_ICMPV6;
         put(table, FW_CHAIN_PRE_IN, rule);

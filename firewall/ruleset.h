@@ -63,9 +63,17 @@ enum fw_match {
     FW_M_ICMP_CODE   = 1 << 14, /* 'icmp_code', with FW_M_ICMP_TYPE only. */
     FW_M_COMMENT     = 1 << 15, /* FW_HOOK_COMMENT */
     FW_M_CONNMARK    = 1 << 16, /* The flow's mark has the bit 'connmark'. */
+    /* The contrary of one above, which is not in the same rule. */
+    FW_M_NOT_PROTO   = 1 << 17, /* The protocol is not 'proto'. */
+    FW_M_NOT_CONNMARK = 1 << 18, /* There is a flow, and its mark lacks the bit
+                                  * 'connmark'. */
+    /* Neither port of the flow's first packet is 'flow_port'; what a protocol
+     * without ports has in their place may be taken for it.  With
+     * FW_M_ESTABLISHED only. */
+    FW_M_NOT_FLOW_PORT = 1 << 19,
     /* A rule we did not make and do not understand: it has no other field
      * and is equal to nothing, itself included.  Only in actual rulesets. */
-    FW_M_FOREIGN     = 1 << 17,
+    FW_M_FOREIGN     = 1 << 20,
 };
 
 struct fw_rule {
@@ -75,6 +83,7 @@ struct fw_rule {
     uint16_t zone;              /* FW_ZONE. */
     uint32_t connmark;          /* One bit. */
     uint16_t sport_min, sport_max, dport_min, dport_max;
+    uint16_t flow_port;
     uint8_t icmp_type, icmp_code;
     struct sg_mac mac;
     struct sg_prefix src, dst;

@@ -142,13 +142,20 @@ check_matches(const struct context *ctx, const struct fw_rule *rule)
             && !text_ok(rule->physdev_out, sizeof rule->physdev_out))) {
         return "bad device name";
     }
-    if (m & FW_M_CONNMARK
+    if (m & (FW_M_CONNMARK | FW_M_NOT_CONNMARK)
         && (!rule->connmark || rule->connmark & (rule->connmark - 1))) {
         return "not one bit of a flow's mark";
     }
     /* To the kernel, protocol 0 is every protocol. */
-    if (m & FW_M_PROTO && !rule->proto) {
+    if (m & (FW_M_PROTO | FW_M_NOT_PROTO) && !rule->proto) {
         return "protocol 0";
+    }
+    if ((m & FW_M_PROTO && m & FW_M_NOT_PROTO)
+        || (m & FW_M_CONNMARK && m & FW_M_NOT_CONNMARK)) {
+        return "a match and its contrary";
+    }
+    if (m & FW_M_NOT_FLOW_PORT && !(m & FW_M_ESTABLISHED)) {
+        return "the port of a flow without a flow";
     }
     if (m & (FW_M_SPORT | FW_M_DPORT | FW_M_ICMP_TYPE)
         && !(m & FW_M_PROTO)) {

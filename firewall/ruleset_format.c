@@ -65,8 +65,14 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
     if (m & FW_M_ESTABLISHED) {
         ds_put_cstr(ds, " -m conntrack --ctstate RELATED,ESTABLISHED");
     }
-    if (m & FW_M_CONNMARK) {
-        ds_put_format(ds, " -m connmark --mark 0x%"PRIx32"/0x%"PRIx32,
+    if (m & FW_M_NOT_FLOW_PORT) {
+        ds_put_format(ds, " ! --ctorigsrcport %"PRIu16
+                      " ! --ctorigdstport %"PRIu16,
+                      rule->flow_port, rule->flow_port);
+    }
+    if (m & (FW_M_CONNMARK | FW_M_NOT_CONNMARK)) {
+        ds_put_format(ds, " -m connmark%s --mark 0x%"PRIx32"/0x%"PRIx32,
+                      m & FW_M_NOT_CONNMARK ? " !" : "",
                       rule->connmark, rule->connmark);
     }
     if (m & FW_M_MAC) {
@@ -203,8 +209,11 @@ put_protocol(const struct fw_rule *rule, struct ds *ds)
 {
     const char *name = fw_protocol_name(rule->proto);
 
-    if (!(rule->match & FW_M_PROTO)) {
+    if (!(rule->match & (FW_M_PROTO | FW_M_NOT_PROTO))) {
         return;
+    }
+    if (rule->match & FW_M_NOT_PROTO) {
+        ds_put_cstr(ds, " !");
     }
     if (name) {
         ds_put_format(ds, " -p %s", name);

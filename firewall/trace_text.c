@@ -91,11 +91,22 @@ put_match(struct ds *ds, const struct fw_trace_rule *r, uint32_t match)
         ds_put_cstr(ds, "protocol ");
         put_protocol(ds, rule->proto);
         break;
+    case FW_M_NOT_PROTO:
+        ds_put_cstr(ds, "another protocol than ");
+        put_protocol(ds, rule->proto);
+        break;
     case FW_M_ESTABLISHED:
         ds_put_cstr(ds, "a known flow");
         break;
+    case FW_M_NOT_FLOW_PORT:
+        ds_put_format(ds, "a flow of other ports than %"PRIu16,
+                      rule->flow_port);
+        break;
     case FW_M_CONNMARK:
         ds_put_cstr(ds, "a revoked flow");
+        break;
+    case FW_M_NOT_CONNMARK:
+        ds_put_cstr(ds, "a flow that is not revoked");
         break;
     case FW_M_MAC:
         ds_put_format(ds, "source MAC address %s",
@@ -135,7 +146,8 @@ fw_trace_format_missed(const struct fw_trace_rule *r, struct ds *ds)
 {
     static const uint32_t order[] = {
         FW_M_IN, FW_M_OUT, FW_M_PHYSDEV_IN, FW_M_PHYSDEV_OUT,
-        FW_M_ESTABLISHED, FW_M_CONNMARK, FW_M_PROTO, FW_M_SPORT, FW_M_DPORT,
+        FW_M_ESTABLISHED, FW_M_CONNMARK, FW_M_NOT_CONNMARK,
+        FW_M_NOT_FLOW_PORT, FW_M_PROTO, FW_M_NOT_PROTO, FW_M_SPORT, FW_M_DPORT,
         FW_M_ICMP_TYPE, FW_M_ICMP_CODE, FW_M_SRC, FW_M_SET_SRC, FW_M_MAC,
         FW_M_DST, FW_M_SET_DST,
     };

@@ -136,6 +136,7 @@ static uint32_t
 missed_l4(const struct fw_packet *p, const struct fw_rule *rule)
 {
     return (MISS(FW_M_PROTO, rule->proto == p->proto)
+            | MISS(FW_M_NOT_PROTO, rule->proto != p->proto)
             | MISS(FW_M_SPORT,
                    in_range(p->sport, rule->sport_min, rule->sport_max))
             | MISS(FW_M_DPORT,
@@ -151,8 +152,16 @@ missed_flow(const struct fw_walk *w, const struct fw_rule *rule)
     const struct fw_packet *p = w->packet;
     bool known = !w->untracked && p->flow_zone == w->zone;
 
+    /* Either direction of a flow has the two ports of its first packet. */
+    bool of_port = (fw_protocol_has_ports(p->proto)
+                    && (p->sport == rule->flow_port
+                        || p->dport == rule->flow_port));
+
     return (MISS(FW_M_ESTABLISHED, known)
-            | MISS(FW_M_CONNMARK, known && p->flow_mark & rule->connmark));
+            | MISS(FW_M_CONNMARK, known && p->flow_mark & rule->connmark)
+            | MISS(FW_M_NOT_CONNMARK,
+                   known && !(p->flow_mark & rule->connmark))
+            | MISS(FW_M_NOT_FLOW_PORT, known && !of_port));
 }
 
 static uint32_t

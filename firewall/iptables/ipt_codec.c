@@ -32,7 +32,7 @@ struct layout {
     size_t addr_len;
     size_t src, dst, src_mask, dst_mask;
     size_t in, out, in_mask, out_mask;
-    size_t proto, flags;
+    size_t proto, flags, inversions;
     size_t target_offset, next_offset;
     size_t comefrom;            /* The kernel's; from here on it writes. */
     size_t counters;
@@ -54,6 +54,7 @@ struct layout {
     .out_mask = offsetof(struct ENTRY, IP.outiface_mask),           \
     .proto = offsetof(struct ENTRY, IP.proto),                      \
     .flags = offsetof(struct ENTRY, IP.flags),                      \
+    .inversions = offsetof(struct ENTRY, IP.invflags),              \
     .target_offset = offsetof(struct ENTRY, target_offset),         \
     .next_offset = offsetof(struct ENTRY, next_offset),             \
     .comefrom = offsetof(struct ENTRY, comefrom),                   \
@@ -88,6 +89,10 @@ BUILD_ASSERT_DECL(offsetof(struct ipt_icmp, code)
 #define MATCH_SIZE(DATA) PART_SIZE(xt_entry_match, DATA)
 #define TARGET_HEADER XT_ALIGN(sizeof(struct xt_entry_target))
 
+/* A protocol that is not to be is said alike. */
+BUILD_ASSERT_DECL(IPT_INV_PROTO == XT_INV_PROTO
+                  && IP6T_INV_PROTO == XT_INV_PROTO);
+
 BUILD_ASSERT_DECL(IPT_ENTRY_MAX >= sizeof(struct ip6t_entry)
                   + MATCH_SIZE(xt_physdev_info)
                   + MATCH_SIZE(xt_conntrack_mtinfo3)
@@ -101,6 +106,11 @@ BUILD_ASSERT_DECL(IPT_ENTRY_MAX >= sizeof(struct ip6t_entry)
 #define PORT_MATCHES (FW_M_SPORT | FW_M_DPORT)
 #define SET_MATCHES (FW_M_SET_SRC | FW_M_SET_DST)
 #define PHYSDEV_MATCHES (FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT)
+#define PROTO_MATCHES (FW_M_PROTO | FW_M_NOT_PROTO)
+#define CONNMARK_MATCHES (FW_M_CONNMARK | FW_M_NOT_CONNMARK)
+
+/* Both ports of FW_M_NOT_FLOW_PORT, in the "conntrack" match. */
+#define FLOW_PORTS (XT_CONNTRACK_ORIGSRC_PORT | XT_CONNTRACK_ORIGDST_PORT)
 
 static void build(const struct layout *, const struct fw_rule *,
                   uint16_t set_index, struct ipt_entry_buf *);
@@ -198,7 +208,7 @@ put_physdev(struct ipt_entry_buf *buf, const struct fw_rule *r)
 }
 
 static void
-put_established(struct ipt_entry_buf *buf)
+put_established(struct ipt_entry_buf *buf, const struct fw_rule *r)
 {
     struct xt_conntrack_mtinfo3 *info
         = put_match(buf, "conntrack", 3, sizeof *info);
@@ -206,6 +216,12 @@ put_established(struct ipt_entry_buf *buf)
     info->match_flags = XT_CONNTRACK_STATE;
     info->state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED)
                        | XT_CONNTRACK_STATE_BIT(IP_CT_RELATED);
+    if (r->match & FW_M_NOT_FLOW_PORT) {
+        info->match_flags |= FLOW_PORTS;
+        info->invert_flags = FLOW_PORTS;
+        info->origsrc_port = info->origsrc_port_high = r->flow_port;
+        info->origdst_port = info->origdst_port_high = r->flow_port;
+    }
 }
 
 static void
@@ -215,6 +231,7 @@ put_connmark(struct ipt_entry_buf *buf, const struct fw_rule *r)
         = put_match(buf, "connmark", 1, sizeof *info);
 
     info->mark = info->mask = r->connmark;
+    info->invert = (r->match & FW_M_NOT_CONNMARK) != 0;
 }
 
 static void
@@ -351,10 +368,13 @@ build(const struct layout *l, const struct fw_rule *r, uint16_t set_index,
     if (r->match & FW_M_OUT) {
         set_interface(e + l->out, e + l->out_mask, r->out);
     }
-    if (r->match & FW_M_PROTO) {
+    if (r->match & PROTO_MATCHES) {
         uint16_t proto = r->proto;
         memcpy(e + l->proto, &proto, sizeof proto);
         e[l->flags] |= l->flag_proto;
+    }
+    if (r->match & FW_M_NOT_PROTO) {
+        e[l->inversions] |= XT_INV_PROTO;
     }
     if (r->verdict == FW_GOTO) {
         e[l->flags] |= l->flag_goto;
@@ -365,9 +385,9 @@ build(const struct layout *l, const struct fw_rule *r, uint16_t set_index,
         put_physdev(buf, r);
     }
     if (r->match & FW_M_ESTABLISHED) {
-        put_established(buf);
+        put_established(buf, r);
     }
-    if (r->match & FW_M_CONNMARK) {
+    if (r->match & CONNMARK_MATCHES) {
         put_connmark(buf, r);
     }
     if (r->match & FW_M_MAC) {
@@ -521,7 +541,8 @@ get_header(const struct ipt_codec *codec, const uint8_t *e,
         return false;
     }
     r->proto = proto;
-    r->match |= (proto ? FW_M_PROTO : 0)
+    r->match |= (!proto ? 0 : e[l->inversions] & XT_INV_PROTO
+                 ? FW_M_NOT_PROTO : FW_M_PROTO)
         | (get_prefix(codec, e + l->src, e + l->src_mask, &r->src)
            ? FW_M_SRC : 0)
         | (get_prefix(codec, e + l->dst, e + l->dst_mask, &r->dst)
@@ -616,11 +637,17 @@ get_match(const struct ipt_codec *codec, const struct xt_entry_match *m,
     if (IS("physdev", 0, xt_physdev_info)) {
         return get_physdev(data, r);
     } else if (IS("conntrack", 3, xt_conntrack_mtinfo3)) {
+        const struct xt_conntrack_mtinfo3 *info = data;
+
         r->match |= FW_M_ESTABLISHED;
+        if (info->match_flags & FLOW_PORTS) {
+            r->match |= FW_M_NOT_FLOW_PORT;
+            r->flow_port = info->origsrc_port;
+        }
     } else if (IS("connmark", 1, xt_connmark_mtinfo1)) {
         const struct xt_connmark_mtinfo1 *info = data;
 
-        r->match |= FW_M_CONNMARK;
+        r->match |= info->invert ? FW_M_NOT_CONNMARK : FW_M_CONNMARK;
         r->connmark = info->mark;
     } else if (IS("mac", 0, xt_mac_info)) {
         r->match |= FW_M_MAC;

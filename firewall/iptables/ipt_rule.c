@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-#define ALL_MATCHES ((FW_M_CONNMARK << 1) - 1)
+#define ALL_MATCHES (FW_M_FOREIGN - 1)
 #define SET_MATCHES (FW_M_SET_SRC | FW_M_SET_DST)
+#define PROTO_MATCHES (FW_M_PROTO | FW_M_NOT_PROTO)
+#define CONNMARK_MATCHES (FW_M_CONNMARK | FW_M_NOT_CONNMARK)
 
 /* The kernel's "icmp" match takes this type for "any type"; "icmp6" does
  * not. */
@@ -52,12 +54,19 @@ match_problem(enum sg_family family, const struct fw_rule *r)
             && !is_interface_ok(r->physdev_out))) {
         return "not an interface name";
     }
-    if (r->match & FW_M_PROTO && !r->proto) {
+    if (r->match & PROTO_MATCHES && !r->proto) {
         return "protocol 0 means any";
     }
     /* A mask of several bits, or of none, is a question we never ask. */
-    if (r->match & FW_M_CONNMARK && !is_one_bit(r->connmark)) {
+    if (r->match & CONNMARK_MATCHES && !is_one_bit(r->connmark)) {
         return "not one bit of a flow's mark";
+    }
+    if ((r->match & PROTO_MATCHES) == PROTO_MATCHES
+        || (r->match & CONNMARK_MATCHES) == CONNMARK_MATCHES) {
+        return "a match and its contrary";
+    }
+    if (r->match & FW_M_NOT_FLOW_PORT && !(r->match & FW_M_ESTABLISHED)) {
+        return "the port of a flow needs a flow";
     }
     if ((r->match & SET_MATCHES) == SET_MATCHES) {
         return "one set match at most";

@@ -80,6 +80,19 @@ static const struct word_row word_rows[] = {
       "-m connmark --mark 0x80000000/0x80000000 -j DROP",
       { .match = FW_M_CONNMARK, .connmark = UINT32_C(1) << 31,
         .verdict = FW_DROP } },
+    { SG_IPV4, FW_SECURITY,
+      "! -p dccp -m conntrack --ctstate RELATED,ESTABLISHED"
+      " ! --ctorigsrcport 67 ! --ctorigdstport 67"
+      " -m connmark ! --mark 0x80000000/0x80000000 -j ACCEPT",
+      { .match = FW_M_NOT_PROTO | FW_M_ESTABLISHED | FW_M_NOT_FLOW_PORT
+                 | FW_M_NOT_CONNMARK,
+        .proto = IPPROTO_DCCP, .flow_port = 67,
+        .connmark = UINT32_C(1) << 31, .verdict = FW_ACCEPT } },
+    { SG_IPV6, FW_SECURITY,
+      "! -p dccp -m conntrack --ctstate RELATED,ESTABLISHED"
+      " ! --ctorigsrcport 547 ! --ctorigdstport 547 -j ACCEPT",
+      { .match = FW_M_NOT_PROTO | FW_M_ESTABLISHED | FW_M_NOT_FLOW_PORT,
+        .proto = IPPROTO_DCCP, .flow_port = 547, .verdict = FW_ACCEPT } },
     { SG_IPV6, FW_SECURITY, "-m connmark --mark 0x1/0x1 -g sg1-t",
       { .match = FW_M_CONNMARK, .connmark = 1,
         .verdict = FW_GOTO, .target = "sg1-t" } },
@@ -255,7 +268,6 @@ static const struct {
     { SG_IPV4, "security", "! -o x -j DROP" },
     { SG_IPV4, "security", "! -s 10.0.0.1 -j DROP" },
     { SG_IPV6, "security", "! -d fd00::1 -j DROP" },
-    { SG_IPV4, "security", "! -p tcp -j DROP" },
     { SG_IPV4, "security", "-f -j DROP" },
     { SG_IPV4, "security", "-s 10.0.0.1/255.0.0.255 -j DROP" },
     { SG_IPV4, "security", "-p tcp -m tcp --syn -j DROP" },
@@ -278,6 +290,20 @@ static const struct {
                            " -j DROP" },
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
                            " --ctdir ORIGINAL -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " ! --ctorigdstport 67 -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " --ctorigsrcport 67 --ctorigdstport 67 -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " ! --ctorigsrcport 67 ! --ctorigdstport 68"
+                           " -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " ! --ctorigsrcport 67:68 ! --ctorigdstport 67:68"
+                           " -j DROP" },
+    { SG_IPV4, "security", "-m conntrack ! --ctorigsrcport 67"
+                           " ! --ctorigdstport 67 -j DROP" },
+    { SG_IPV4, "security", "-m connmark ! --mark 0x3/0x3 -j DROP" },
+    { SG_IPV4, "security", "-m connmark ! --mark 0x1/0x3 -j DROP" },
     { SG_IPV4, "security", "-m mac ! --mac-source 02:00:00:00:00:01"
                            " -j DROP" },
     { SG_IPV4, "security", "-m set ! --match-set " SET4 " src -j DROP" },

@@ -150,17 +150,26 @@ random_rule(uint64_t *seed, enum sg_family family,
         }
     }
     if (sometimes(seed)) {
-        r->match |= FW_M_CONNMARK;
+        r->match |= sometimes(seed) ? FW_M_NOT_CONNMARK : FW_M_CONNMARK;
         r->connmark = UINT32_C(1) << below(seed, 32);
     }
     if (names->set[0] && sometimes(seed)) {
         r->match |= below(seed, 2) ? FW_M_SET_SRC : FW_M_SET_DST;
         ovs_strlcpy(r->set, names->set, sizeof r->set);
     }
-    r->match |= (sometimes(seed) ? FW_M_ESTABLISHED : 0)
-        | (sometimes(seed) ? FW_M_COMMENT : 0);
+    if (sometimes(seed)) {
+        r->match |= FW_M_ESTABLISHED;
+        if (sometimes(seed)) {
+            r->match |= FW_M_NOT_FLOW_PORT;
+            r->flow_port = below(seed, UINT16_MAX + 1);
+        }
+    }
+    r->match |= sometimes(seed) ? FW_M_COMMENT : 0;
     if (!sometimes(seed)) {
         random_protocol(seed, family, r);
+    } else if (sometimes(seed)) {
+        r->match |= FW_M_NOT_PROTO;
+        r->proto = 1 + below(seed, UINT8_MAX);
     }
     random_verdict(seed, names, r);
 }

@@ -196,8 +196,8 @@ TEST(largest)
         .match = FW_M_SRC | FW_M_DST | FW_M_IN | FW_M_OUT | FW_M_PROTO
                  | FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT | FW_M_ESTABLISHED
                  | FW_M_MAC | FW_M_SET_SRC | FW_M_SPORT | FW_M_DPORT
-                 | FW_M_COMMENT | FW_M_CONNMARK,
-        .verdict = FW_ZONE, .connmark = 1,
+                 | FW_M_COMMENT | FW_M_NOT_CONNMARK | FW_M_NOT_FLOW_PORT,
+        .verdict = FW_ZONE, .connmark = 1, .flow_port = 67,
         .proto = 132,           /* sctp */
         .sport_min = 1, .sport_max = 2, .dport_min = 3, .dport_max = 3,
         .src = { .family = SG_IPV6, .plen = 128 },
@@ -227,10 +227,13 @@ TEST(sizes)
         { FW_M_PHYSDEV_IN, 0, 256 },
         { FW_M_PHYSDEV_IN | FW_M_PHYSDEV_OUT, 0, 256 },
         { FW_M_ESTABLISHED, 0, 352 },
+        { FW_M_ESTABLISHED | FW_M_NOT_FLOW_PORT, 0, 352 },
         { FW_M_MAC, 0, 200 },
         { FW_M_CONNMARK, 0, 200 },
+        { FW_M_NOT_CONNMARK, 0, 200 },
         { FW_M_SET_SRC, 0, 232 },
         { FW_M_PROTO, 6, 152 },
+        { FW_M_NOT_PROTO, 6, 152 },
         { FW_M_PROTO | FW_M_DPORT, 6, 200 },
         { FW_M_PROTO | FW_M_DPORT, 17, 200 },
         { FW_M_PROTO | FW_M_DPORT, 132, 232 },
@@ -327,6 +330,18 @@ TEST(refusals)
           "one bit" },
         { SG_IPV4, { .match = FW_M_CONNMARK, .connmark = 3,
                      .verdict = FW_DROP }, "one bit" },
+        { SG_IPV4, { .match = FW_M_NOT_CONNMARK, .verdict = FW_DROP },
+          "one bit" },
+        { SG_IPV4, { .match = FW_M_CONNMARK | FW_M_NOT_CONNMARK,
+                     .connmark = 1, .verdict = FW_DROP }, "contrary" },
+        { SG_IPV4, { .match = FW_M_NOT_PROTO, .verdict = FW_DROP },
+          "protocol 0" },
+        { SG_IPV4, { .match = FW_M_PROTO | FW_M_NOT_PROTO, .proto = 6,
+                     .verdict = FW_DROP }, "contrary" },
+        { SG_IPV4, { .match = FW_M_NOT_PROTO | FW_M_DPORT, .proto = 6,
+                     .verdict = FW_DROP }, "has ports" },
+        { SG_IPV4, { .match = FW_M_NOT_FLOW_PORT, .verdict = FW_DROP },
+          "needs a flow" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

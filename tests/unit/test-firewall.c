@@ -487,21 +487,10 @@ TEST(who_leaves_a_set_is_let_in_by_the_new_rule_at_once)
     fwf_uninit(&f);
 }
 
-static size_t
-count_dccp(const struct fw_chain *chain)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < chain->n_rules; i++) {
-        n += (chain->rules[i].match & FW_M_PROTO
-              && chain->rules[i].proto == IPPROTO_DCCP);
-    }
-    return n;
-}
-
-/* An agent before this one knew no rule about DCCP: the chains that it left
- * get one each, and keep what else they have. */
-TEST(chains_of_an_older_agent_are_completed)
+/* An agent before this one asked for the mark, for DCCP and for the flow in
+ * three rules: the chains that it left are rewritten, and what is the same
+ * keeps its counters. */
+TEST(chains_of_an_older_agent_are_rewritten)
 {
     static const char *const names[] = { FW_CHAIN_PRE_OUT, FW_CHAIN_PRE_IN };
     struct fwf f;
@@ -509,10 +498,18 @@ TEST(chains_of_an_older_agent_are_completed)
     fwf_start(&f, POLICY);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct fw_chain *chain = fwf_chain(&f, FW_SECURITY, names[i]);
+        const struct fw_rule dccp = {
+            .match = FW_M_PROTO, .proto = IPPROTO_DCCP, .verdict = FW_RETURN,
+        };
+        const struct fw_rule known = {
+            .match = FW_M_ESTABLISHED, .verdict = FW_ACCEPT,
+        };
 
-        CHECK_UEQ(count_dccp(chain), 1);
-        fw_chain_delete(chain, 1);
-        CHECK_UEQ(count_dccp(chain), 0);
+        CHECK_UEQ(chain->rules[0].match & FW_M_ESTABLISHED, FW_M_ESTABLISHED);
+        CHECK_UEQ(chain->rules[1].match, FW_M_CONNMARK);
+        fw_chain_delete(chain, 0);
+        fw_chain_insert(chain, 1, &dccp);
+        fw_chain_insert(chain, 2, &known);
         for (size_t j = 0; j < chain->n_rules; j++) {
             chain->rules[j].packets = 100 + j;
         }
@@ -524,11 +521,14 @@ TEST(chains_of_an_older_agent_are_completed)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         const struct fw_chain *chain = fwf_chain(&f, FW_SECURITY, names[i]);
 
-        CHECK_UEQ(count_dccp(chain), 1);
-        CHECK_EQ(chain->rules[1].verdict, FW_RETURN);
-        CHECK_UEQ(chain->rules[0].packets, 100);
-        CHECK_UEQ(chain->rules[1].packets, 0);
-        CHECK_UEQ(chain->rules[2].packets, 101);
+        CHECK_UEQ(chain->rules[0].match & (FW_M_NOT_PROTO | FW_M_ESTABLISHED
+                                           | FW_M_NOT_CONNMARK),
+                  FW_M_NOT_PROTO | FW_M_ESTABLISHED | FW_M_NOT_CONNMARK);
+        CHECK_UEQ(chain->rules[0].packets, 0);
+        CHECK_UEQ(chain->rules[1].match, FW_M_CONNMARK);
+        CHECK_UEQ(chain->rules[1].packets, 100);
+        CHECK(chain->rules[2].match & FW_M_SPORT);
+        CHECK_UEQ(chain->rules[2].packets, 103);
     }
     fwf_uninit(&f);
 }

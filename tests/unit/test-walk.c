@@ -43,14 +43,15 @@ a_packet(void)
     return p;
 }
 
-/* All matches there are, so that the packet above fits each. */
+/* All matches there are, but for the contraries of others, so that the packet
+ * above fits each. */
 static struct fw_rule
 a_rule(void)
 {
     struct fw_rule r;
 
     memset(&r, 0, sizeof r);
-    r.match = FW_M_FOREIGN - 1;
+    r.match = (FW_M_FOREIGN - 1) & ~(FW_M_NOT_PROTO | FW_M_NOT_CONNMARK);
     r.verdict = FW_ACCEPT;
     r.proto = IPPROTO_ICMP;
     r.connmark = MARK;
@@ -123,8 +124,10 @@ TEST(each_match_and_what_it_just_misses)
     CHECK_MISS(FW_M_PHYSDEV_IN, strcpy(p.physdev_in, "tap"));
     CHECK_MISS(FW_M_PHYSDEV_OUT, strcpy(p.physdev_out, ""));
     CHECK_MISS(FW_M_PROTO, p.proto = IPPROTO_ICMP + 1);
-    CHECK_MISS(FW_M_ESTABLISHED | FW_M_CONNMARK, p.flow_zone = 6);
-    CHECK_MISS(FW_M_ESTABLISHED | FW_M_CONNMARK, p.flow_zone = FW_NO_FLOW);
+    CHECK_MISS(FW_M_ESTABLISHED | FW_M_CONNMARK | FW_M_NOT_FLOW_PORT,
+               p.flow_zone = 6);
+    CHECK_MISS(FW_M_ESTABLISHED | FW_M_CONNMARK | FW_M_NOT_FLOW_PORT,
+               p.flow_zone = FW_NO_FLOW);
     CHECK_MISS(FW_M_CONNMARK, p.flow_mark = ~MARK);
     CHECK_MISS(FW_M_MAC, p.mac.ea[5]++);
     CHECK_MISS(FW_M_SET_SRC | FW_M_SET_DST, strcpy(r.set, "other"));
@@ -136,6 +139,34 @@ TEST(each_match_and_what_it_just_misses)
     CHECK_MISS(FW_M_DPORT, p.dport++);
     CHECK_MISS(FW_M_ICMP_TYPE, p.icmp_type++);
     CHECK_MISS(FW_M_ICMP_CODE, p.icmp_code--);
+}
+
+static void
+swap_match(struct fw_rule *r, uint32_t from, uint32_t to)
+{
+    r->match = (r->match & ~from) | to;
+}
+
+TEST(contraries)
+{
+    CHECK_MISS(0, (swap_match(&r, FW_M_PROTO, FW_M_NOT_PROTO), r.proto++));
+    CHECK_MISS(FW_M_NOT_PROTO, swap_match(&r, FW_M_PROTO, FW_M_NOT_PROTO));
+    CHECK_MISS(0, (swap_match(&r, FW_M_CONNMARK, FW_M_NOT_CONNMARK),
+                   p.flow_mark = ~MARK));
+    CHECK_MISS(FW_M_NOT_CONNMARK,
+               swap_match(&r, FW_M_CONNMARK, FW_M_NOT_CONNMARK));
+    /* Without a flow there is no mark that could lack the bit. */
+    CHECK_MISS(FW_M_ESTABLISHED | FW_M_NOT_CONNMARK | FW_M_NOT_FLOW_PORT,
+               (swap_match(&r, FW_M_CONNMARK, FW_M_NOT_CONNMARK),
+                p.flow_zone = FW_NO_FLOW));
+    /* ICMP has no ports, though the packet here has some. */
+    CHECK_MISS(0, r.flow_port = p.sport);
+    CHECK_MISS(FW_M_NOT_FLOW_PORT,
+               (r.proto = p.proto = IPPROTO_UDP, r.flow_port = p.sport));
+    CHECK_MISS(FW_M_NOT_FLOW_PORT,
+               (r.proto = p.proto = IPPROTO_TCP, r.flow_port = p.dport));
+    CHECK_MISS(0, (r.proto = p.proto = IPPROTO_UDP,
+                   r.flow_port = p.dport + 1));
 }
 
 TEST(ranges_include_their_ends)
