@@ -209,7 +209,7 @@ add_table(json_t *array, const struct fw_table *table, enum sg_family family,
             json_t *j;
 
             if (rule->match & FW_M_FOREIGN
-                || (chain->builtin && !(rule->match & FW_M_COMMENT))) {
+                || (chain->builtin && !fw_rule_is_hook(rule))) {
                 continue;       /* Somebody else's. */
             }
             j = report_rule_json(rule, family);

@@ -304,7 +304,7 @@ count_foreign_jumps(struct fw_table *table)
             const struct fw_rule *r = &chain->rules[i];
             struct fw_chain *target
                 = ((r->verdict == FW_JUMP || r->verdict == FW_GOTO)
-                   && !(r->match & FW_M_COMMENT)
+                   && !fw_rule_is_hook(r)
                    ? fw_table_find(table, r->target) : NULL);
 
             if (target) {

@@ -106,7 +106,7 @@ is_fresh(const struct fw_ruleset *rs)
                 return false;
             }
             for (size_t i = 0; i < chain->n_rules; i++) {
-                if (chain->rules[i].match & FW_M_COMMENT) {
+                if (fw_rule_is_hook(&chain->rules[i])) {
                     return false;
                 }
             }
@@ -125,7 +125,7 @@ is_hooked(const struct fw_table *security)
     for (size_t i = 0; forward && i < forward->n_rules; i++) {
         const struct fw_rule *rule = &forward->rules[i];
 
-        leads_there |= (rule->match & FW_M_COMMENT
+        leads_there |= ((rule->match & ~FW_M_COMMENT) == FW_M_IN
                         && rule->verdict == FW_JUMP
                         && !strcmp(rule->target, FW_CHAIN_ROOT));
     }

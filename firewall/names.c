@@ -115,6 +115,13 @@ fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n)
     snprintf(name, FW_SET_LEN, TMP_SET_PREFIX "%08x-%u", tag, n);
 }
 
+bool
+fw_chain_is_entrance(const char *name)
+{
+    return (!strcmp(name, FW_CHAIN_ZONES) || !strcmp(name, FW_CHAIN_ROOT)
+            || !strcmp(name, FW_CHAIN_PASS));
+}
+
 /* What the chain 'name' stands for.  What begins with our prefix and is no
  * name that we make belongs to somebody else. */
 enum fw_name_kind
@@ -123,7 +130,7 @@ fw_chain_kind(const char *name)
     static const char *const fixed[] = {
         FW_CHAIN_ROOT, FW_CHAIN_BRIDGES, FW_CHAIN_OUT, FW_CHAIN_UNSPEC,
         FW_CHAIN_PRE_OUT, FW_CHAIN_PRE_IN, FW_CHAIN_PRE_OUT6,
-        FW_CHAIN_PRE_IN6, FW_CHAIN_ZONES,
+        FW_CHAIN_PRE_IN6, FW_CHAIN_ZONES, FW_CHAIN_PASS,
     };
 
     if (strncmp(name, FW_PREFIX, strlen(FW_PREFIX))) {

@@ -6,14 +6,15 @@
  *
  * Everything of ours is recognisable with no memory of the past: chains and
  * sets begin with "sg1-" (the digit is the format version) and have one of the
- * forms below, our rules in built-in chains carry the comment
- * FW_HOOK_COMMENT.  Port chains carry the device name (unique on a host, at
- * most 15 bytes); group objects carry the first 8 digits of the id and 12
- * digits of the SHA-1 of the id, so that ids with a common beginning stay
- * apart; the renderer still checks for collisions.
+ * forms below, our rules in built-in chains lead into one of three chains that
+ * nobody else enters or carry the comment FW_HOOK_COMMENT.  Port chains carry
+ * the device name (unique on a host, at most 15 bytes); group objects carry
+ * the first 8 digits of the id and 12 digits of the SHA-1 of the id, so that
+ * ids with a common beginning stay apart; the renderer still checks for
+ * collisions.
  *
  *   sg1-root sg1-br sg1-out sg1-unspec sg1-pre-out sg1-pre-in sg1-pre-out6
- *   sg1-pre-in6 sg1-z                    fixed
+ *   sg1-pre-in6 sg1-z sg1-pass           fixed
  *   sg1-br-PREFIX  sg1-z-PREFIX          nodes of the dispatch trees
  *   sg1-b-DEV sg1-e-DEV sg1-t-DEV        port: bridge, egress, ingress ("to")
  *   sg1-p-DEV                            port: its address pairs, if many
@@ -42,6 +43,7 @@
 #define FW_CHAIN_PRE_OUT6 FW_PREFIX "pre-out6"
 #define FW_CHAIN_PRE_IN6 FW_PREFIX "pre-in6"
 #define FW_CHAIN_ZONES FW_PREFIX "z"
+#define FW_CHAIN_PASS FW_PREFIX "pass"
 
 enum fw_slot {
     FW_SLOT_A,
@@ -88,6 +90,8 @@ void fw_name_set(char name[FW_SET_LEN], const struct fw_set_form *,
 void fw_name_tmp_set(char name[FW_SET_LEN], uint32_t tag, unsigned int n);
 
 enum fw_name_kind fw_chain_kind(const char *name);
+/* Is it one that rules of ours in built-in chains lead into? */
+bool fw_chain_is_entrance(const char *name);
 /* The device, if it is the chain of one direction of a port ("e", "t"), else
  * NULL. */
 const char *fw_direction_chain_device(const char *name);

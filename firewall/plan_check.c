@@ -311,8 +311,7 @@ try_edit_foreign(const struct fw_table *table, const struct fw_edit *e)
     case FW_EDIT_DELETE:
         old = (chain && e->index < chain->n_rules
                ? &chain->rules[e->index] : NULL);
-        return (old && (old->match & FW_M_FOREIGN
-                        || !(old->match & FW_M_COMMENT))
+        return (old && !fw_rule_is_hook(old)
                 ? "not a rule of ours" : NULL);
     case FW_EDIT_CHAIN_CREATE:
     case FW_EDIT_CHAIN_FLUSH:

@@ -94,14 +94,16 @@ hooks(struct fw_ruleset *rs, enum sg_family family,
 
     /* The decision is made in security, which comes after filter; this rule
      * only keeps foreign policies in filter from cutting instances. */
-    hook(filter, "FORWARD", FW_M_IN | FW_M_OUT, prefix, VERDICT(FW_ACCEPT));
+    hook(filter, "FORWARD", FW_M_IN | FW_M_OUT, prefix,
+         GO(FW_JUMP, FW_CHAIN_PASS));
+    put(filter, FW_CHAIN_PASS, VERDICT(FW_ACCEPT));
 }
 
 static void
 hook(struct fw_table *table, const char *chain, uint32_t in_or_out,
      const char *prefix, struct fw_rule rule)
 {
-    rule.match |= in_or_out | FW_M_COMMENT;
+    rule.match |= in_or_out | (fw_rule_enters(&rule) ? 0 : FW_M_COMMENT);
     if (in_or_out & FW_M_IN) {
         snprintf(rule.in, sizeof rule.in, "%.*s+", SG_DEVICE_LEN - 2, prefix);
     }

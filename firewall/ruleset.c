@@ -60,6 +60,20 @@ fw_rule_hash(const struct fw_rule *rule)
     return hash_bytes(rule, RULE_SIZE, 0);
 }
 
+bool
+fw_rule_enters(const struct fw_rule *rule)
+{
+    return ((rule->verdict == FW_JUMP || rule->verdict == FW_GOTO)
+            && fw_chain_is_entrance(rule->target));
+}
+
+bool
+fw_rule_is_hook(const struct fw_rule *rule)
+{
+    return (!(rule->match & FW_M_FOREIGN)
+            && (rule->match & FW_M_COMMENT || fw_rule_enters(rule)));
+}
+
 void
 fw_table_init(struct fw_table *table)
 {

@@ -103,6 +103,12 @@ const char *fw_protocol_name(uint8_t protocol);
 bool fw_protocol_has_ports(int protocol);
 bool fw_rule_equals(const struct fw_rule *, const struct fw_rule *);
 uint32_t fw_rule_hash(const struct fw_rule *);
+/* Of a rule in a built-in chain: is it one of ours?  Those that bridged
+ * packets pass lead into a chain of ours, and that says it: the kernel calls
+ * the comment of a rule like any match, which takes as long as four rules. */
+bool fw_rule_is_hook(const struct fw_rule *);
+/* Is it one of those that lead into a chain of ours? */
+bool fw_rule_enters(const struct fw_rule *);
 /* One line in the notation of iptables-save, without "-A CHAIN". */
 void fw_rule_format(const struct fw_rule *, enum sg_family, struct ds *);
 

@@ -104,9 +104,13 @@ check_rule(const struct context *ctx, const struct fw_chain *chain,
     if (rule->match & FW_M_FOREIGN) {
         return "foreign rule in a desired ruleset";
     }
-    /* The comment is how a hook is recognised; elsewhere it only costs. */
-    if (!(rule->match & FW_M_COMMENT) == chain->builtin) {
-        return "comment missing or out of place";
+    if (chain->builtin && !fw_rule_is_hook(rule)) {
+        return "cannot be told from a rule of others";
+    }
+    /* It costs, so it stands only where nothing else says whose rule it is. */
+    if (rule->match & FW_M_COMMENT
+        && (!chain->builtin || fw_rule_enters(rule))) {
+        return "comment out of place";
     }
 
     const char *error = check_matches(ctx, rule);

@@ -313,12 +313,6 @@ diff_middle(const char *chain, size_t index,
 }
 
 static bool
-is_ours(const struct fw_rule *rule)
-{
-    return rule->match & FW_M_COMMENT && !(rule->match & FW_M_FOREIGN);
-}
-
-static bool
 is_desired(const struct fw_rule *rule, const struct fw_chain *desired)
 {
     for (size_t i = 0; desired && i < desired->n_rules; i++) {
@@ -343,7 +337,7 @@ diff_builtin(const struct fw_chain *actual, const struct fw_chain *desired,
         top++;
     }
     for (size_t i = actual->n_rules; i-- > top; ) {
-        if (is_ours(&actual->rules[i])
+        if (fw_rule_is_hook(&actual->rules[i])
             && (sweep || is_desired(&actual->rules[i], desired))) {
             fw_edits_add(edits, FW_EDIT_DELETE, actual->name, i,
                          &actual->rules[i]);

@@ -251,7 +251,7 @@ static bool
 is_own_jump(const struct reader *r, const struct fw_rule *rule)
 {
     return (rule->verdict == FW_JUMP || rule->verdict == FW_GOTO)
-           && (!r->chain->builtin || rule->match & FW_M_COMMENT);
+           && (!r->chain->builtin || fw_rule_is_hook(rule));
 }
 
 /* Takes our chains and all built-in ones, with all their rules, and counts the

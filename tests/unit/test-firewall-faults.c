@@ -692,6 +692,18 @@ TEST(a_fresh_host_is_told)
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!fresh);
     CHECK(firewall_was_hooked(f.fw));
+
+    /* What leads to the ports must be for all that the bridges pass. */
+    forward = fwf_chain(&f, FW_SECURITY, "FORWARD");
+    CHECK_UEQ(forward->rules[0].match, FW_M_IN);
+    forward->rules[0].match |= FW_M_PROTO;
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(!firewall_was_hooked(f.fw));
+    /* An older agent's has a comment. */
+    forward->rules[0].match = FW_M_IN | FW_M_COMMENT;
+    CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+    CHECK(firewall_was_hooked(f.fw));
+
     fw_chain_delete(fwf_chain(&f, FW_SECURITY, FW_CHAIN_ROOT), 1);
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!firewall_was_hooked(f.fw));

@@ -533,6 +533,56 @@ TEST(chains_of_an_older_agent_are_rewritten)
     fwf_uninit(&f);
 }
 
+/* An agent before this one knew its hooks by a comment, and accepted in filter
+ * without a chain: each hook is replaced, and none is doubled. */
+TEST(hooks_of_an_older_agent_are_replaced)
+{
+    static const struct {
+        enum fw_table_id table;
+        const char *chain, *target;
+        size_t n_rules;         /* Of ours in it. */
+    } hooks[] = {
+        { FW_RAW, "PREROUTING", FW_CHAIN_ZONES, 1 },
+        { FW_SECURITY, "FORWARD", FW_CHAIN_ROOT, 2 },
+        { FW_FILTER, "FORWARD", FW_CHAIN_PASS, 1 },
+    };
+    const struct fw_rule foreign = { .match = FW_M_FOREIGN };
+    struct fwf f;
+
+    fwf_start(&f, POLICY);
+    for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+        struct fw_chain *chain = fwf_chain(&f, hooks[i].table, hooks[i].chain);
+        struct fw_rule *hook = &chain->rules[0];
+
+        CHECK_UEQ(chain->n_rules, hooks[i].n_rules);
+        CHECK_STR(hook->target, hooks[i].target);
+        CHECK(!(hook->match & FW_M_COMMENT));
+        hook->match |= FW_M_COMMENT;
+        if (hooks[i].table == FW_FILTER) {
+            memset(hook->target, 0, sizeof hook->target);
+            hook->verdict = FW_ACCEPT;
+        }
+        fw_chain_append(chain, &foreign);
+    }
+    fw_table_remove(&fw_backend_memory_state(f.backend)
+                    ->tables[SG_IPV4][FW_FILTER],
+                    fwf_chain(&f, FW_FILTER, FW_CHAIN_PASS));
+    fwf_restart(&f);
+    firewall_set_complete(f.fw);
+    CHECK_EQ(firewall_apply(f.fw, &f.pt->policy), 0);
+    CHECK_UEQ(firewall_result(f.fw)->n_commits, 3);
+    for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+        struct fw_chain *chain = fwf_chain(&f, hooks[i].table, hooks[i].chain);
+
+        CHECK_UEQ(chain->n_rules, hooks[i].n_rules + 1);
+        CHECK_STR(chain->rules[0].target, hooks[i].target);
+        CHECK(!(chain->rules[0].match & FW_M_COMMENT));
+        CHECK_UEQ(chain->rules[chain->n_rules - 1].match, FW_M_FOREIGN);
+    }
+    CHECK_UEQ(fwf_chain(&f, FW_FILTER, FW_CHAIN_PASS)->n_rules, 1);
+    fwf_uninit(&f);
+}
+
 TEST(a_name_taken_by_another_type_is_left_alone)
 {
     struct fw_set set = { .name = SET_A, .maxelem = 10, .hashsize = 64 };

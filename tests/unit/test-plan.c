@@ -20,7 +20,7 @@
 #define SET_B "sg1-m4b-67000001-4495174344e4"
 
 /* A rule that stands for the letter 'c'; '?' is a foreign one, upper case is
- * a hook of ours. */
+ * a hook of ours, from N on one that leads into a chain of ours. */
 static struct fw_rule
 letter(char c)
 {
@@ -30,7 +30,10 @@ letter(char c)
 
     if (c == '?') {
         return (struct fw_rule) { .match = FW_M_FOREIGN };
-    } else if (c >= 'A' && c <= 'Z') {
+    } else if (c >= 'N' && c <= 'Z') {
+        rule.verdict = FW_JUMP;
+        strcpy(rule.target, FW_CHAIN_ROOT);
+    } else if (c >= 'A' && c <= 'M') {
         rule.match |= FW_M_COMMENT;
     }
     return rule;
@@ -76,6 +79,8 @@ edits_between(const char *chain, const char *from, const char *to,
     fw_table_init(&b);
     fill(&a, chain, from);
     fill(&b, chain, to);
+    fw_table_chain(&a, FW_CHAIN_ROOT);
+    fw_table_chain(&b, FW_CHAIN_ROOT);
     fw_table_diff(&a, &b, sweep, &edits);
     for (size_t i = 0; i < edits.n; i++) {
         const struct fw_edit *e = &edits.edits[i];
@@ -160,6 +165,10 @@ TEST(hooks_come_to_the_top_and_foreign_rules_stay)
         { "?A", "", "?", 1, true },
         { "ABC?", "AB", "ABC?", 0, false },
         { "C?A", "AB", "ABC?", 3, false },
+        { "AZ?", "AZ", "AZ?", 0, true },
+        { "xZ?", "AZ", "AZx?", 3, true },
+        { "Y?", "AZ", "AZ?", 3, true },
+        { "?YZ", "", "?", 2, true },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

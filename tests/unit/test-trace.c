@@ -154,7 +154,8 @@ TEST(the_way)
                       r->depth, r->chain, r->index + 1);
     }
     CHECK_CONTAINS(ds_cstr(&ds), "raw 0 PREROUTING 1\nraw 1 sg1-z 1\n");
-    CHECK_CONTAINS(ds_cstr(&ds), "filter 0 FORWARD 1\nsecurity 0 FORWARD 1\n"
+    CHECK_CONTAINS(ds_cstr(&ds), "filter 0 FORWARD 1\nfilter 1 sg1-pass 1\n"
+                   "security 0 FORWARD 1\n"
                    "security 1 sg1-root 1\nsecurity 2 sg1-br 1\n");
     CHECK_CONTAINS(ds_cstr(&ds), " sg1-t-tap1 2\n");
     CHECK_CONTAINS(ds_cstr(&ds), IN_CHAIN" 2\n");
