@@ -19,8 +19,8 @@
  *     addresses may be sent: DHCPv4 discovery, duplicate address detection,
  *     multicast membership.
  *  7. Always allowed out: DHCP as a client, neighbour discovery as a host,
- *     multicast membership.  Never: DHCP as a server, router advertisements,
- *     redirects; no rule allows these.
+ *     multicast membership.  Never: DHCP as a server, and in IPv6 router
+ *     advertisements and redirects; no rule allows these.
  *  8. Always allowed in: DHCP answers, neighbour discovery, router
  *     advertisements, multicast membership.
  *  9. What belongs or relates to a tracked flow is allowed, each direction

@@ -228,10 +228,10 @@ put_revoked(struct fw_table *table, const char *chain,
 
 /* (7), (9).  The drops come before ESTABLISHED: an instance that plays router
  * or DHCP server is dropped although its victim spoke to it first.  Of a flow
- * that has the port of a DHCP server at neither end no packet can be the
- * answer of one, so it need not be asked.  ND and MLD are untracked, so only
- * these rules pass them; a redirect would pass as INVALID with a rule that
- * allows everything. */
+ * that nobody sends from a DHCP server's port in, no packet can be the answer
+ * of one, so it need not be asked.  ND and MLD are untracked, so only these
+ * rules pass them; a redirect would pass as INVALID with a rule that allows
+ * everything, or as RELATED. */
 static void
 shared_pre_out(struct fw_table *table, enum sg_family family,
                const struct fw_layout *layout)

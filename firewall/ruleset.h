@@ -67,8 +67,8 @@ enum fw_match {
     FW_M_NOT_PROTO   = 1 << 17, /* The protocol is not 'proto'. */
     FW_M_NOT_CONNMARK = 1 << 18, /* There is a flow, and its mark lacks the bit
                                   * 'connmark'. */
-    /* Neither port of the flow's first packet is 'flow_port'; what a protocol
-     * without ports has in their place may be taken for it.  With
+    /* Neither end of the flow sends from port 'flow_port'; what a protocol
+     * without ports has in its place may be taken for it.  With
      * FW_M_ESTABLISHED only. */
     FW_M_NOT_FLOW_PORT = 1 << 19,
     /* A rule we did not make and do not understand: it has no other field

@@ -67,7 +67,7 @@ fw_rule_format(const struct fw_rule *rule, enum sg_family family,
     }
     if (m & FW_M_NOT_FLOW_PORT) {
         ds_put_format(ds, " ! --ctorigsrcport %"PRIu16
-                      " ! --ctorigdstport %"PRIu16,
+                      " ! --ctreplsrcport %"PRIu16,
                       rule->flow_port, rule->flow_port);
     }
     if (m & (FW_M_CONNMARK | FW_M_NOT_CONNMARK)) {

@@ -99,7 +99,7 @@ put_match(struct ds *ds, const struct fw_trace_rule *r, uint32_t match)
         ds_put_cstr(ds, "a known flow");
         break;
     case FW_M_NOT_FLOW_PORT:
-        ds_put_format(ds, "a flow of other ports than %"PRIu16,
+        ds_put_format(ds, "a flow that nobody sends from port %"PRIu16" in",
                       rule->flow_port);
         break;
     case FW_M_CONNMARK:

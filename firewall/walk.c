@@ -152,7 +152,7 @@ missed_flow(const struct fw_walk *w, const struct fw_rule *rule)
     const struct fw_packet *p = w->packet;
     bool known = !w->untracked && p->flow_zone == w->zone;
 
-    /* Either direction of a flow has the two ports of its first packet. */
+    /* What one end sends to, the other one sends from. */
     bool of_port = (fw_protocol_has_ports(p->proto)
                     && (p->sport == rule->flow_port
                         || p->dport == rule->flow_port));

@@ -110,7 +110,7 @@ BUILD_ASSERT_DECL(IPT_ENTRY_MAX >= sizeof(struct ip6t_entry)
 #define CONNMARK_MATCHES (FW_M_CONNMARK | FW_M_NOT_CONNMARK)
 
 /* Both ports of FW_M_NOT_FLOW_PORT, in the "conntrack" match. */
-#define FLOW_PORTS (XT_CONNTRACK_ORIGSRC_PORT | XT_CONNTRACK_ORIGDST_PORT)
+#define FLOW_PORTS (XT_CONNTRACK_ORIGSRC_PORT | XT_CONNTRACK_REPLSRC_PORT)
 
 static void build(const struct layout *, const struct fw_rule *,
                   uint16_t set_index, struct ipt_entry_buf *);
@@ -220,7 +220,7 @@ put_established(struct ipt_entry_buf *buf, const struct fw_rule *r)
         info->match_flags |= FLOW_PORTS;
         info->invert_flags = FLOW_PORTS;
         info->origsrc_port = info->origsrc_port_high = r->flow_port;
-        info->origdst_port = info->origdst_port_high = r->flow_port;
+        info->replsrc_port = info->replsrc_port_high = r->flow_port;
     }
 }
 

@@ -48,6 +48,13 @@ static const struct word_row word_rows[] = {
     { SG_IPV6, FW_SECURITY, "-o qbr+ -m comment --comment sg-agent -j DROP",
       { .match = FW_M_OUT | FW_M_COMMENT, .out = "qbr+",
         .verdict = FW_DROP } },
+    { SG_IPV4, FW_SECURITY, "-i qbr+ -j sg1-t",
+      { .match = FW_M_IN, .in = "qbr+",
+        .verdict = FW_JUMP, .target = "sg1-t" } },
+    { SG_IPV4, FW_FILTER, "-i qbr+ -o qbr+ -j sg1-t",
+      { .match = FW_M_IN | FW_M_OUT, .in = "qbr+", .out = "qbr+",
+        .verdict = FW_JUMP, .target = "sg1-t" } },
+    /* The same as an earlier version had it. */
     { SG_IPV4, FW_FILTER,
       "-i qbr+ -o qbr+ -m comment --comment sg-agent -j ACCEPT",
       { .match = FW_M_IN | FW_M_OUT | FW_M_COMMENT, .in = "qbr+",
@@ -81,8 +88,12 @@ static const struct word_row word_rows[] = {
       { .match = FW_M_CONNMARK, .connmark = UINT32_C(1) << 31,
         .verdict = FW_DROP } },
     { SG_IPV4, FW_SECURITY,
+      "! -p dccp -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      { .match = FW_M_NOT_PROTO | FW_M_ESTABLISHED, .proto = IPPROTO_DCCP,
+        .verdict = FW_ACCEPT } },
+    { SG_IPV4, FW_SECURITY,
       "! -p dccp -m conntrack --ctstate RELATED,ESTABLISHED"
-      " ! --ctorigsrcport 67 ! --ctorigdstport 67"
+      " ! --ctorigsrcport 67 ! --ctreplsrcport 67"
       " -m connmark ! --mark 0x80000000/0x80000000 -j ACCEPT",
       { .match = FW_M_NOT_PROTO | FW_M_ESTABLISHED | FW_M_NOT_FLOW_PORT
                  | FW_M_NOT_CONNMARK,
@@ -90,7 +101,7 @@ static const struct word_row word_rows[] = {
         .connmark = UINT32_C(1) << 31, .verdict = FW_ACCEPT } },
     { SG_IPV6, FW_SECURITY,
       "! -p dccp -m conntrack --ctstate RELATED,ESTABLISHED"
-      " ! --ctorigsrcport 547 ! --ctorigdstport 547 -j ACCEPT",
+      " ! --ctorigsrcport 547 ! --ctreplsrcport 547 -j ACCEPT",
       { .match = FW_M_NOT_PROTO | FW_M_ESTABLISHED | FW_M_NOT_FLOW_PORT,
         .proto = IPPROTO_DCCP, .flow_port = 547, .verdict = FW_ACCEPT } },
     { SG_IPV6, FW_SECURITY, "-m connmark --mark 0x1/0x1 -g sg1-t",
@@ -291,17 +302,22 @@ static const struct {
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
                            " --ctdir ORIGINAL -j DROP" },
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
-                           " ! --ctorigdstport 67 -j DROP" },
+                           " ! --ctreplsrcport 67 -j DROP" },
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
-                           " --ctorigsrcport 67 --ctorigdstport 67 -j DROP" },
+                           " ! --ctorigsrcport 67 -j DROP" },
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
-                           " ! --ctorigsrcport 67 ! --ctorigdstport 68"
+                           " ! --ctorigsrcport 67 ! --ctorigdstport 67"
                            " -j DROP" },
     { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
-                           " ! --ctorigsrcport 67:68 ! --ctorigdstport 67:68"
+                           " --ctorigsrcport 67 --ctreplsrcport 67 -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " ! --ctorigsrcport 67 ! --ctreplsrcport 68"
+                           " -j DROP" },
+    { SG_IPV4, "security", "-m conntrack --ctstate ESTABLISHED,RELATED"
+                           " ! --ctorigsrcport 67:68 ! --ctreplsrcport 67:68"
                            " -j DROP" },
     { SG_IPV4, "security", "-m conntrack ! --ctorigsrcport 67"
-                           " ! --ctorigdstport 67 -j DROP" },
+                           " ! --ctreplsrcport 67 -j DROP" },
     { SG_IPV4, "security", "-m connmark ! --mark 0x3/0x3 -j DROP" },
     { SG_IPV4, "security", "-m connmark ! --mark 0x1/0x3 -j DROP" },
     { SG_IPV4, "security", "-m mac ! --mac-source 02:00:00:00:00:01"
