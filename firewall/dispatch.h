@@ -18,7 +18,8 @@
  * comparisons in the two together needs few: who comes late in the one comes
  * early in the other, and who has more names beside it comes earlier.  The
  * order follows from the names alone, so each tree is built by itself; if they
- * have not the same names, it is not the best one, and nothing else.
+ * have not the same names, it is not the best one, and nothing else.  With a
+ * name more or less some others change their places.
  *
  * With names that end in random hex digits a thousand of them need some 45
  * comparisons at worst in both trees, and 40 on the average.  A frame whose

@@ -116,16 +116,19 @@ is_fresh(const struct fw_ruleset *rs)
 }
 
 static bool
-is_hooked(const struct fw_table *security)
+is_hooked(const struct firewall *fw, const struct fw_table *security)
 {
     const struct fw_chain *forward = fw_table_find(security, "FORWARD");
     const struct fw_chain *root = fw_table_find(security, FW_CHAIN_ROOT);
+    char bridges[SG_DEVICE_LEN + 1];
     bool leads_there = false;
 
+    snprintf(bridges, sizeof bridges, "%s+", fw->layout.bridge_prefix);
     for (size_t i = 0; forward && i < forward->n_rules; i++) {
         const struct fw_rule *rule = &forward->rules[i];
 
         leads_there |= ((rule->match & ~FW_M_COMMENT) == FW_M_IN
+                        && !strcmp(rule->in, bridges)
                         && rule->verdict == FW_JUMP
                         && !strcmp(rule->target, FW_CHAIN_ROOT));
     }
@@ -138,7 +141,7 @@ bool
 firewall_was_hooked(const struct firewall *fw)
 {
     for (size_t f = 0; f < SG_N_FAMILIES; f++) {
-        if (!fw->found || !is_hooked(&fw->found->tables[f][FW_SECURITY])) {
+        if (!fw->found || !is_hooked(fw, &fw->found->tables[f][FW_SECURITY])) {
             return false;
         }
     }

@@ -497,7 +497,22 @@ add_step(struct fw_plan *plan, enum fw_phase phase, enum fw_step_kind kind,
     return step;
 }
 
-/* Is there a hook in 'desired' that 'actual' does not have anywhere? */
+static bool
+same_rules(const struct fw_chain *a, const struct fw_chain *b)
+{
+    if (a->n_rules != b->n_rules) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_rules; i++) {
+        if (!fw_rule_equals(&a->rules[i], &b->rules[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Is there a hook in 'desired' that 'actual' does not have anywhere, or a
+ * chain behind one that is not the same? */
 static bool
 adds_hook(const struct fw_table *actual, const struct fw_table *desired)
 {
@@ -505,6 +520,9 @@ adds_hook(const struct fw_table *actual, const struct fw_table *desired)
 
     HMAP_FOR_EACH (chain, node, &desired->chains) {
         const struct fw_chain *old = fw_table_find(actual, chain->name);
+        if (!chain->builtin && (!old || !same_rules(old, chain))) {
+            return true;
+        }
         for (size_t i = 0; chain->builtin && i < chain->n_rules; i++) {
             bool found = false;
             for (size_t j = 0; old && j < old->n_rules; j++) {

@@ -10,8 +10,8 @@
  * common beginning and end are left alone, and between them the longest
  * common subsequence, as long as both sides are of moderate length.
  *
- * In built-in chains only our rules (those with the comment) are touched; as
- * far as needed to have the desired ones at the top in order.  In a chain of
+ * In built-in chains only our rules (fw_rule_is_hook()) are touched, as far as
+ * needed to have the desired ones at the top in order.  In a chain of
  * ours every rule that is not desired goes, whoever made it.  A chain whose
  * name begins like ours but is not one that we make is not ours. */
 

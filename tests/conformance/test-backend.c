@@ -481,19 +481,21 @@ BACKEND_TEST(table_mark)
 BACKEND_TEST(chain_references)
 {
     struct fw_rule hook = make_rule(FW_JUMP, CHAIN, "qbr+");
+    struct fw_rule entry = make_rule(FW_JUMP, "sg1-root", "qbr+");
     struct fw_rule own = make_rule(FW_GOTO, CHAIN, NULL);
     struct fw_edit edits[] = {
         make_edit(FW_EDIT_CHAIN_CREATE, CHAIN, 0, NULL),
         make_edit(FW_EDIT_CHAIN_CREATE, "sg1-root", 0, NULL),
         make_edit(FW_EDIT_INSERT, "sg1-root", 0, &own),
         make_edit(FW_EDIT_INSERT, "FORWARD", 0, &hook),
+        make_edit(FW_EDIT_INSERT, "FORWARD", 0, &entry),
     };
     struct fw_rule theirs = make_rule(FW_JUMP, CHAIN, "theirs");
     struct fw_table table;
 
     hook.match |= FW_M_COMMENT;
     edits[3].rule = hook;
-    REQUIRE(!commit_edits(f, SG_IPV4, FW_SECURITY, edits, 4));
+    REQUIRE(!commit_edits(f, SG_IPV4, FW_SECURITY, edits, 5));
     for (int i = 0; i < 2; i++) {
         fw_table_init(&table);
         REQUIRE(!read_table(f, SG_IPV4, FW_SECURITY, &table));

@@ -159,6 +159,28 @@ KERNEL_TEST(foreign_chains)
     fw_table_uninit(&table);
 }
 
+/* Who jumps to a chain of our hooks with conditions that we do not write, is
+ * not ours. */
+KERNEL_TEST(foreign_jumps_to_a_chain_of_hooks)
+{
+    struct fw_table table;
+
+    free(netns_run("*security\n:sg1-root - [0:0]\n"
+                   "-A FORWARD -i qbr+ -j sg1-root\n"
+                   "-A FORWARD -m limit --limit 5/sec -j sg1-root\n"
+                   "-A INPUT -m comment --comment mine -j sg1-root\n"
+                   "COMMIT\n",
+                   "iptables-legacy-restore"));
+    fw_table_init(&table);
+    REQUIRE(!read_table(f, SG_IPV4, FW_SECURITY, &table));
+    const struct fw_chain *chain = fw_table_find(&table, "FORWARD");
+    REQUIRE(chain && chain->n_rules == 2);
+    CHECK(fw_rule_is_hook(&chain->rules[0]));
+    CHECK(!fw_rule_is_hook(&chain->rules[1]));
+    CHECK_UEQ(fw_table_find(&table, "sg1-root")->references, 2);
+    fw_table_uninit(&table);
+}
+
 KERNEL_TEST(policies)
 {
     for (int family = 0; family < SG_N_FAMILIES; family++) {

@@ -667,6 +667,9 @@ TEST(zones_are_recovered)
  * nor is a host with one family only. */
 TEST(a_fresh_host_is_told)
 {
+    static const char *const others[] = {
+        "lo", "qbr", "qbr1", "br+", "qbr1+",
+    };
     struct zones zones = { 0, 0, 0 };
     struct fw_chain *forward;
     bool fresh = false;
@@ -699,6 +702,13 @@ TEST(a_fresh_host_is_told)
     forward->rules[0].match |= FW_M_PROTO;
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
     CHECK(!firewall_was_hooked(f.fw));
+    forward->rules[0].match = FW_M_IN;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        ovs_strzcpy(forward->rules[0].in, others[i], SG_DEVICE_LEN);
+        CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);
+        CHECK(!firewall_was_hooked(f.fw));
+    }
+    ovs_strzcpy(forward->rules[0].in, "qbr+", SG_DEVICE_LEN);
     /* An older agent's has a comment. */
     forward->rules[0].match = FW_M_IN | FW_M_COMMENT;
     CHECK_EQ(firewall_recover(f.fw, note_zone, &zones, &fresh), 0);

@@ -581,6 +581,20 @@ TEST(the_hand_over_rule_never_stands_alone)
     fill(&f.actual->tables[SG_IPV4][FW_FILTER], "FORWARD", "B?");
     check_commits(&f, "filter security ");
     fixture_uninit(&f);
+
+    /* The rule is there, but what it leads to does not accept. */
+    static const char *const spoiled[] = { "", "?b", "bb", "a" };
+    for (size_t i = 0; i < ARRAY_SIZE(spoiled); i++) {
+        fixture_init(&f);
+        fill(&f.actual->tables[SG_IPV4][FW_SECURITY], "FORWARD", "");
+        fill(&f.actual->tables[SG_IPV4][FW_FILTER], "FORWARD", "B");
+        fill(&f.actual->tables[SG_IPV4][FW_FILTER], FW_CHAIN_PASS, spoiled[i]);
+        fill(&f.desired->tables[SG_IPV4][FW_SECURITY], "FORWARD", "A");
+        fill(&f.desired->tables[SG_IPV4][FW_FILTER], "FORWARD", "B");
+        fill(&f.desired->tables[SG_IPV4][FW_FILTER], FW_CHAIN_PASS, "b");
+        check_commits(&f, "security filter ");
+        fixture_uninit(&f);
+    }
 }
 
 /* ------------------------------------------------------------------------ */
